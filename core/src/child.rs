@@ -1,0 +1,189 @@
+//! COMMAND: found, started with the signals it would have had without us, waited for, and ended as.
+
+use crate::error::{Doing, Result, refusal};
+use crate::events::{Arrived, Event, Events, Watched};
+use crate::exit::Exit;
+use crate::process::Process;
+use crate::signal::Signal;
+use crate::sys;
+use crate::time::Deadline;
+use nix::sys::signal::SigSet;
+use rustix::fs::{Access, access};
+use rustix::process::Pid;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// A running child.
+#[derive(Debug)]
+pub struct Child {
+    child: std::process::Child,
+    process: Process,
+}
+
+/// COMMAND and its arguments, ready to be started.
+///
+/// # Panics
+/// `words` is empty: clap requires a COMMAND wherever one is run.
+pub fn command(words: &[OsString]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+/// A shell command, run by `/bin/sh -c`.
+pub fn shell(line: &OsStr) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(line);
+    command
+}
+
+/// Looks whether COMMAND can be executed, before anything is locked or written for it. An exec may still fail later.
+///
+/// # Errors
+/// [`Exit::NotFound`] or [`Exit::CannotExecute`].
+pub fn find(name: &OsStr) -> Result<()> {
+    let executable = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let shown = name.display();
+    if name.as_bytes().contains(&b'/') {
+        return match std::fs::metadata(name) {
+            _ if executable(Path::new(name)) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Err(refusal(Exit::NotFound, format!("run {shown}: no such file")))
+            }
+            Ok(found) if found.is_dir() => Err(refusal(Exit::CannotExecute, format!("run {shown}: it is a directory"))),
+            _ => Err(refusal(Exit::CannotExecute, format!("run {shown}: not executable"))),
+        };
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let candidates = || std::env::split_paths(&path).map(|directory| directory.join(name));
+    if !name.is_empty() && candidates().any(|candidate| executable(&candidate)) {
+        Ok(())
+    } else if !name.is_empty() && candidates().any(|candidate| candidate.is_file()) {
+        Err(refusal(Exit::CannotExecute, format!("run {shown}: not executable")))
+    } else {
+        Err(refusal(Exit::NotFound, format!("run {shown}: not found in PATH")))
+    }
+}
+
+/// The error of an exec that failed, with the ending that env(1) and timeout(1) have for it.
+pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::CannotExecute,
+    };
+    refusal(exit, format!("run {}: {}", name.display(), crate::error::reason(error)))
+}
+
+/// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
+/// signals, and gives it the default SIGPIPE.
+fn restore_signals(command: &mut Command, mask: SigSet) {
+    let ignore_pipe = sys::pipe_was_ignored();
+    sys::before_exec(command, move || {
+        if ignore_pipe {
+            sys::set_ignored(Signal::PIPE, true)?;
+        }
+        Ok(mask.thread_set_mask()?)
+    });
+}
+
+/// Lets children inherit 0, 1, 2 and the descriptors named here, and no other that is open now.
+///
+/// # Errors
+/// One of them is not open.
+pub fn inherit_only(kept: &[RawFd]) -> Result<()> {
+    sys::inherit_none_from(3);
+    kept.iter().try_for_each(|&fd| sys::set_inherited(fd, true).doing("keep descriptor", fd))
+}
+
+/// Takes steps in the child after fork(2) and before execve(2). They may only make system calls.
+pub fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
+    sys::before_exec(command, steps);
+}
+
+/// Becomes COMMAND: the same process, the same number. Returns only if that failed.
+pub fn become_command(words: &[OsString]) -> anyhow::Error {
+    let mut command = command(words);
+    if let Ok(mask) = SigSet::thread_get_mask() {
+        restore_signals(&mut command, mask);
+    }
+    not_executed(&words[0], &command.exec())
+}
+
+impl Child {
+    /// Starts a child. The loop is armed already, so no signal slips in between.
+    ///
+    /// # Errors
+    /// [`Exit::NotFound`] or [`Exit::CannotExecute`].
+    pub fn spawn(command: &mut Command, events: &Events) -> Result<Child> {
+        Child::try_spawn(command, events)?.map_err(|e| not_executed(command.get_program(), &e))
+    }
+
+    /// The same, for a caller who tells apart what may fail between fork and exec.
+    ///
+    /// # Errors
+    /// Outside: the child cannot be held. Inside: it could not be started.
+    pub fn try_spawn(command: &mut Command, events: &Events) -> Result<io::Result<Child>> {
+        restore_signals(command, events.mask_before());
+        let child = match command.spawn() {
+            Ok(child) => child,
+            Err(e) => return Ok(Err(e)),
+        };
+        // The child is ours and unreaped, so its number cannot have been reused yet.
+        let process = Process::open(Pid::from_child(&child))?;
+        let process =
+            process.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ECHILD)).doing("hold", "the child")?;
+        Ok(Ok(Child { child, process }))
+    }
+
+    /// The child as a process: to wait for and to signal.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Waits until it has ended and says how. Blocks: call it when the process is ready.
+    ///
+    /// # Errors
+    /// A refused wait(2).
+    pub fn reap(&mut self) -> Result<Exit> {
+        self.child.wait().map(Exit::from).doing("wait for", "the child")
+    }
+
+    /// Sends on what was sent to us, unless the terminal has sent it to the whole group already.
+    ///
+    /// # Errors
+    /// EPERM: the child runs as another user.
+    pub fn pass_on(&self, arrived: Arrived) -> Result<()> {
+        if !arrived.from_terminal {
+            self.process.signal(arrived.signal)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs COMMAND to its end, passing signals on, and says how it ended. The caller ends the same way.
+///
+/// # Errors
+/// As [`Child::spawn`].
+pub fn run(command: &mut Command, events: &Events) -> Result<Exit> {
+    let mut child = Child::spawn(command, events)?;
+    loop {
+        match events.next(&[Watched::Read(child.process.as_fd())], Deadline::NEVER)? {
+            Event::Signal(arrived) => child.pass_on(arrived)?,
+            Event::Ready(_) => return child.reap(),
+            Event::Deadline => {}
+        }
+    }
+}
+
+/// How COMMAND ended, in words: `exited with status 3`, `was ended by SIGKILL`.
+pub fn how_it_ended(exit: Exit) -> String {
+    match exit {
+        Exit::Signalled(signal) => format!("was ended by {signal}"),
+        exit => format!("exited with status {}", exit.code()),
+    }
+}

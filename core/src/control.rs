@@ -1,0 +1,39 @@
+//! Taking hold of the process that has claimed a PID file, so that a signal can reach it and nobody else.
+
+use crate::error::Result;
+use crate::process::Process;
+use crate::reading::{Claimant, Reading};
+use std::path::Path;
+
+/// Who was found behind a PID file.
+#[derive(Debug)]
+pub enum Found {
+    /// The claimant, held: a signal sent through it reaches this process or none.
+    Running(Process, Claimant),
+    /// There is no living claimant to hold.
+    Nobody(Reading),
+}
+
+/// Reads the PID file, holds the process it names, and reads it again.
+///
+/// The pidfd names whoever had the number before the second reading. If the claimant still stands then, it *is* that
+/// process; a number that was recycled in between is never vouched for.
+///
+/// # Errors
+/// A refused pidfd_open(2).
+pub fn claimant(path: &Path) -> Result<Found> {
+    let mut reading = Reading::of(path);
+    loop {
+        let Reading::Held(claimant) = reading else { return Ok(Found::Nobody(reading)) };
+        let process = Process::open(claimant.pid)?;
+        reading = Reading::of(path);
+        match process {
+            // Equal but for the evidence, which may have changed for the worse: then believe the second.
+            Some(process) if matches!(&reading, Reading::Held(still) if still.pid == claimant.pid) => {
+                return Ok(Found::Running(process, claimant));
+            }
+            // Another claimant: a restart went by. Each turn of this loop is a whole life of a daemon.
+            _ => {}
+        }
+    }
+}

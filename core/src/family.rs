@@ -1,0 +1,118 @@
+//! All that a start has started: the descendants of this process, orphans too, and their common end.
+//!
+//! A child subreaper (PR_SET_CHILD_SUBREAPER(2const)) adopts every orphaned descendant, so "no child is left" is the
+//! kernel's word that nothing is, however often they forked and whichever session they moved to.
+
+use crate::error::{Doing, Result};
+use crate::events::{Event, Events};
+use crate::process::Process;
+use crate::procfs;
+use crate::signal::Signal;
+use crate::time::Deadline;
+use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// The right to adopt orphaned descendants.
+#[derive(Debug)]
+pub struct Family(());
+
+impl Family {
+    /// Makes this process the one that adopts its orphaned descendants.
+    ///
+    /// # Errors
+    /// A refused prctl(2).
+    pub fn adopt() -> Result<Family> {
+        set_child_subreaper(Some(getpid())).doing("adopt", "orphans")?;
+        Ok(Family(()))
+    }
+
+    /// Ends every descendant: TERM, then, when `kill_after` is over or a second request arrives, KILL. Returns when
+    /// none is left; their numbers are free then.
+    ///
+    /// `events` must be armed for orphans.
+    ///
+    /// # Errors
+    /// A refused wait(2) or poll(2).
+    pub fn end(self, events: &Events, kill_after: Duration) -> Result<()> {
+        let mut asked = HashSet::new();
+        let patience = Deadline::after(kill_after);
+        loop {
+            if nobody_left()? {
+                return Ok(());
+            }
+            for process in descendants().into_iter().filter(|process| asked.insert(process.pid())) {
+                // One that has ended meanwhile, or that runs as another user, is not ours to count.
+                let _ = process.signal(Signal::TERM);
+                // A stopped process would see TERM only when somebody continues it.
+                let _ = process.signal(Signal::CONT);
+            }
+            match events.next(&[], patience)? {
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
+                _ => return kill(events),
+            }
+        }
+    }
+}
+
+fn kill(events: &Events) -> Result<()> {
+    // A child forked while we looked at /proc is seen at the next look.
+    const LOOK_AGAIN: Duration = Duration::from_millis(10);
+    while !nobody_left()? {
+        for process in descendants() {
+            // As above.
+            let _ = process.signal(Signal::KILL);
+        }
+        events.next(&[], Deadline::after(LOOK_AGAIN))?;
+    }
+    Ok(())
+}
+
+/// Reaps whoever has ended, and says whether there is no child any more.
+fn nobody_left() -> Result<bool> {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+            Ok(None) => return Ok(false),
+            Err(rustix::io::Errno::CHILD) => return Ok(true),
+            Err(e) => return Err(e).doing("wait for", "children"),
+        }
+    }
+}
+
+fn descendants() -> Vec<Process> {
+    let parents: HashMap<i32, i32> =
+        procfs::processes().filter_map(|pid| Some((pid.as_raw_pid(), procfs::stat(pid)?.parent))).collect();
+    let us = getpid().as_raw_pid();
+    let descends = |mut pid: i32| {
+        // A chain longer than there are processes is a loop that changing parents made while we looked.
+        for _ in 0..parents.len() {
+            match parents.get(&pid) {
+                Some(&parent) if parent == us => return true,
+                Some(&parent) => pid = parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    let numbers = parents.keys().copied().filter(|&pid| descends(pid)).filter_map(Pid::from_raw);
+    numbers.filter_map(|pid| Process::open(pid).ok().flatten()).filter(still_ours).collect()
+}
+
+/// Whether the held process is still below us: a number recycled between the look and the hold is not.
+fn still_ours(process: &Process) -> bool {
+    let us = getpid().as_raw_pid();
+    let mut pid = process.pid();
+    // Parents may end and hand their children up while we climb; the chain only gets shorter by that.
+    for _ in 0..1000 {
+        match procfs::stat(pid).map(|stat| stat.parent) {
+            Some(parent) if parent == us => return true,
+            Some(parent) => match Pid::from_raw(parent) {
+                Some(parent) => pid = parent,
+                None => return false,
+            },
+            None => return false,
+        }
+    }
+    false
+}

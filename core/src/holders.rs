@@ -1,0 +1,101 @@
+//! Who holds the flock on a file: every process with a descriptor that has it, not only the one that asked for it.
+//!
+//! `/proc/locks` names the process that *called* flock(2), which may be long gone; the `lock:` line of
+//! `/proc/PID/fdinfo/N` is right, and needs the right to look (the same user, or root).
+
+use crate::procfs;
+use rustix::process::Pid;
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+
+/// A file's identity: what its path names may change, this does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Identity { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// What could be learned about one process and one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// It has a descriptor with the lock.
+    Yes,
+    /// It has none.
+    No,
+    /// Its descriptors may not be looked at.
+    Hidden,
+}
+
+/// Whether a process has a descriptor that holds the flock on this file.
+pub fn holds(pid: Pid, file: Identity) -> Holds {
+    let descriptors = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Ok(descriptors) => descriptors,
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => return Holds::Hidden,
+        Err(_) => return Holds::No,
+    };
+    for descriptor in descriptors.flatten() {
+        let same_file = fs::metadata(descriptor.path()).is_ok_and(|m| Identity::from(&m) == file);
+        if same_file && has_flock(pid, &descriptor.file_name().to_string_lossy()) {
+            return Holds::Yes;
+        }
+    }
+    Holds::No
+}
+
+fn has_flock(pid: Pid, descriptor: &str) -> bool {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).unwrap_or_default();
+    info.lines().any(|line| line.starts_with("lock:") && line.contains(" FLOCK "))
+}
+
+/// A process that holds a lock, as it is shown to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: Pid,
+    /// Its command line, where /proc shows it.
+    pub command: Option<String>,
+}
+
+impl Holder {
+    /// Describes a process by what /proc shows of it.
+    pub fn new(pid: Pid) -> Holder {
+        Holder { pid, command: procfs::command_line(pid) }
+    }
+}
+
+const SHOWN: usize = 60;
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.command {
+            Some(command) if command.chars().count() > SHOWN => {
+                write!(f, "{} ({}...)", self.pid, command.chars().take(SHOWN).collect::<String>())
+            }
+            Some(command) => write!(f, "{} ({command})", self.pid),
+            None => write!(f, "{}", self.pid),
+        }
+    }
+}
+
+/// Every process that is seen to hold the flock on this file.
+pub fn of(file: Identity) -> Vec<Holder> {
+    let mut holders: Vec<Holder> =
+        procfs::processes().filter(|&pid| holds(pid, file) == Holds::Yes).map(Holder::new).collect();
+    holders.sort_by_key(|holder| holder.pid.as_raw_pid());
+    holders
+}
+
+/// The holders in one line: `held by 12 (sleep 60), 13 (sh)`.
+pub fn in_words(holders: &[Holder]) -> String {
+    match holders {
+        [] => "held by a process that cannot be seen from here (another user's, or in another PID namespace)".into(),
+        seen => format!("held by {}", seen.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}

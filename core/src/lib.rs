@@ -1,0 +1,27 @@
+//! What the utilities `pidfile`, `withlock`, `waitfor` and `logwatch` have in common.
+//!
+//! The nouns, from the outside in: a utility is run by [`cli`] and comes to an [`exit::Exit`]; it speaks through
+//! [`voice`]; it waits in one [`events::Events`] loop for a [`child::Child`], a foreign [`process::Process`] or a
+//! [`time::Deadline`]; it holds a [`lock`] or a [`claim`]; and it believes a [`reading::Reading`] of somebody else's.
+//! Every system call that needs `unsafe` is in [`sys`].
+
+pub mod child;
+pub mod claim;
+pub mod cli;
+pub mod control;
+pub mod error;
+pub mod events;
+pub mod exit;
+pub mod family;
+pub mod holders;
+pub mod lock;
+pub mod named;
+pub mod process;
+pub mod procfs;
+pub mod reading;
+pub mod record;
+pub mod signal;
+pub mod sys;
+pub mod text;
+pub mod time;
+pub mod voice;

@@ -1,0 +1,69 @@
+//! A process that is not our child, held by a pidfd: the number may be recycled, the descriptor never is.
+//!
+//! A zombie is dead: its pidfd can be read, whoever is to reap it and whenever (pidfd_open(2)).
+
+use crate::error::{Doing, Result};
+use crate::events::ready_now;
+use crate::signal::Signal;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A process, held.
+#[derive(Debug)]
+pub struct Process {
+    pid: Pid,
+    fd: OwnedFd,
+}
+
+impl Process {
+    /// Takes hold of whoever has this number now; `None` if nobody has.
+    ///
+    /// # Errors
+    /// A refused pidfd_open(2): descriptors run out, or a seccomp filter denies the call.
+    pub fn open(pid: Pid) -> Result<Option<Process>> {
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(fd) => Ok(Some(Process { pid, fd })),
+            // EINVAL: the number is a thread's, not a process's.
+            Err(Errno::SRCH | Errno::INVAL) => Ok(None),
+            Err(e) => Err(e).doing("hold process", pid),
+        }
+    }
+
+    /// The number, for people.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Whether it has ended, reaped or not.
+    ///
+    /// # Errors
+    /// A refused poll(2).
+    pub fn has_ended(&self) -> Result<bool> {
+        ready_now(self.fd.as_fd())
+    }
+
+    /// Sends a signal; `false` if the process has ended and been reaped.
+    ///
+    /// # Errors
+    /// EPERM: the process is another user's.
+    pub fn signal(&self, signal: Signal) -> Result<bool> {
+        self.try_signal(signal).doing(&format!("send {signal} to process"), self.pid)
+    }
+
+    fn try_signal(&self, signal: Signal) -> std::result::Result<bool, Errno> {
+        match rustix::process::Signal::from_named_raw(signal.number()) {
+            Some(named) => match pidfd_send_signal(&self.fd, named) {
+                Err(Errno::SRCH) => Ok(false),
+                sent => sent.map(|()| true),
+            },
+            None => crate::sys::send_real_time(self.fd.as_fd(), signal),
+        }
+    }
+}
+
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,110 @@
+//! What /proc tells of a process (proc(5)): for reports and for second opinions, never for the decision to claim.
+
+use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+/// The fields of `/proc/PID/stat` that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Ended but not reaped.
+    pub zombie: bool,
+    /// The parent's number, 0 where it is outside of our PID namespace.
+    pub parent: i32,
+    /// The session's number.
+    pub session: i32,
+    /// Clock ticks from boot to its start.
+    started: u64,
+}
+
+/// What is known of a process by its number; `None` if it is gone, or hidden.
+pub fn stat(pid: Pid) -> Option<Stat> {
+    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    // The name may contain anything, ") R 1 (" too: what counts comes after the *last* parenthesis.
+    let after_name = text.iter().rposition(|&b| b == b')')? + 1;
+    let fields: Vec<&str> = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace().collect();
+    Some(Stat {
+        zombie: matches!(*fields.first()?, "Z" | "X" | "x"),
+        parent: fields.get(1)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+impl Stat {
+    /// The moment it was started, to the kernel's tick (10 ms), by the wall clock.
+    pub fn started(&self) -> SystemTime {
+        // USER_HZ is 100 on every architecture that Rust's standard library supports.
+        let since_boot = Duration::from_millis(self.started * 10);
+        let now = clock_gettime(ClockId::Boottime);
+        let uptime = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+        SystemTime::now() - uptime.saturating_sub(since_boot)
+    }
+}
+
+/// The command line as one would type it, or the name in brackets where there is none (kernel threads, zombies).
+pub fn command_line(pid: Pid) -> Option<String> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    if line.is_empty() {
+        let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+        return Some(format!("[{}]", String::from_utf8_lossy(name.trim_ascii_end())));
+    }
+    Some(String::from_utf8_lossy(line).replace('\0', " "))
+}
+
+/// The numbers of a process in its PID namespaces, ours first, its own last (`NSpid`, pid_namespaces(7)).
+pub fn numbers_in_namespaces(pid: Pid) -> Vec<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
+}
+
+/// The login name of the user it runs as, or the number of one without a name.
+pub fn user(pid: Pid) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    Some(name.unwrap_or_else(|| uid.to_string()))
+}
+
+/// All processes that /proc shows.
+pub fn processes() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_made_to_confuse_does_not_confuse() {
+        let line = b"42 (a) R 1 (b) S 7 42 41 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1234 99 1";
+        assert_eq!(parse_stat(line), Some(Stat { zombie: false, parent: 7, session: 41, started: 1234 }));
+    }
+
+    #[test]
+    fn a_line_cut_short_is_no_answer() {
+        for line in [&b""[..], b"42", b"42 (x", b"42 (x) S", b"42 (x) S 1 2 3"] {
+            assert_eq!(parse_stat(line), None);
+        }
+    }
+
+    #[test]
+    fn this_process_began_in_the_past_minutes() {
+        let own = stat(rustix::process::getpid()).expect("our own /proc entry");
+        let age = own.started().elapsed().expect("began in the past");
+        assert!(age < Duration::from_secs(600), "{age:?}");
+        assert!(!own.zombie);
+    }
+}

@@ -1,0 +1,50 @@
+//! The third layer of a claim: a POSIX record lock on the one byte whose offset is the PID (fcntl(2), F_SETLK).
+//!
+//! The claimant takes it for itself. It survives execve(2), is not inherited by children and ends with the process, so
+//! the kernel can vouch for the number in the file. Beware: closing *any* descriptor of the file drops it.
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rustix::process::Pid;
+use std::os::fd::AsFd;
+
+/// Who owns a byte, as the kernel tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its number in our PID namespace; `None` for one that has no number here (or for an open file description).
+    pub pid: Option<Pid>,
+    /// It owns more than this one byte: a foreign program's lock on the whole file.
+    pub whole_file: bool,
+}
+
+fn byte(kind: i32, pid: Pid) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: pid.as_raw_pid().into(),
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+/// Locks the byte of `pid` for the calling process. Async-signal-safe.
+///
+/// # Errors
+/// EAGAIN or EACCES: another process has locked it. ENOLCK: the file system has no such locks.
+pub fn take(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
+    fcntl(file, FcntlArg::F_SETLK(&byte(libc::F_WRLCK, pid))).map(|_| ())
+}
+
+/// Asks who owns the byte of `pid`, and takes nothing (fcntl(2), F_GETLK). The caller's own lock is not seen.
+///
+/// # Errors
+/// EBADF, EINVAL, ENOLCK: the file system has no such locks.
+pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
+    let mut asked = byte(libc::F_RDLCK, pid);
+    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+    if i32::from(asked.l_type) == libc::F_UNLCK {
+        return Ok(None);
+    }
+    Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len != 1 }))
+}

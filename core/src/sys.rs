@@ -1,0 +1,186 @@
+//! The wall around `unsafe`: the few system calls that no crate offers safely.
+//!
+//! Nothing here knows a claim, a lock or an option. Each block says why it is sound.
+#![allow(unsafe_code)]
+
+use crate::signal::Signal;
+use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Runs `steps` in the child, after fork(2) and before execve(2). An error of theirs is the error of the spawn.
+///
+/// `steps` may make system calls and nothing else: no allocation, no lock, no panic (signal-safety(7)).
+pub(crate) fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
+    // SAFETY: the callers, all in this crate, pass steps that only make system calls on values prepared before the fork.
+    unsafe { command.pre_exec(steps) };
+}
+
+static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_ignored_pipe() {
+    PIPE_WAS_IGNORED.store(is_ignored(Signal::PIPE), Ordering::Relaxed);
+}
+
+/// Rust's runtime ignores SIGPIPE before main and gives its children the default. This runs before the runtime, for
+/// `trap '' PIPE` must reach COMMAND as it would without us.
+#[used]
+// SAFETY: `.init_array` holds pointers to C functions run once at start; this one calls sigaction(2) and stores a bool.
+#[unsafe(link_section = ".init_array")]
+static NOTE_IGNORED_PIPE: extern "C" fn() = note_ignored_pipe;
+
+/// Whether SIGPIPE was ignored when this process began.
+pub(crate) fn pipe_was_ignored() -> bool {
+    PIPE_WAS_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Whether this process ignores `signal` (sigaction(2)).
+pub fn is_ignored(signal: Signal) -> bool {
+    let mut now = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action only asks; the kernel fills `now`, which zeroes are a valid value of anyway.
+    unsafe {
+        libc::sigaction(signal.number(), std::ptr::null(), now.as_mut_ptr()) == 0
+            && now.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Ignores `signal`, or gives it its default action. Async-signal-safe.
+pub(crate) fn set_ignored(signal: Signal, ignored: bool) -> io::Result<()> {
+    let action = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: neither action is a function of ours, so nothing can be called that has gone away.
+    let before = unsafe { libc::signal(signal.number(), action) };
+    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Ends this process by `signal`, without a core dump (COMMAND has dumped its own). Returns where the signal does not
+/// end a process, as in PID 1 of a namespace.
+pub(crate) fn die_of(signal: Signal) {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    // A core limit that cannot be lowered costs at worst a second core file.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // KILL and STOP keep their action and need no change.
+    let _ = set_ignored(signal, false);
+    let mut only = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: the set is initialised by sigemptyset before use, and unblocking a signal in one's own thread and
+    // raising it touch no memory.
+    unsafe {
+        libc::sigemptyset(only.as_mut_ptr());
+        libc::sigaddset(only.as_mut_ptr(), signal.number());
+        libc::sigprocmask(libc::SIG_UNBLOCK, only.as_ptr(), std::ptr::null_mut());
+        libc::raise(signal.number());
+    }
+}
+
+extern "C" fn wake_only(_: libc::c_int) {}
+
+/// An alarm clock that interrupts a blocking system call (EINTR), again and again, until it is dropped.
+///
+/// The repetition closes the window between "time is not up" and the blocking call, in which a single alarm is lost.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    was_blocked: bool,
+}
+
+impl Alarm {
+    /// Rings first after `first`, then every `again`.
+    pub(crate) fn set(first: Duration, again: Duration) -> io::Result<Alarm> {
+        let mut ring = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: zeroes are a valid sigaction without SA_RESTART; the handler is a function that does nothing.
+        unsafe {
+            (*ring.as_mut_ptr()).sa_sigaction = wake_only as *const () as usize;
+            if libc::sigaction(libc::SIGALRM, ring.as_ptr(), std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        let mut alarm = SigSet::empty();
+        alarm.add(nix::sys::signal::SIGALRM);
+        let before = alarm.thread_swap_mask(SigmaskHow::SIG_UNBLOCK)?;
+        set_interval_timer(first.max(Duration::from_micros(1)), again)?;
+        Ok(Alarm { was_blocked: before.contains(nix::sys::signal::SIGALRM) })
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        // None of the three can fail with these arguments; a timer left running would outlive exec.
+        let _ = set_interval_timer(Duration::ZERO, Duration::ZERO);
+        let _ = set_ignored(Signal::ALRM, false);
+        if self.was_blocked {
+            let mut alarm = SigSet::empty();
+            alarm.add(nix::sys::signal::SIGALRM);
+            let _ = alarm.thread_block();
+        }
+    }
+}
+
+fn set_interval_timer(first: Duration, again: Duration) -> io::Result<()> {
+    let timeval = |d: Duration| libc::timeval { tv_sec: d.as_secs() as _, tv_usec: d.subsec_micros() as _ };
+    let timer = libc::itimerval { it_value: timeval(first), it_interval: timeval(again) };
+    // SAFETY: the kernel only reads `timer`, and a null old value asks for nothing.
+    let set = unsafe { libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut()) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes over a descriptor that the shell opened for us, such as 9 in `exec 9>x.lock`.
+///
+/// # Errors
+/// EBADF if there is no such descriptor.
+pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD only asks.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is open, and it was open before this process opened anything: its number comes from the
+    // command line, and every utility adopts before it opens. So nothing else in the process owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Lets a descriptor be inherited over exec, or not (fcntl(2), F_SETFD). Async-signal-safe.
+pub(crate) fn set_inherited(number: RawFd, inherited: bool) -> io::Result<()> {
+    let flags = if inherited { 0 } else { libc::FD_CLOEXEC };
+    // SAFETY: changes a flag of a descriptor; a number that is not open gives EBADF.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, flags) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Marks every descriptor from `first` on as close-on-exec (close_range(2); before Linux 5.11 one by one).
+pub(crate) fn inherit_none_from(first: RawFd) {
+    const CLOEXEC: libc::c_uint = 4;
+    // SAFETY: only sets a flag on descriptors; none is closed, so no owner is surprised.
+    let marked = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, CLOEXEC) };
+    if marked == 0 {
+        return;
+    }
+    let highest = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
+    for number in first..RawFd::try_from(highest.min(1 << 20)).unwrap_or(1 << 20) {
+        // EBADF: not open, nothing to mark.
+        let _ = set_inherited(number, false);
+    }
+}
+
+/// Sends a real-time signal through a pidfd (pidfd_send_signal(2)); `false` if the process has gone.
+pub(crate) fn send_real_time(pidfd: BorrowedFd<'_>, signal: Signal) -> std::result::Result<bool, rustix::io::Errno> {
+    let (fd, number, flags) = (pidfd.as_raw_fd(), signal.number(), 0);
+    // SAFETY: a null siginfo asks the kernel to fill it in as for kill(2); the descriptor is borrowed, hence open.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, std::ptr::null::<libc::siginfo_t>(), flags) };
+    if sent == 0 {
+        return Ok(true);
+    }
+    match rustix::io::Errno::from_io_error(&io::Error::last_os_error()) {
+        Some(rustix::io::Errno::SRCH) | None => Ok(false),
+        Some(other) => Err(other),
+    }
+}
+
+/// Borrows a descriptor by its number, between fork(2) and execve(2), where its owner cannot be reached.
+pub(crate) fn borrow(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: the callers take the number from an owner that outlives the call: in a forked child nothing is dropped,
+    // and elsewhere the owner is on the caller's stack.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}

@@ -1,0 +1,139 @@
+//! The text of a PID file: what may be believed to be a number, and what never is.
+//!
+//! The FHS asks readers to ignore blanks, leading zeros, a missing newline and further lines. Everything else that
+//! other readers make of a PID file (`-1`: every process; `0`: one's own group; 4294967297: init) is refused here.
+
+use rustix::process::Pid;
+
+/// More than this cannot have been a PID file.
+pub const LONGEST: usize = 4096;
+
+/// No Linux numbers its processes higher (PID_MAX_LIMIT, proc_sys_kernel(5)).
+const HIGHEST_PID: i32 = 4_194_304;
+
+/// What a PID file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// Nothing, or only zero bytes as a crash of the machine leaves them.
+    Empty,
+    /// A process.
+    Names(Pid),
+    /// Something that is no PID, and why.
+    Garbage(&'static str),
+}
+
+/// Reads the text of a PID file: its first [`LONGEST`] bytes and, if there are more, at least one more.
+pub fn parse(text: &[u8]) -> Text {
+    if text.len() > LONGEST {
+        return Text::Garbage("it is too long");
+    }
+    if text.iter().all(|&b| b == 0) {
+        return Text::Empty;
+    }
+    let line = text.split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii();
+    if line.is_empty() {
+        return if text.trim_ascii().is_empty() { Text::Empty } else { Text::Garbage("its first line is empty") };
+    }
+    if !line.iter().all(u8::is_ascii_digit) {
+        return Text::Garbage("its first line is not a number");
+    }
+    let number = line.iter().try_fold(0i32, |n, digit| {
+        let n = n * 10 + i32::from(digit - b'0');
+        (n <= HIGHEST_PID).then_some(n)
+    });
+    match number.map(Pid::from_raw) {
+        Some(Some(pid)) => Text::Names(pid),
+        Some(None) => Text::Garbage("0 is no process"),
+        None => Text::Garbage("its number is higher than any PID"),
+    }
+}
+
+/// The text that a claim writes, in a buffer of its own: made between fork and exec, where nothing may be allocated.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    bytes: [u8; 12],
+    start: usize,
+}
+
+impl Line {
+    /// `PID\n`.
+    pub fn of(pid: Pid) -> Line {
+        let mut line = Line { bytes: [b'\n'; 12], start: 11 };
+        let mut rest = pid.as_raw_pid().unsigned_abs();
+        while rest > 0 {
+            line.start -= 1;
+            line.bytes[line.start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        line
+    }
+
+    /// The bytes to write.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(number: i32) -> Text {
+        Text::Names(Pid::from_raw(number).expect("not 0"))
+    }
+
+    #[test]
+    fn what_the_fhs_allows_is_read() {
+        for (text, pid) in [
+            ("123\n", 123),
+            ("123", 123),
+            ("  123  \n", 123),
+            ("\t00123\r\n", 123),
+            ("123\nmore\nlines\n", 123),
+            ("4194304\n", 4_194_304),
+            ("1", 1),
+        ] {
+            assert_eq!(parse(text.as_bytes()), names(pid), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_hit_a_stranger_is_garbage() {
+        for text in [
+            "0",
+            "-1",
+            "+1",
+            "0x10",
+            "4294967297",
+            "4194305",
+            "12345678901234567890",
+            "12abc",
+            "1 2",
+            "\n12",
+            "1\0",
+            "\u{661}",
+            "root:x:0:0",
+        ] {
+            assert!(matches!(parse(text.as_bytes()), Text::Garbage(_)), "{text:?}");
+        }
+        assert!(matches!(parse(&[b'1'; 1 << 20]), Text::Garbage(_)));
+        assert!(matches!(parse(b"\xff\xfe"), Text::Garbage(_)));
+        let long_but_small = [&b"0".repeat(LONGEST - 1)[..], b"7"].concat();
+        assert_eq!(parse(&long_but_small), names(7));
+    }
+
+    #[test]
+    fn nothing_is_empty() {
+        for text in ["", "\0\0\0\0", "\n", "  \n\n"] {
+            assert_eq!(parse(text.as_bytes()), Text::Empty, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for number in [1, 9, 10, 4_194_304, i32::MAX] {
+            let pid = Pid::from_raw(number).expect("not 0");
+            assert_eq!(Line::of(pid).as_bytes(), format!("{number}\n").as_bytes());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a utility says: the answer on stdout, everything for people on stderr.
+//!
+//! Text that came from outside (paths, process names, log lines) never reaches stderr with a control character in it.
+
+use crate::error::{Result, refusal};
+use crate::exit::Exit;
+use crate::signal::Signal;
+use crate::time::{Deadline, for_people};
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+struct Voice {
+    name: String,
+    loudness: Loudness,
+}
+
+/// How much is said on stderr; errors always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Loudness {
+    /// Say nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more about what is done and why
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+static VOICE: OnceLock<Voice> = OnceLock::new();
+
+/// Sets the name that stands before each message, and how much is said. Once, at the start.
+pub fn speak_as(name: &str, loudness: Loudness) {
+    // A second call would come from a second `main` in the same process; the first name stands.
+    let _ = VOICE.set(Voice { name: name.to_owned(), loudness });
+}
+
+fn loudness() -> Loudness {
+    VOICE.get().map(|voice| voice.loudness).unwrap_or_default()
+}
+
+fn to_stderr(text: &str) {
+    let name = VOICE.get().map_or("racefree", |voice| &voice.name);
+    // stderr that cannot be written leaves nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{name}: {}", printable(text));
+}
+
+/// What went wrong. Not silenced by `--quiet`.
+pub fn error(text: &str) {
+    to_stderr(text);
+}
+
+/// What a user might want to know. Silenced by `--quiet`.
+pub fn notice(text: &str) {
+    if !loudness().quiet {
+        to_stderr(text);
+    }
+}
+
+/// What only `--verbose` tells.
+pub fn detail(text: impl FnOnce() -> String) {
+    if loudness().verbose {
+        to_stderr(&text());
+    }
+}
+
+/// The answer, on stdout, as it is.
+///
+/// # Errors
+/// A reader that has gone away ends the tool by SIGPIPE, as it would end any program that does not look.
+pub fn answer(text: impl AsRef<[u8]>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
+        std::io::ErrorKind::BrokenPipe => refusal(Exit::Signalled(Signal::PIPE), "write the answer: nobody reads it"),
+        _ => anyhow::Error::from(e).context("write the answer"),
+    })
+}
+
+/// The text with every control character but newline and tab shown as `\x1b` is, so that a terminal obeys none.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c if c.is_control() => shown.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// One line on a terminal that says what is awaited, from the second second on; erased when it is dropped.
+#[derive(Debug)]
+pub struct StatusLine {
+    since: Instant,
+    on_terminal: bool,
+    shown: bool,
+}
+
+const TICK: Duration = Duration::from_secs(1);
+
+impl StatusLine {
+    /// Begins to count. Where stderr is no terminal, nothing will ever be shown.
+    pub fn begin() -> StatusLine {
+        let on_terminal = std::io::stderr().is_terminal() && !loudness().quiet;
+        StatusLine { since: Instant::now(), on_terminal, shown: false }
+    }
+
+    /// When the line is due again: never where there is no terminal, so that a wait there costs no wake-up.
+    pub fn due(&self) -> Deadline {
+        if self.on_terminal { Deadline::after(TICK) } else { Deadline::NEVER }
+    }
+
+    /// How often the line changes, where it is shown at all.
+    pub fn tick(&self) -> Option<Duration> {
+        self.on_terminal.then_some(TICK)
+    }
+
+    /// Shows the line, if it is time for it.
+    pub fn show(&mut self, awaited: impl FnOnce() -> String) {
+        let waited = self.since.elapsed();
+        if !self.on_terminal || waited < TICK {
+            return;
+        }
+        self.shown = true;
+        let name = VOICE.get().map_or("racefree", |voice| &voice.name);
+        let columns =
+            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col.max(20)));
+        let line = printable(&format!("{name}: {} ({})", awaited(), for_people(waited))).replace(['\n', '\t'], " ");
+        let line: String = line.chars().take(columns - 1).collect();
+        let (dim, plain) =
+            if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) { ("", "") } else { ("\x1b[2m", "\x1b[0m") };
+        // A terminal that has gone away needs no status line.
+        let _ = write!(std::io::stderr().lock(), "\r\x1b[K{dim}{line}{plain}");
+    }
+}
+
+impl Drop for StatusLine {
+    fn drop(&mut self) {
+        if self.shown {
+            // As above: nothing is lost where the terminal has gone.
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_sequence_does_not_reach_a_terminal() {
+        assert_eq!(printable("a\x1b[31mb\u{9b}c\r\n\td"), "a\\x1b[31mb\\x9bc\\x0d\n\td");
+    }
+}

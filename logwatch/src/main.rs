@@ -1,0 +1,7 @@
+//! `logwatch`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    racefree_core::cli::main(logwatch::run)
+}

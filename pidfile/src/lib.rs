@@ -1,0 +1,67 @@
+//! `pidfile`: claim a PID file and become a daemon; read it, signal and stop who has claimed it.
+
+mod claim;
+mod log;
+
+mod read;
+mod signal;
+mod start;
+mod stop;
+
+use clap::{Parser, Subcommand};
+use racefree_core::cli;
+use racefree_core::error::Result;
+use racefree_core::exit::{Ending, Exit};
+use racefree_core::voice::Loudness;
+
+/// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file
+///
+/// A claim is a lock that lives exactly as long as the daemon: nothing has to be cleaned up, whatever is killed and
+/// whenever. PID files are never removed, for that is the race in which two daemons run.
+#[derive(Debug, Parser)]
+#[command(name = "pidfile", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    loudness: Loudness,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Claim(claim::Claim),
+    Read(read::Read),
+    Signal(signal::Signal),
+    Stop(stop::Stop),
+}
+
+impl cli::Cli for Cli {
+    fn loudness(&self) -> Loudness {
+        self.loudness
+    }
+}
+
+/// What each exit code says.
+pub const ENDINGS: &[Ending] = &[
+    (Exit::Done, "done; read: claimed, the PID is printed; stop: stopped, or was not running"),
+    (Exit::No, "read, signal: a stale PID file, held by nobody (LSB 1); claim: the ready command said no"),
+    (Exit::Orphaned, "read, signal: the recorded process is dead but others still hold its lock (LSB 2)"),
+    (Exit::NotRunning, "read, signal: no PID file (LSB 3); claim: the daemon ended before it was ready"),
+    (Exit::Unknown, "read, signal, stop: unknown: unreadable, or held without a PID that can be believed (LSB 4)"),
+    (Exit::Busy, "claim: another process has claimed the PID file"),
+    (Exit::TimedOut, "claim: not ready in time; stop: not gone in time"),
+    (Exit::Killed, "stop: it had to be killed"),
+];
+
+/// Runs the utility.
+///
+/// # Errors
+/// Everything that ends it otherwise than by an answer.
+pub fn run(cli: Cli) -> Result<Exit> {
+    match cli.verb {
+        Verb::Claim(claim) => claim.run(),
+        Verb::Read(read) => read.run(cli.loudness.quiet),
+        Verb::Signal(signal) => signal.run(),
+        Verb::Stop(stop) => stop.run(),
+    }
+}

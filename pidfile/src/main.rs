@@ -1,0 +1,7 @@
+//! `pidfile`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    racefree_core::cli::main(pidfile::run)
+}

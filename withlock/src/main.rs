@@ -1,0 +1,7 @@
+//! `withlock`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    racefree_core::cli::main(withlock::run)
+}
