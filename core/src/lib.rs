@@ -14,6 +14,7 @@ pub mod events;
 pub mod exit;
 pub mod family;
 pub mod holders;
+pub mod inotify;
 pub mod lock;
 pub mod named;
 pub mod process;
