@@ -1,5 +1,43 @@
-//! What the tests of all packages share: a place to try things in, and a look at what is left running.
+//! What the tests of all packages share: a place to try things in, programs stepped from system call to system call,
+//! and the word that something real is missing.
 
 mod place;
+mod steps;
 
 pub use place::{Place, Said};
+pub use steps::{Steps, Stop};
+
+use std::io::Write;
+
+/// Whether a program that a test is about is there. Where it is not, the test says so and has nothing to show; in CI
+/// that is a failure.
+///
+/// # Panics
+/// The environment says `CI=true` and the program is missing.
+pub fn needs(program: &str, debian_package: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|directory| directory.join(program).is_file()) {
+        return true;
+    }
+    skip(&format!("needs {program} (Debian package {debian_package})"));
+    false
+}
+
+/// Whether the tests run as root, which some of them must.
+///
+/// # Panics
+/// As [`needs`].
+pub fn needs_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        skip("needs root");
+    }
+    root
+}
+
+fn skip(why: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{why}: not to be skipped here");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Not by a macro: the test harness would keep it to itself.
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}

@@ -1,0 +1,166 @@
+//! A program run from system call to system call (ptrace(2)), to open a race's window and look through it.
+
+use nix::libc;
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use std::process::Command;
+use std::time::Duration;
+
+/// A process about to make a system call, held there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Which process: the program itself, or a child that has not yet become another program.
+    pub pid: i32,
+    /// Which call, as `libc::SYS_flock`.
+    pub call: i64,
+}
+
+/// A traced program and its children, until they become another program by execve(2).
+///
+/// The tracer is the thread that made it; use it from that thread only.
+#[derive(Debug)]
+pub struct Steps {
+    traced: Vec<Pid>,
+    first: Pid,
+    held: Option<Pid>,
+    status: Option<i32>,
+}
+
+impl Steps {
+    /// Starts a program, held before its first system call.
+    ///
+    /// # Panics
+    /// It cannot be started or traced.
+    pub fn of(mut command: Command) -> Steps {
+        racefree_core::child::before_exec(&mut command, || Ok(ptrace::traceme()?));
+        let child = command.spawn().expect("the program");
+        let first = Pid::from_raw(child.id() as i32);
+        assert!(matches!(waitpid(first, None), Ok(WaitStatus::Stopped(_, Signal::SIGTRAP))), "stopped by its exec");
+        let options = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACEFORK
+            | Options::PTRACE_O_TRACEVFORK
+            | Options::PTRACE_O_TRACECLONE
+            | Options::PTRACE_O_TRACEEXEC;
+        ptrace::setoptions(first, options).expect("our own tracee");
+        Steps { traced: vec![first], first, held: Some(first), status: None }
+    }
+
+    /// Lets it go on to the next system call of any of its processes; `None` when all have ended or become another
+    /// program.
+    ///
+    /// # Panics
+    /// ptrace(2) fails.
+    pub fn next(&mut self) -> Option<Stop> {
+        if let Some(pid) = self.held.take() {
+            self.go_on(pid, None);
+        }
+        loop {
+            if self.traced.is_empty() {
+                return None;
+            }
+            for pid in self.traced.clone() {
+                if let Some(stop) = self.look_at(pid) {
+                    self.held = Some(pid);
+                    return Some(stop);
+                }
+            }
+            std::thread::sleep(Duration::from_micros(50));
+        }
+    }
+
+    /// Lets it go on until it is about to make this call.
+    ///
+    /// # Panics
+    /// It never makes it.
+    pub fn run_to(&mut self, call: i64) -> Stop {
+        loop {
+            match self.next() {
+                Some(stop) if stop.call == call => return stop,
+                Some(_) => {}
+                None => panic!("it ended without the awaited call"),
+            }
+        }
+    }
+
+    /// Kills the process that is held, and lets the others run on.
+    ///
+    /// # Panics
+    /// No process is held.
+    pub fn kill(mut self) {
+        let pid = self.held.take().expect("a process that is held");
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("our own tracee");
+        while !matches!(waitpid(pid, Some(WaitPidFlag::__WALL)), Ok(WaitStatus::Signaled(..)) | Err(_)) {}
+        self.traced.retain(|&other| other != pid);
+        self.finish();
+    }
+
+    /// Lets everything run to its end and gives the exit status of the program, if it did not become another.
+    ///
+    /// # Panics
+    /// ptrace(2) fails.
+    pub fn finish(mut self) -> Option<i32> {
+        while self.next().is_some() {}
+        self.status
+    }
+
+    fn look_at(&mut self, pid: Pid) -> Option<Stop> {
+        match waitpid(pid, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL)) {
+            Ok(WaitStatus::StillAlive) => {}
+            Ok(WaitStatus::PtraceSyscall(_)) => {
+                let info = ptrace::syscall_info(pid).expect("a tracee at a call");
+                if info.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
+                    return Some(Stop { pid: pid.as_raw(), call: self.call_of(pid)? });
+                }
+                self.go_on(pid, None);
+            }
+            Ok(WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC)) => {
+                // It is another program now, which nobody wants to step.
+                ptrace::detach(pid, None).expect("a tracee at its exec");
+                self.traced.retain(|&other| other != pid);
+            }
+            Ok(WaitStatus::PtraceEvent(..)) => {
+                if let Ok(child) = ptrace::getevent(pid) {
+                    self.traced.push(Pid::from_raw(child as i32));
+                }
+                self.go_on(pid, None);
+            }
+            // A new child begins with a SIGSTOP of ptrace's own.
+            Ok(WaitStatus::Stopped(_, Signal::SIGSTOP | Signal::SIGTRAP)) => self.go_on(pid, None),
+            Ok(WaitStatus::Stopped(_, signal)) => self.go_on(pid, Some(signal)),
+            Ok(WaitStatus::Exited(_, status)) => self.ended(pid, status),
+            Ok(WaitStatus::Signaled(_, signal, _)) => self.ended(pid, 128 + signal as i32),
+            Ok(_) => {}
+            Err(_) => self.traced.retain(|&other| other != pid),
+        }
+        None
+    }
+
+    fn call_of(&self, pid: Pid) -> Option<i64> {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+        line.split_ascii_whitespace().next()?.parse().ok()
+    }
+
+    fn ended(&mut self, pid: Pid, status: i32) {
+        self.traced.retain(|&other| other != pid);
+        if pid == self.first {
+            self.status = Some(status);
+        }
+    }
+
+    fn go_on(&mut self, pid: Pid, signal: Option<Signal>) {
+        // ESRCH: it was killed meanwhile; the next wait tells.
+        let _ = ptrace::syscall(pid, signal);
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        for &pid in &self.traced {
+            // What a failed test leaves behind ends with it.
+            let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
+            let _ = waitpid(pid, Some(WaitPidFlag::__WALL));
+        }
+    }
+}
