@@ -5,7 +5,7 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 /// A process about to make a system call, held there.
@@ -23,7 +23,8 @@ pub struct Stop {
 #[derive(Debug)]
 pub struct Steps {
     traced: Vec<Pid>,
-    first: Pid,
+    /// Waited for by number, as its children are.
+    program: Child,
     held: Option<Pid>,
     status: Option<i32>,
 }
@@ -44,7 +45,7 @@ impl Steps {
             | Options::PTRACE_O_TRACECLONE
             | Options::PTRACE_O_TRACEEXEC;
         ptrace::setoptions(first, options).expect("our own tracee");
-        Steps { traced: vec![first], first, held: Some(first), status: None }
+        Steps { traced: vec![first], program: child, held: Some(first), status: None }
     }
 
     /// Lets it go on to the next system call of any of its processes; `None` when all have ended or become another
@@ -52,7 +53,7 @@ impl Steps {
     ///
     /// # Panics
     /// ptrace(2) fails.
-    pub fn next(&mut self) -> Option<Stop> {
+    pub fn step(&mut self) -> Option<Stop> {
         if let Some(pid) = self.held.take() {
             self.go_on(pid, None);
         }
@@ -76,7 +77,7 @@ impl Steps {
     /// It never makes it.
     pub fn run_to(&mut self, call: i64) -> Stop {
         loop {
-            match self.next() {
+            match self.step() {
                 Some(stop) if stop.call == call => return stop,
                 Some(_) => {}
                 None => panic!("it ended without the awaited call"),
@@ -101,7 +102,7 @@ impl Steps {
     /// # Panics
     /// ptrace(2) fails.
     pub fn finish(mut self) -> Option<i32> {
-        while self.next().is_some() {}
+        while self.step().is_some() {}
         self.status
     }
 
@@ -144,7 +145,7 @@ impl Steps {
 
     fn ended(&mut self, pid: Pid, status: i32) {
         self.traced.retain(|&other| other != pid);
-        if pid == self.first {
+        if pid.as_raw() == self.program.id() as i32 {
             self.status = Some(status);
         }
     }

@@ -85,7 +85,7 @@ fn the_first_line_is_a_whole_number_at_every_step_of_a_claim() {
     command.args(["claim", "p", "sleep", "1000"]);
     let mut claimer = Steps::of(command);
     let mut seen = vec![];
-    while claimer.next().is_some() {
+    while claimer.step().is_some() {
         let line = place.content("p").lines().next().unwrap_or_default().to_owned();
         if !seen.contains(&line) {
             seen.push(line);

@@ -14,7 +14,7 @@ fn killed_everywhere(place: &Place, words: &[&str], check: impl Fn(usize)) -> us
         command.args(&words[1..]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let mut program = Steps::of(command);
         let mut reached = 0;
-        while reached < at && program.next().is_some() {
+        while reached < at && program.step().is_some() {
             reached += 1;
         }
         if reached < at {
