@@ -14,6 +14,7 @@ use crate::sys;
 use crate::text::{self, Line, Text};
 use crate::time::Deadline;
 use crate::voice::StatusLine;
+use crate::vouch::vouched;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -62,10 +63,15 @@ impl Claim {
                 return Ok(Claim::Theirs(Reading::of(path)));
             }
             // Removed or replaced between open and lock: another may hold what the path names now.
-            if still_at(&file, path) {
-                let before = acceptable(&file, path)?;
-                return Ok(Claim::Ours(Held { file, path: path.to_owned(), before }));
+            if !still_at(&file, path) {
+                continue;
             }
+            // The flock was free, but the kernel vouches: a claim by fcntl(2), which is another kind of lock.
+            if let Some(claimant) = vouched(&file)? {
+                return Ok(Claim::Theirs(Reading::Held(claimant)));
+            }
+            let before = acceptable(&file, path)?;
+            return Ok(Claim::Ours(Held { file, path: path.to_owned(), before }));
         }
         Err(refusal(Exit::Failed, format!("claim {}: something keeps replacing it", path.display())))
     }
@@ -79,7 +85,7 @@ fn take_flock(file: &File) -> Result<bool> {
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
     while !patience.passed() {
-        if reading::vouched(file)?.is_some() {
+        if vouched(file)?.is_some() {
             return Ok(false);
         }
         if flock_by(file, Deadline::after(pause).or(patience), &mut StatusLine::begin(), String::new)? {

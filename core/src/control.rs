@@ -22,11 +22,19 @@ pub enum Found {
 /// # Errors
 /// A refused pidfd_open(2).
 pub fn claimant(path: &Path) -> Result<Found> {
-    let mut reading = Reading::of(path);
+    claimant_as(|| Reading::of(path))
+}
+
+/// The same, with another way to read the file: see [`crate::unlocked`].
+///
+/// # Errors
+/// As [`claimant`].
+pub fn claimant_as(read: impl Fn() -> Reading) -> Result<Found> {
+    let mut reading = read();
     loop {
         let Reading::Held(claimant) = reading else { return Ok(Found::Nobody(reading)) };
         let process = Process::open(claimant.pid)?;
-        reading = Reading::of(path);
+        reading = read();
         match process {
             // Equal but for the evidence, which may have changed for the worse: then believe the second.
             Some(process) if matches!(&reading, Reading::Held(still) if still.pid == claimant.pid) => {

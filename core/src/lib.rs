@@ -25,4 +25,6 @@ pub mod signal;
 pub mod sys;
 pub mod text;
 pub mod time;
+pub mod unlocked;
 pub mod voice;
+pub(crate) mod vouch;

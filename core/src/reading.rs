@@ -7,9 +7,9 @@ use crate::error::{Doing, Result, sentence};
 use crate::exit::Exit;
 use crate::holders::{self, Holder, Holds, Identity};
 use crate::process::Process;
-use crate::procfs;
-use crate::record;
 use crate::text::{self, Text};
+use crate::unlocked;
+use crate::vouch::{self, vouched};
 use fs4::{FileExt, TryLockError};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -17,7 +17,6 @@ use rustix::process::Pid;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 /// What a PID file turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +27,9 @@ pub enum Reading {
     Stale(Text),
     /// Claimed by a living process.
     Held(Claimant),
+    /// Held by nobody, and the process that it names is not believed to have written it, for this reason. Only where an
+    /// unlocked PID file was to be believed.
+    Unfit(Pid, String),
     /// The recorded process is dead but others still hold its lock.
     Orphaned(Pid, Vec<Holder>),
     /// Nothing can be said, and why.
@@ -95,7 +97,7 @@ impl Reading {
     pub fn word(&self) -> &'static str {
         match self {
             Reading::Absent => "absent",
-            Reading::Stale(_) => "stale",
+            Reading::Stale(_) | Reading::Unfit(..) => "stale",
             Reading::Held(_) => "held",
             Reading::Orphaned(..) => "orphaned",
             Reading::Unknown(_) => "unknown",
@@ -106,7 +108,7 @@ impl Reading {
     pub fn exit(&self) -> Exit {
         match self {
             Reading::Absent => Exit::NotRunning,
-            Reading::Stale(_) => Exit::No,
+            Reading::Stale(_) | Reading::Unfit(..) => Exit::No,
             Reading::Held(_) => Exit::Done,
             Reading::Orphaned(..) => Exit::Orphaned,
             Reading::Unknown(_) => Exit::Unknown,
@@ -120,6 +122,7 @@ impl Reading {
             Reading::Stale(Text::Empty) => "empty, held by nobody".into(),
             Reading::Stale(Text::Names(pid)) => format!("stale: names {pid}, but nobody holds it"),
             Reading::Stale(Text::Garbage(why)) => format!("stale: nobody holds it, and {why}"),
+            Reading::Unfit(pid, why) => format!("stale: names {pid}, but nobody holds it, and {why}"),
             Reading::Held(claimant) => format!("held by {}", Holder::new(claimant.pid)),
             Reading::Orphaned(pid, holders) => {
                 format!("orphaned: {pid} is dead, but its lock is {}", holders::in_words(holders))
@@ -164,34 +167,8 @@ pub(crate) fn read_start(file: &File) -> Result<Vec<u8>> {
     Ok(start)
 }
 
-fn read_text(file: &File) -> Result<Text> {
+pub(crate) fn read_text(file: &File) -> Result<Text> {
     Ok(text::parse(&read_start(file)?))
-}
-
-/// Asks the kernel whether the process that the text names is the living claimant.
-pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
-    let Text::Names(named) = read_text(file)? else { return Ok(None) };
-    let owner = match record::owner(file, named) {
-        Ok(owner) => owner.and_then(|owner| owner.pid),
-        // A file system without record locks vouches for nobody.
-        Err(nix::errno::Errno::ENOLCK | nix::errno::Errno::EINVAL | nix::errno::Errno::EOPNOTSUPP) => None,
-        Err(e) => return Err(e).doing("ask who owns", format!("byte {named}")),
-    };
-    Ok(owner.and_then(|owner| stood_for(owner, named)).map(|pid| Claimant { pid, evidence: Evidence::Vouched }))
-}
-
-/// The number of the process that `owner` vouches for by holding the byte `named`: itself, its child, or itself under
-/// the number it has in its own PID namespace. Anybody who may write the file can lock any byte, so an owner for whom
-/// none of the three is true vouches for nothing: it must gain no power over a stranger by it.
-fn stood_for(owner: Pid, named: Pid) -> Option<Pid> {
-    if owner == named {
-        return Some(named);
-    }
-    if procfs::stat(named).is_some_and(|stat| stat.parent == owner.as_raw_pid() && !stat.zombie) {
-        return Some(named);
-    }
-    let inner = procfs::numbers_in_namespaces(owner);
-    (inner.len() > 1 && inner.last() == Some(&named.as_raw_pid())).then_some(owner)
 }
 
 /// Whether anybody holds the flock at this moment.
@@ -217,6 +194,10 @@ fn second_opinion(file: &File) -> Result<Reading> {
         Text::Empty => return Ok(Reading::Unknown(format!("names nobody, but is {}", seen()))),
         Text::Garbage(why) => return Ok(Reading::Unknown(format!("{why}, but it is {}", seen()))),
     };
+    if vouch::owner(file, pid)?.is_some_and(|owner| owner.pid.is_none()) {
+        let why = "who holds it, but is in another PID namespace and has no number here";
+        return Ok(Reading::Unknown(format!("names {pid}, {why}")));
+    }
     let alive = match Process::open(pid)? {
         Some(process) => !process.has_ended()?,
         None => false,
@@ -227,19 +208,9 @@ fn second_opinion(file: &File) -> Result<Reading> {
     Ok(match holders::holds(pid, identity) {
         Holds::Yes => Reading::Held(Claimant { pid, evidence: Evidence::Descriptor }),
         Holds::No => Reading::Unknown(format!("names {}, who does not hold it; it is {}", Holder::new(pid), seen())),
-        Holds::Hidden if written_in_its_lifetime(pid, &metadata) => {
-            Reading::Held(Claimant { pid, evidence: Evidence::Recorded })
-        }
-        Holds::Hidden => Reading::Unknown(format!("names {pid}, who is younger than the file; it is {}", seen())),
+        Holds::Hidden => match unlocked::misfit(pid, &metadata, None) {
+            None => Reading::Held(Claimant { pid, evidence: Evidence::Recorded }),
+            Some(why) => Reading::Unknown(format!("names {pid}, but {why}; it is {}", seen())),
+        },
     })
-}
-
-/// Whether the process was started before the file was last written: a recycled number was not.
-pub fn written_in_its_lifetime(pid: Pid, file: &std::fs::Metadata) -> bool {
-    // Start times are cut to 10 ms, file times to the timer tick.
-    const GRAIN: Duration = Duration::from_millis(20);
-    match (procfs::stat(pid), file.modified()) {
-        (Some(stat), Ok(written)) => !stat.zombie && stat.started() <= written + GRAIN,
-        _ => false,
-    }
 }

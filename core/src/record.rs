@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 pub struct Owner {
     /// Its number in our PID namespace; `None` for one that has no number here (or for an open file description).
     pub pid: Option<Pid>,
-    /// It owns more than this one byte: a foreign program's lock on the whole file.
+    /// What it owns reaches to the end of the file, however long that grows: a foreign program's lock on all of it.
     pub whole_file: bool,
 }
 
@@ -46,5 +46,5 @@ pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
     if i32::from(asked.l_type) == libc::F_UNLCK {
         return Ok(None);
     }
-    Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len != 1 }))
+    Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len == 0 }))
 }

@@ -2,7 +2,7 @@
 //!
 //! Text that came from outside (paths, process names, log lines) never reaches stderr with a control character in it.
 
-use crate::error::{Result, refusal};
+use crate::error::{Result, refusal, sentence};
 use crate::exit::Exit;
 use crate::signal::Signal;
 use crate::time::{Deadline, for_people};
@@ -19,10 +19,10 @@ struct Voice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Loudness {
     /// Say nothing but errors
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Say more about what is done and why
-    #[arg(short, long)]
+    #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 
@@ -47,6 +47,11 @@ fn to_stderr(text: &str) {
 /// What went wrong. Not silenced by `--quiet`.
 pub fn error(text: &str) {
     to_stderr(text);
+}
+
+/// What went wrong, as a whole sentence, for a tool that goes on after it.
+pub fn failure(error: &anyhow::Error) {
+    to_stderr(&sentence(error));
 }
 
 /// What a user might want to know. Silenced by `--quiet`.

@@ -1,0 +1,59 @@
+//! Who stands behind a number: the kernel's answer to "who owns this byte?", judged.
+//!
+//! Whoever may write the file can lock any byte of it, and must gain no power over a stranger by it: an owner vouches
+//! for itself, and for a child that it has not reaped yet, and for nobody else.
+
+use crate::error::{Doing, Result};
+use crate::procfs;
+use crate::reading::{Claimant, Evidence, read_text};
+use crate::record::{self, Owner};
+use crate::text::Text;
+use nix::errno::Errno;
+use rustix::process::Pid;
+use std::fs::File;
+
+/// Asks the kernel for the living claimant, and takes nothing.
+pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
+    let named = match read_text(file)? {
+        Text::Names(pid) => Some(pid),
+        Text::Empty => None,
+        Text::Garbage(_) => return Ok(None),
+    };
+    let Some(Owner { pid: Some(owner), whole_file }) = owner(file, named.unwrap_or(Pid::INIT))? else {
+        return Ok(None);
+    };
+    let believed = named.and_then(|named| stood_for(owner, named));
+    // A foreign program's claim: a record lock on the whole file. It is itself the claimant, whatever it has written.
+    let believed = believed.or(whole_file.then_some(owner));
+    Ok(believed.map(|pid| Claimant { pid, evidence: Evidence::Vouched }))
+}
+
+/// Who owns the byte of `pid`; nobody, on a file system without record locks.
+pub(crate) fn owner(file: &File, pid: Pid) -> Result<Option<Owner>> {
+    match record::owner(file, pid) {
+        Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(None),
+        answer => answer.doing("ask who owns", format!("byte {pid}")),
+    }
+}
+
+/// The number, valid here, of the process that `owner` vouches for by holding the byte `named`: itself, its unreaped
+/// child, or one of the two under the number that it has in its own PID namespace.
+pub(crate) fn stood_for(owner: Pid, named: Pid) -> Option<Pid> {
+    if owner == named {
+        return Some(named);
+    }
+    let inner = procfs::numbers_in_namespaces(owner);
+    if inner.len() > 1 {
+        let is_named = |pid: &Pid| procfs::numbers_in_namespaces(*pid).last() == Some(&named.as_raw_pid());
+        return is_named(&owner).then_some(owner).or_else(|| children(owner).find(is_named));
+    }
+    is_child(named, owner).then_some(named)
+}
+
+fn is_child(pid: Pid, parent: Pid) -> bool {
+    procfs::stat(pid).is_some_and(|stat| stat.parent == parent.as_raw_pid() && !stat.zombie)
+}
+
+fn children(parent: Pid) -> impl Iterator<Item = Pid> {
+    procfs::processes().filter(move |&pid| is_child(pid, parent))
+}
