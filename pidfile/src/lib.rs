@@ -2,11 +2,13 @@
 
 mod claim;
 mod log;
-
 mod read;
+mod report;
 mod signal;
 mod start;
 mod stop;
+mod stopping;
+mod unlocked;
 
 use clap::{Parser, Subcommand};
 use racefree_core::cli;

@@ -1,94 +1,90 @@
 //! `pidfile read`: who has claimed a PID file.
 
+use crate::report::{self, Report};
+use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::Result;
 use racefree_core::exit::Exit;
-use racefree_core::holders::Holder;
-use racefree_core::procfs;
+use racefree_core::holders::{self, Holder, Identity};
 use racefree_core::reading::Reading;
 use racefree_core::voice;
-use serde::Serialize;
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE
 ///
 /// The number is printed only if it is true at this moment: the kernel is asked whether this very process holds the
-/// claim. Needs read permission only, waits for nobody, and disturbs no start or stop under way.
+/// claim. Needs read permission only, waits for nobody, and disturbs no start or stop under way. Of several files, a
+/// table is printed, and the exit code is the highest.
 #[derive(Debug, Args)]
 pub(crate) struct Read {
-    /// Print one JSON object: path, state, pid, evidence, holders, command, started
+    /// Print one JSON object a file: path, state, pid, evidence, holders, command, started
     ///
     /// state is held, stale, orphaned, absent or unknown. evidence is vouched (by the kernel), descriptor (the process
-    /// has one that holds the lock) or recorded (only the file says so). started is in seconds since the epoch.
-    #[arg(long)]
+    /// has one that holds the lock) or recorded (only the file says so). holders are the processes that are seen to have
+    /// the lock, among them workers that inherited it. started is in seconds since the epoch.
+    #[arg(long, conflicts_with_all = ["table", "holders"])]
     json: bool,
+    /// Print a table, also of one file
+    #[arg(long, conflicts_with = "holders")]
+    table: bool,
+    /// Print every process that is seen to hold the lock: PID and command, one a line
+    ///
+    /// The claimant, workers that inherited it, and the newcomer of a restart under way. Which processes of other users
+    /// hold it only root can see.
+    #[arg(long)]
+    holders: bool,
+    #[command(flatten)]
+    unlocked: Unlocked,
     /// The PID file
-    pidfile: PathBuf,
-}
-
-#[derive(Serialize)]
-struct Report {
-    path: String,
-    state: &'static str,
-    pid: Option<i32>,
-    evidence: Option<&'static str>,
-    holders: Vec<ReportedHolder>,
-    command: Option<String>,
-    started: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct ReportedHolder {
-    pid: i32,
-    command: Option<String>,
+    #[arg(required = true, value_name = "PIDFILE")]
+    pidfiles: Vec<PathBuf>,
 }
 
 impl Read {
     pub(crate) fn run(self, quiet: bool) -> Result<Exit> {
-        let reading = Reading::of(&self.pidfile);
-        if self.json {
-            voice::answer(format!("{}\n", serde_json::to_string(&self.report(&reading))?))?;
-            return Ok(reading.exit());
+        if self.table || (self.pidfiles.len() > 1 && !self.json && !self.holders) {
+            let reports: Vec<_> =
+                self.pidfiles.iter().map(|path| (path, self.unlocked.read(path))).map(Report::of).collect();
+            if !quiet {
+                voice::answer(report::table(&reports))?;
+            }
+            return Ok(worst(reports.iter().map(|report| report.exit)));
         }
+        let exits = self.pidfiles.iter().map(|path| self.one(path, quiet));
+        exits.collect::<Result<Vec<Exit>>>().map(|exits| worst(exits.into_iter()))
+    }
+
+    fn one(&self, path: &Path, quiet: bool) -> Result<Exit> {
+        let reading = self.unlocked.read(path);
+        let exit = reading.exit();
         match &reading {
+            _ if self.json => {
+                let report = Report::of((path, reading)).with_holders();
+                if !quiet {
+                    voice::answer(format!("{}\n", report.json()?))?;
+                }
+            }
+            _ if self.holders && !matches!(reading, Reading::Absent) => say_holders(path)?,
             Reading::Held(claimant) if !quiet => voice::answer(format!("{}\n", claimant.pid))?,
             Reading::Held(_) => {}
-            Reading::Unknown(why) if why.contains(&*self.pidfile.to_string_lossy()) => {
-                return Err(refusal(reading.exit(), why));
-            }
-            _ => voice::notice(&format!("read {}: {}", self.pidfile.display(), reading.in_words())),
+            // It names the act and the file by itself, and is an error, which nothing silences.
+            Reading::Unknown(why) if why.contains(&*path.to_string_lossy()) => voice::error(why),
+            _ => voice::notice(&format!("read {}: {}", path.display(), self.unlocked.in_words(&reading))),
         }
-        Ok(reading.exit())
-    }
-
-    fn report(&self, reading: &Reading) -> Report {
-        let (pid, evidence, holders) = match reading {
-            Reading::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
-            Reading::Orphaned(pid, holders) => (Some(*pid), None, holders.iter().map(ReportedHolder::from).collect()),
-            Reading::Stale(racefree_core::text::Text::Names(pid)) => (Some(*pid), None, vec![]),
-            _ => (None, None, vec![]),
-        };
-        let living = pid.filter(|_| evidence.is_some());
-        Report {
-            path: self.pidfile.to_string_lossy().into_owned(),
-            state: reading.word(),
-            pid: pid.map(|pid| pid.as_raw_pid()),
-            evidence,
-            holders,
-            command: living.and_then(procfs::command_line),
-            started: living.and_then(procfs::stat).and_then(|stat| seconds(stat.started())),
-        }
+        Ok(exit)
     }
 }
 
-impl From<&Holder> for ReportedHolder {
-    fn from(holder: &Holder) -> Self {
-        ReportedHolder { pid: holder.pid.as_raw_pid(), command: holder.command.clone() }
-    }
+fn say_holders(path: &Path) -> Result<()> {
+    // A file that has gone since is held by nobody.
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let lines = holders::of(Identity::from(&metadata)).into_iter().map(|Holder { pid, command }| {
+        let command = command.unwrap_or_default();
+        format!("{pid} {}\n", voice::printable(&command).replace(['\n', '\t'], " "))
+    });
+    voice::answer(lines.collect::<String>())
 }
 
-fn seconds(moment: SystemTime) -> Option<f64> {
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    Some((since.as_secs_f64() * 100.0).round() / 100.0)
+fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
+    exits.max_by_key(|exit| exit.code()).unwrap_or(Exit::Done)
 }

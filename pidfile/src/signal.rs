@@ -1,11 +1,13 @@
 //! `pidfile signal`: to the claimant, or to nobody.
 
+use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::control::{self, Found};
-use racefree_core::error::{Result, refusal};
+use racefree_core::control::Found;
+use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
-use racefree_core::reading::Evidence;
-use racefree_core::signal;
+use racefree_core::holders::Holder;
+use racefree_core::process::Process;
+use racefree_core::{procfs, signal};
 use std::path::{Path, PathBuf};
 
 /// Send SIGNAL to the process that has claimed PIDFILE, and to no other
@@ -14,6 +16,8 @@ use std::path::{Path, PathBuf};
 /// hit. Without a living claimant the exit code is that of `pidfile read`.
 #[derive(Debug, Args)]
 pub(crate) struct Signal {
+    #[command(flatten)]
+    unlocked: Unlocked,
     /// The signal: a name with or without SIG, or a number
     signal: signal::Signal,
     /// The PID file
@@ -22,30 +26,31 @@ pub(crate) struct Signal {
 
 impl Signal {
     pub(crate) fn run(self) -> Result<Exit> {
-        match to_be_signalled(&self.pidfile)? {
-            Found::Running(process, _) if process.signal(self.signal)? => Ok(Exit::Done),
+        match self.unlocked.to_be_signalled("signal", &self.pidfile)? {
+            Found::Running(process, _) if send("signal", &self.pidfile, &process, self.signal)? => Ok(Exit::Done),
             Found::Running(process, _) => {
                 let why = format!("signal {}: process {} has just ended", self.pidfile.display(), process.pid());
                 Err(refusal(Exit::No, why))
             }
             Found::Nobody(reading) => {
-                Err(refusal(reading.exit(), format!("signal {}: {}", self.pidfile.display(), reading.in_words())))
+                let why = format!("signal {}: {}", self.pidfile.display(), self.unlocked.in_words(&reading));
+                Err(refusal(reading.exit(), why))
             }
         }
     }
 }
 
-/// The claimant, if the kernel vouches for it. What only the text says is no ground for a signal.
-pub(crate) fn to_be_signalled(pidfile: &Path) -> Result<Found> {
-    match control::claimant(pidfile)? {
-        Found::Running(process, claimant) if claimant.evidence == Evidence::Recorded => {
-            let why = format!(
-                "signal {}: it is another user's, and only the file says that it is {}",
-                pidfile.display(),
-                process.pid()
-            );
-            Err(refusal(Exit::Unknown, why))
+/// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.
+pub(crate) fn send(verb: &str, pidfile: &Path, process: &Process, signal: signal::Signal) -> Result<bool> {
+    let user = procfs::user(process.pid());
+    process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
+        let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));
+        match user.filter(|_| denied) {
+            Some(user) => Err(rustix::io::Errno::PERM).doing(
+                &format!("{verb} {}: send {signal} to", pidfile.display()),
+                format!("{}, which runs as {user}", Holder::new(process.pid())),
+            ),
+            None => Err(e),
         }
-        found => Ok(found),
-    }
+    })
 }

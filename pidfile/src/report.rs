@@ -1,0 +1,109 @@
+//! What `pidfile read` tells of a file beyond the number: a JSON object, or a row of a table.
+
+use racefree_core::error::Result;
+use racefree_core::exit::Exit;
+use racefree_core::holders::{self, Holder, Identity};
+use racefree_core::procfs::{self, Stat};
+use racefree_core::reading::Reading;
+use racefree_core::text::Text;
+use racefree_core::time::for_people;
+use racefree_core::voice;
+use serde::Serialize;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// All that is known of one file.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    path: String,
+    state: &'static str,
+    pid: Option<i32>,
+    evidence: Option<&'static str>,
+    holders: Vec<ReportedHolder>,
+    command: Option<String>,
+    started: Option<f64>,
+    #[serde(skip)]
+    age: Option<Duration>,
+    #[serde(skip)]
+    pub(crate) exit: Exit,
+}
+
+#[derive(Serialize)]
+struct ReportedHolder {
+    pid: i32,
+    command: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn of((path, reading): (impl AsRef<Path>, Reading)) -> Report {
+        let path = path.as_ref();
+        let (pid, evidence, holders) = match &reading {
+            Reading::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
+            Reading::Orphaned(pid, holders) => (Some(*pid), None, holders.clone()),
+            Reading::Stale(Text::Names(pid)) | Reading::Unfit(pid, _) => (Some(*pid), None, vec![]),
+            Reading::Stale(_) | Reading::Absent | Reading::Unknown(_) => (None, None, vec![]),
+        };
+        let living = pid.filter(|_| evidence.is_some());
+        let started = living.and_then(procfs::stat).as_ref().map(Stat::started);
+        Report {
+            path: path.to_string_lossy().into_owned(),
+            state: reading.word(),
+            pid: pid.map(|pid| pid.as_raw_pid()),
+            evidence,
+            holders: holders.iter().map(ReportedHolder::from).collect(),
+            command: living.and_then(procfs::command_line),
+            started: started.and_then(seconds),
+            age: started.and_then(|moment| moment.elapsed().ok()),
+            exit: reading.exit(),
+        }
+    }
+
+    /// The same, with everyone who is seen to hold the lock: a look at every process there is.
+    pub(crate) fn with_holders(mut self) -> Report {
+        if self.holders.is_empty() && matches!(self.exit, Exit::Done | Exit::Unknown) {
+            let seen = std::fs::metadata(&self.path).map(|m| holders::of(Identity::from(&m)));
+            self.holders = seen.unwrap_or_default().iter().map(ReportedHolder::from).collect();
+        }
+        self
+    }
+
+    pub(crate) fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".into());
+        [
+            voice::printable(&self.path).replace(['\n', '\t'], " "),
+            self.state.into(),
+            or_dash(self.pid.map(|pid| pid.to_string())),
+            or_dash(self.evidence.map(str::to_owned)),
+            or_dash(self.age.map(for_people)),
+            or_dash(self.command.as_deref().map(|c| voice::printable(c).replace(['\n', '\t'], " "))),
+        ]
+    }
+}
+
+/// The reports in columns, the widest cell of each deciding.
+pub(crate) fn table(reports: &[Report]) -> String {
+    let heading = ["PIDFILE", "STATE", "PID", "EVIDENCE", "AGE", "COMMAND"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(heading).chain(reports.iter().map(Report::cells)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let line = |row: &[String; 6]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}  "));
+        format!("{}\n", cells.collect::<String>().trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+impl From<&Holder> for ReportedHolder {
+    fn from(holder: &Holder) -> Self {
+        ReportedHolder { pid: holder.pid.as_raw_pid(), command: holder.command.clone() }
+    }
+}
+
+fn seconds(moment: SystemTime) -> Option<f64> {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some((since.as_secs_f64() * 100.0).round() / 100.0)
+}

@@ -1,0 +1,173 @@
+//! One daemon on its way out: asked to end, then ended, then its claim free.
+
+use crate::signal::send;
+use crate::stop::Stop;
+use racefree_core::control::Found;
+use racefree_core::error::{Result, refusal};
+use racefree_core::events::Watched;
+use racefree_core::exit::Exit;
+use racefree_core::holders::{self, Holder, Holds, Identity};
+use racefree_core::process::Process;
+use racefree_core::reading::Reading;
+use racefree_core::signal::Signal;
+use racefree_core::voice;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+pub(crate) struct Stopping<'a> {
+    stop: &'a Stop,
+    pidfile: &'a Path,
+    state: State,
+    killing: bool,
+    killed: bool,
+}
+
+enum State {
+    /// It has been asked to end.
+    Ending(Process),
+    /// It has ended; these still hold its lock.
+    Freeing(Vec<Holder>, Vec<Process>),
+    Over(Result<()>),
+}
+
+impl<'a> Stopping<'a> {
+    /// Asks the claimant to end.
+    pub(crate) fn begin(stop: &'a Stop, pidfile: &'a Path) -> Stopping<'a> {
+        let mut one = Stopping { stop, pidfile, state: State::Over(Ok(())), killing: false, killed: false };
+        one.state = one.ask().unwrap_or_else(|e| State::Over(Err(e)));
+        one
+    }
+
+    fn ask(&self) -> Result<State> {
+        Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
+            Found::Running(process, _) => {
+                send("stop", self.pidfile, &process, self.stop.signal)?;
+                State::Ending(process)
+            }
+            Found::Nobody(Reading::Orphaned(..)) => State::Freeing(vec![], vec![]),
+            Found::Nobody(reading @ Reading::Unknown(_)) => {
+                return Err(refusal(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
+            }
+            Found::Nobody(reading) => {
+                let words = || self.stop.unlocked.in_words(&reading);
+                voice::detail(|| format!("stop {}: {}", self.pidfile.display(), words()));
+                State::Over(Ok(()))
+            }
+        })
+    }
+
+    /// Sees how far it has come; whether it has just come further.
+    pub(crate) fn look(&mut self) -> bool {
+        let before = std::mem::discriminant(&self.state);
+        let further = match &self.state {
+            State::Ending(process) => match process.has_ended() {
+                Ok(false) => Ok(None),
+                Ok(true) => Ok(Some(self.still_held())),
+                Err(e) => Err(e),
+            },
+            State::Freeing(..) => Ok(Some(self.still_held())),
+            State::Over(_) => Ok(None),
+        };
+        match further {
+            Ok(None) => {}
+            Ok(Some(state)) => self.state = state,
+            Err(e) => self.state = State::Over(Err(e)),
+        }
+        if self.killing && matches!(self.state, State::Freeing(..)) {
+            self.kill_holders();
+        }
+        before != std::mem::discriminant(&self.state)
+    }
+
+    /// The process has ended; its children may still hold the lock. A claim by somebody else is none of our business.
+    fn still_held(&self) -> State {
+        let holders = match Reading::of(self.pidfile) {
+            Reading::Absent | Reading::Stale(_) | Reading::Unfit(..) | Reading::Held(_) => return State::Over(Ok(())),
+            Reading::Orphaned(_, holders) => holders,
+            Reading::Unknown(_) => vec![],
+        };
+        let held = holders.iter().filter_map(|holder| Process::open(holder.pid).ok().flatten()).collect();
+        State::Freeing(holders, held)
+    }
+
+    pub(crate) fn watched(&self) -> Vec<Watched<'_>> {
+        match &self.state {
+            State::Ending(process) => vec![Watched::Read(process.as_fd())],
+            State::Freeing(_, processes) => processes.iter().map(|process| Watched::Read(process.as_fd())).collect(),
+            State::Over(_) => vec![],
+        }
+    }
+
+    /// Sends KILL, and will send it to whoever keeps the claim after that.
+    pub(crate) fn kill(&mut self) {
+        self.killing = true;
+        if let State::Ending(process) = &self.state {
+            match send("stop", self.pidfile, process, Signal::KILL) {
+                Ok(sent) => self.killed |= sent,
+                Err(e) => self.state = State::Over(Err(e)),
+            }
+        }
+    }
+
+    fn kill_holders(&mut self) {
+        let State::Freeing(_, processes) = &self.state else { return };
+        // A file that has gone has no holders that could be told apart.
+        let Ok(identity) = std::fs::metadata(self.pidfile).map(|m| Identity::from(&m)) else { return };
+        for process in processes {
+            // Asked again now that it is held: the number may have been recycled since it was seen. One that may not be
+            // killed is named at the deadline.
+            if holders::holds(process.pid(), identity) == Holds::Yes {
+                self.killed |= process.signal(Signal::KILL).unwrap_or(false);
+            }
+        }
+    }
+
+    pub(crate) fn interrupt(&mut self, by: Signal) {
+        let why = format!("stop {}: {by} arrived; the daemon may still be ending", self.pidfile.display());
+        self.fail(Exit::Signalled(by), why);
+    }
+
+    /// The time is over.
+    pub(crate) fn give_up(&mut self, after: &str) {
+        let why = match &self.state {
+            State::Ending(process) => format!("process {} has not ended", Holder::new(process.pid())),
+            State::Freeing(holders, _) => format!("the claim is still {}", holders::in_words(holders)),
+            State::Over(_) => return,
+        };
+        self.fail(Exit::TimedOut, format!("stop {}: {why}{after}", self.pidfile.display()));
+    }
+
+    fn fail(&mut self, exit: Exit, why: String) {
+        if !self.is_over() {
+            self.state = State::Over(Err(refusal(exit, why)));
+        }
+    }
+
+    /// What is awaited, for the status line.
+    pub(crate) fn awaited(&self) -> Option<String> {
+        match &self.state {
+            State::Ending(process) => Some(format!("waiting for process {} to end", process.pid())),
+            State::Freeing(holders, _) => {
+                Some(format!("waiting for {}: {}", self.pidfile.display(), holders::in_words(holders)))
+            }
+            State::Over(_) => None,
+        }
+    }
+
+    pub(crate) fn is_freeing(&self) -> bool {
+        matches!(self.state, State::Freeing(..))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over(_))
+    }
+
+    /// How it ended, once it is over.
+    pub(crate) fn outcome(self) -> Result<Exit> {
+        match self.state {
+            State::Over(Err(e)) => Err(e),
+            _ if self.killed => Ok(Exit::Killed),
+            _ => Ok(Exit::Done),
+        }
+    }
+}

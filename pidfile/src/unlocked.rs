@@ -1,0 +1,58 @@
+//! `--unlocked`: the PID files of daemons that write their own and lock nothing.
+
+use clap::Args;
+use racefree_core::control::{self, Found};
+use racefree_core::error::{Result, refusal};
+use racefree_core::exit::Exit;
+use racefree_core::reading::{Evidence, Reading};
+use racefree_core::text::Text;
+use racefree_core::{procfs, unlocked};
+use std::path::{Path, PathBuf};
+
+/// What else than a lock is believed.
+#[derive(Debug, Args)]
+pub(crate) struct Unlocked {
+    /// Also believe the PID file of a daemon that writes its own, without a lock
+    ///
+    /// If the process is alive, was started before the file was last written, and runs as the owner of the file (or the
+    /// owner is root). Nobody vouches for it: use it where the daemon can be started no other way.
+    #[arg(long)]
+    unlocked: bool,
+    /// With --unlocked: only if the process runs this program
+    #[arg(long, value_name = "PATH", requires = "unlocked")]
+    exe: Option<PathBuf>,
+}
+
+impl Unlocked {
+    /// Reads the file the way the user asked for.
+    pub(crate) fn read(&self, pidfile: &Path) -> Reading {
+        if self.unlocked { unlocked::reading(pidfile, self.exe.as_deref()) } else { Reading::of(pidfile) }
+    }
+
+    /// The claimant, held, if it may be believed. What only the text says is no ground for a signal, unless asked for.
+    pub(crate) fn to_be_signalled(&self, verb: &str, pidfile: &Path) -> Result<Found> {
+        match control::claimant_as(|| self.read(pidfile))? {
+            Found::Running(process, claimant) if claimant.evidence == Evidence::Recorded && !self.unlocked => {
+                let why = format!(
+                    "{verb} {}: it is another user's, and only the file says that it is {}",
+                    pidfile.display(),
+                    process.pid()
+                );
+                Err(refusal(Exit::Unknown, why))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// What was found, in words; and where a living process has the recorded number, that there is `--unlocked`.
+    pub(crate) fn in_words(&self, reading: &Reading) -> String {
+        let words = reading.in_words();
+        match reading {
+            Reading::Stale(Text::Names(pid)) if !self.unlocked && procfs::stat(*pid).is_some_and(|s| !s.zombie) => {
+                let command = procfs::command_line(*pid).unwrap_or_default();
+                format!("{words}; {pid} is alive ({command}): --unlocked asks whether it may have written the file")
+            }
+            _ => words,
+        }
+    }
+}
