@@ -1,17 +1,93 @@
-//! stub
-use racefree_core::{error::Result, exit::Exit, voice::Loudness};
-/// stub
-#[derive(Debug, clap::Parser)]
+//! `waitfor`: wait until a daemon is ready, no longer and no shorter.
+
+mod engine;
+mod errand;
+mod named_target;
+mod path_watch;
+mod target;
+
+use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use engine::{Rules, Wait};
+use named_target::NamedTarget;
+use racefree_core::child;
+use racefree_core::cli;
+use racefree_core::error::Result;
+use racefree_core::exit::{Ending, Exit, OF_A_COMMAND};
+use racefree_core::named::Named;
+use racefree_core::time::{Limit, parse_duration};
+use racefree_core::voice::Loudness;
+use std::ffi::OsString;
+use std::time::Duration;
+use target::Means;
+
+/// Wait until every TARGET is ready, then become COMMAND
+///
+/// A TARGET is one of
+///
+///   tcp:HOST:PORT, HOST:PORT   a connection is accepted, on any address of HOST
+///   unix:PATH                  a connection to the socket is accepted (@NAME: an abstract one)
+///   file:PATH                  the file exists
+///   pidfile:PATH               a living process has claimed the PID file, see pidfile(1)
+///   pid:N                      the process lives; a zombie does not
+///   exec:'SHELL COMMAND'       the command exits 0
+///
+/// All are looked at at once. Files, sockets and processes are announced by the kernel; the others are tried again after
+/// a pause of 1 ms at first and 5 % of the time waited later on, 250 ms at most. Nothing is said on success; if time
+/// runs out, each TARGET that was not ready has a line that says why.
+#[derive(Debug, Parser)]
+#[command(name = "waitfor", version, max_term_width = 100, verbatim_doc_comment)]
 pub struct Cli {
+    /// How long to wait: 0 is one try of each, `none` is for ever
+    #[arg(short, long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse)]
+    timeout: Limit,
+    /// Give up with 3 as soon as this process is gone: pidfile:PATH or pid:N
+    ///
+    /// It is looked at again after the last TARGET has answered: ready means ready and alive.
+    #[arg(long = "while", value_name = "PROCESS")]
+    alive: Option<Named>,
+    /// How long one try may take
+    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = parse_duration)]
+    attempt: Duration,
     #[command(flatten)]
     loudness: Loudness,
+    /// What to wait for
+    #[arg(required = true, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(NamedTarget::parse))]
+    targets: Vec<NamedTarget>,
+    /// What to become once all is ready, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
-impl racefree_core::cli::Cli for Cli {
+
+impl cli::Cli for Cli {
     fn loudness(&self) -> Loudness {
         self.loudness
     }
 }
-/// stub
-pub fn run(_: Cli) -> Result<Exit> {
-    Ok(Exit::Done)
+
+/// What each exit code says.
+pub const ENDINGS: &[Ending] = &[
+    (Exit::Done, "every TARGET is ready; with COMMAND, its status"),
+    (Exit::NotRunning, "the process named by --while is gone"),
+    (Exit::TimedOut, "time ran out"),
+    OF_A_COMMAND[0],
+    OF_A_COMMAND[1],
+];
+
+/// Runs the utility.
+///
+/// # Errors
+/// Everything that ends it otherwise than ready.
+pub fn run(cli: Cli) -> Result<Exit> {
+    if let Some(name) = cli.command.first() {
+        child::find(name)?;
+    }
+    let means = Means::default();
+    let rules = Rules { timeout: cli.timeout, attempt: cli.attempt };
+    let targets = cli.targets.iter().map(|named| Ok((named.to_string(), named.target(&means)?)));
+    let ended = Wait::begin(rules, cli.alive, targets.collect::<Result<_>>()?)?.until_decided()?;
+    match ended {
+        Exit::Done if !cli.command.is_empty() => Err(child::become_command(&cli.command)),
+        ended => Ok(ended),
+    }
 }

@@ -1,0 +1,165 @@
+//! A target as it is named on the command line.
+
+use crate::target::{self, Means, Target};
+use racefree_core::error::Result;
+use rustix::process::Pid;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// What the user wrote, and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedTarget {
+    word: OsString,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Tcp { host: String, port: u16 },
+    Unix(PathBuf),
+    File(PathBuf),
+    Pidfile(PathBuf),
+    Pid(Pid),
+    Exec(OsString),
+}
+
+impl fmt::Display for NamedTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.word.display().fmt(f)
+    }
+}
+
+impl NamedTarget {
+    /// Reads a TARGET.
+    pub(crate) fn parse(word: OsString) -> std::result::Result<NamedTarget, String> {
+        let kind = kind_of(&word)?;
+        Ok(NamedTarget { word, kind })
+    }
+
+    /// The target itself, not yet looked at.
+    pub(crate) fn target(&self, means: &Means) -> Result<Box<dyn Target>> {
+        Ok(match self.kind.clone() {
+            Kind::Tcp { host, port } => Box::new(target::tcp::Tcp::new(host, port, means)),
+            Kind::Unix(path) => Box::new(target::unix::Unix::new(path, means)),
+            Kind::File(path) => Box::new(target::file::File::new(path)),
+            Kind::Pidfile(path) => Box::new(target::pidfile::Pidfile::new(path)),
+            Kind::Pid(pid) => Box::new(target::pid::Lives::new(pid)),
+            Kind::Exec(line) => Box::new(target::exec::Exec::new(line)),
+        })
+    }
+}
+
+fn kind_of(word: &OsStr) -> std::result::Result<Kind, String> {
+    let shown = word.display();
+    let Some(colon) = word.as_bytes().iter().position(|&b| b == b':') else {
+        return Err(format!("'{shown}' is no target (write tcp:HOST:PORT, unix:PATH, file:PATH, ...; see --help)"));
+    };
+    let (scheme, rest) = (&word.as_bytes()[..colon], &word.as_bytes()[colon + 1..]);
+    let path = || match rest {
+        [] => Err(format!("'{shown}' names no file")),
+        path => Ok(PathBuf::from(OsString::from_vec(path.to_vec()))),
+    };
+    match scheme {
+        b"tcp" => host_and_port(&text(rest)?, &shown.to_string()),
+        b"unix" => path().map(Kind::Unix),
+        b"file" => path().map(Kind::File),
+        b"pidfile" => path().map(Kind::Pidfile),
+        b"pid" => pid(rest).map(Kind::Pid).ok_or_else(|| format!("'{shown}' names no process (write pid:N)")),
+        b"exec" if rest.trim_ascii().is_empty() => Err(format!("'{shown}' names no command")),
+        b"exec" => Ok(Kind::Exec(OsString::from_vec(rest.to_vec()))),
+        _ => host_and_port(&text(word.as_bytes())?, &shown.to_string()),
+    }
+}
+
+fn text(bytes: &[u8]) -> std::result::Result<String, String> {
+    String::from_utf8(bytes.to_vec()).map_err(|_| format!("'{}' is no host", String::from_utf8_lossy(bytes)))
+}
+
+fn pid(digits: &[u8]) -> Option<Pid> {
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    Pid::from_raw(digits.parse().ok()?)
+}
+
+/// Reads `HOST:PORT`; an IPv6 address stands in brackets.
+fn host_and_port(text: &str, shown: &str) -> std::result::Result<Kind, String> {
+    let unknown = || format!("'{shown}' is no target (write tcp:HOST:PORT, unix:PATH, file:PATH, ...; see --help)");
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("'{shown}' has no port (write tcp:HOST:PORT)"))?;
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host = match bracketed {
+        Some(host) => host,
+        None if host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_ok() => {
+            return Err(format!("'{shown}': put an IPv6 address in brackets, as in [::1]:80"));
+        }
+        None if host.contains([':', '/', '[', ']']) => return Err(unknown()),
+        None => host,
+    };
+    if host.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(unknown());
+    }
+    match port.parse() {
+        Ok(0) | Err(_) => Err(format!("'{shown}': a port is a number from 1 to 65535")),
+        Ok(port) => Ok(Kind::Tcp { host: host.into(), port }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(word: &str) -> std::result::Result<Kind, String> {
+        kind_of(OsStr::new(word))
+    }
+
+    #[test]
+    fn a_host_and_port_need_no_scheme() {
+        for word in ["tcp:db:80", "db:80"] {
+            assert_eq!(kind(word), Ok(Kind::Tcp { host: "db".into(), port: 80 }), "{word}");
+        }
+        for word in ["tcp:[::1]:80", "[::1]:80"] {
+            assert_eq!(kind(word), Ok(Kind::Tcp { host: "::1".into(), port: 80 }), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_as_it_is() {
+        assert_eq!(kind("unix:/run/a:b"), Ok(Kind::Unix("/run/a:b".into())));
+        let odd = OsStr::from_bytes(b"file:/\xff");
+        assert_eq!(kind_of(odd), Ok(Kind::File(OsStr::from_bytes(b"/\xff").into())));
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused() {
+        for word in [
+            "",
+            "x",
+            "80",
+            ":80",
+            "db:",
+            "db:0",
+            "db:65536",
+            "db:99999",
+            "db:-1",
+            "db:+1",
+            "db:http",
+            "tcp:80",
+            "tcp:",
+            "::1:80",
+            "ftp://db/",
+            "udp:db:53",
+            "[::1:80",
+            "unix:",
+            "file:",
+            "pidfile:",
+            "pid:",
+            "pid:0",
+            "pid:-1",
+            "pid:1x",
+            "exec:",
+            "exec: ",
+        ] {
+            assert!(kind(word).is_err(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What can be waited for: how it is tried once, what may announce it, and how its last reason reads.
+//!
+//! A try never blocks. What takes time is a descriptor that the one event loop watches until the attempt's end.
+
+pub(crate) mod call;
+pub(crate) mod exec;
+pub(crate) mod file;
+pub(crate) mod pid;
+pub(crate) mod pidfile;
+pub(crate) mod resolve;
+pub(crate) mod tcp;
+pub(crate) mod unix;
+
+use racefree_core::error::Result;
+use racefree_core::events::{Events, Watched};
+use racefree_core::time::Deadline;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// What a try came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It answers, exists, lives.
+    Yes,
+    /// It does not, and why.
+    No(String),
+    /// Neither can be said, and why: it is not ready, and not down either.
+    Unclear(String),
+}
+
+/// How far a try has come.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// To its end.
+    Answered(Answer),
+    /// Not to its end: what it watches will tell.
+    Pending,
+}
+
+/// How to look at a target, beyond what its name says.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Means {
+    /// What is said over a connection before it counts.
+    pub(crate) talk: call::Talk,
+}
+
+/// Something to wait for.
+pub(crate) trait Target {
+    /// Begins a try.
+    fn ask(&mut self, events: &Events) -> Result<Step>;
+
+    /// What a pending try waits for.
+    fn watched(&self) -> Vec<Watched<'_>> {
+        vec![]
+    }
+
+    /// When a pending try wants to go on even if nothing it watches has told anything.
+    fn goes_on_at(&self) -> Deadline {
+        Deadline::NEVER
+    }
+
+    /// A pending try has its answer and only watches whether it lasts: the attempt's end does not cut it off.
+    fn is_lasting(&self) -> bool {
+        false
+    }
+
+    /// Goes on with a pending try.
+    fn go_on(&mut self, events: &Events) -> Result<Step> {
+        self.ask(events)
+    }
+
+    /// Ends a pending try that has taken so long: its time is up. Nothing of it is left behind.
+    fn cut_off(&mut self, after: Duration) -> Answer {
+        Answer::Unclear(format!("no answer within {}", racefree_core::time::for_people(after)))
+    }
+
+    /// What can be read when it is worth trying again.
+    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+        vec![]
+    }
+
+    /// Takes what the announcers tell.
+    fn heed(&mut self) {}
+
+    /// Whether the kernel will announce a change of the last answer, so that no try is worth it before.
+    fn is_announced(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,170 @@
+//! One connection, from the first packet to the answer, without blocking.
+
+use super::Answer;
+use racefree_core::error::reason;
+use racefree_core::events::Watched;
+use racefree_core::time::Deadline;
+use regex::bytes::Regex;
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_socket_linger, socket_error};
+use rustix::net::{RecvFlags, SendFlags, getpeername, getsockname, recv, send};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// What must be said over a connection before it counts as an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Talk {
+    /// What we say first.
+    pub(crate) send: Vec<u8>,
+    /// What the other must say.
+    pub(crate) expect: Option<Regex>,
+    /// How long the connection must stay open after that.
+    pub(crate) stable: Option<Duration>,
+}
+
+/// As much as is heard of one that says nothing to the point.
+const LONGEST: usize = 64 * 1024;
+
+/// A connection under way.
+pub(crate) struct Call {
+    socket: OwnedFd,
+    stage: Stage,
+    heard: Vec<u8>,
+}
+
+enum Stage {
+    Connecting,
+    Saying(usize),
+    Hearing,
+    Lasting(Deadline),
+}
+
+impl Call {
+    /// The socket is connecting, or connected.
+    pub(crate) fn on(socket: OwnedFd) -> Call {
+        Call { socket, stage: Stage::Connecting, heard: vec![] }
+    }
+
+    pub(crate) fn watched(&self) -> Watched<'_> {
+        match self.stage {
+            Stage::Connecting | Stage::Saying(_) => Watched::Write(self.socket.as_fd()),
+            Stage::Hearing | Stage::Lasting(_) => Watched::Read(self.socket.as_fd()),
+        }
+    }
+
+    /// Until when it must stay open, once that is all there is to see.
+    pub(crate) fn lasts_until(&self) -> Option<Deadline> {
+        match self.stage {
+            Stage::Lasting(until) => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Goes on as far as it can without waiting; `None`: not to the end yet.
+    pub(crate) fn go_on(&mut self, talk: &Talk) -> Option<Answer> {
+        match self.try_go_on(talk) {
+            Ok(answer) => Some(answer),
+            Err(Errno::WOULDBLOCK) => None,
+            Err(e) => Some(Answer::No(reason(&e))),
+        }
+    }
+
+    fn try_go_on(&mut self, talk: &Talk) -> Result<Answer, Errno> {
+        loop {
+            match self.stage {
+                Stage::Connecting => {
+                    self.connected()?;
+                    if self.is_to_itself() {
+                        // Closed by a reset, for an orderly end would keep the port in TIME_WAIT.
+                        let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
+                        return Ok(Answer::No(reason(&Errno::CONNREFUSED)));
+                    }
+                    self.stage = Stage::Saying(0);
+                }
+                Stage::Saying(said) if said < talk.send.len() => {
+                    self.stage = Stage::Saying(said + send(&self.socket, &talk.send[said..], SendFlags::NOSIGNAL)?);
+                }
+                Stage::Saying(_) => self.stage = Stage::Hearing,
+                Stage::Hearing => match &talk.expect {
+                    Some(expected) if !expected.is_match(&self.heard) => {
+                        if self.heard.len() >= LONGEST {
+                            return Ok(Answer::Unclear(self.in_vain(expected)));
+                        }
+                        if self.hear()? == 0 {
+                            return Ok(Answer::Unclear(format!(
+                                "{}, and it closed the connection",
+                                self.in_vain(expected)
+                            )));
+                        }
+                    }
+                    _ => match talk.stable {
+                        None => return Ok(Answer::Yes),
+                        Some(time) => self.stage = Stage::Lasting(Deadline::after(time)),
+                    },
+                },
+                Stage::Lasting(until) => {
+                    self.heard.clear();
+                    match self.hear() {
+                        Ok(0) => return Ok(Answer::Unclear("it accepted, and closed the connection".into())),
+                        Err(Errno::WOULDBLOCK) if until.passed() => return Ok(Answer::Yes),
+                        heard => heard?,
+                    };
+                }
+            }
+        }
+    }
+
+    /// EAGAIN while it is connecting; then whatever came of it (connect(2), EINPROGRESS).
+    fn connected(&self) -> Result<(), Errno> {
+        socket_error(&self.socket)??;
+        match getpeername(&self.socket) {
+            Err(Errno::NOTCONN) => Err(Errno::WOULDBLOCK),
+            peer => peer.map(|_| ()),
+        }
+    }
+
+    /// A connect to a port of this very machine that nobody listens on, from that very port, succeeds with itself:
+    /// then nobody has answered, and the port is kept from the daemon.
+    fn is_to_itself(&self) -> bool {
+        match (getsockname(&self.socket), getpeername(&self.socket)) {
+            (Ok(ours), Ok(Some(theirs))) => {
+                let ours = std::net::SocketAddr::try_from(ours);
+                ours.is_ok() && ours.ok() == std::net::SocketAddr::try_from(theirs).ok()
+            }
+            _ => false,
+        }
+    }
+
+    fn hear(&mut self) -> Result<usize, Errno> {
+        let mut room = [0; 4096];
+        loop {
+            match recv(&self.socket, &mut room, RecvFlags::empty()) {
+                Err(Errno::INTR) => {}
+                heard => {
+                    let (_, length) = heard?;
+                    self.heard.extend_from_slice(&room[..length]);
+                    return Ok(length);
+                }
+            }
+        }
+    }
+
+    fn in_vain(&self, expected: &Regex) -> String {
+        const SHOWN: usize = 100;
+        if self.heard.is_empty() {
+            return "it says nothing".into();
+        }
+        let start = self.heard[..self.heard.len().min(SHOWN)].escape_ascii();
+        let more = if self.heard.len() > SHOWN { "..." } else { "" };
+        format!("it says \"{start}{more}\", which /{expected}/ does not match")
+    }
+
+    /// What is to be said of it when its time is up.
+    pub(crate) fn cut_off(&self, talk: &Talk, after: &str) -> Answer {
+        match (&self.stage, &talk.expect) {
+            (Stage::Connecting, _) => Answer::No(format!("no answer within {after}")),
+            (Stage::Hearing, Some(expected)) => Answer::Unclear(format!("{} within {after}", self.in_vain(expected))),
+            _ => Answer::Unclear(format!("not to the end within {after}")),
+        }
+    }
+}

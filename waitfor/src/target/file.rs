@@ -1,0 +1,49 @@
+//! `file:` a file that exists.
+
+use super::{Answer, Step, Target};
+use crate::path_watch::PathWatch;
+use racefree_core::error::{Result, reason};
+use racefree_core::events::Events;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+/// A file to wait for.
+pub(crate) struct File {
+    path: PathBuf,
+    watch: Option<PathWatch>,
+}
+
+impl File {
+    pub(crate) fn new(path: PathBuf) -> File {
+        let watch = PathWatch::on(&path).ok();
+        File { path, watch }
+    }
+}
+
+impl Target for File {
+    fn ask(&mut self, _: &Events) -> Result<Step> {
+        if let Some(watch) = &mut self.watch {
+            watch.arm();
+        }
+        Ok(Step::Answered(match std::fs::metadata(&self.path) {
+            Ok(_) => Answer::Yes,
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Answer::No(reason(&e))
+            }
+            Err(e) => Answer::Unclear(reason(&e)),
+        }))
+    }
+
+    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+        self.watch.iter().map(AsFd::as_fd).collect()
+    }
+
+    fn heed(&mut self) {
+        self.watch.iter_mut().for_each(PathWatch::heed);
+    }
+
+    fn is_announced(&self) -> bool {
+        self.watch.as_ref().is_some_and(PathWatch::trusted)
+    }
+}

@@ -1,0 +1,45 @@
+//! `pid:` a process that lives. A zombie does not.
+
+use super::{Answer, Step, Target};
+use racefree_core::error::Result;
+use racefree_core::events::Events;
+use racefree_core::process::Process;
+use rustix::process::Pid;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// A process to wait for, by its number.
+pub(crate) struct Lives {
+    pid: Pid,
+    seen: Option<Process>,
+}
+
+impl Lives {
+    pub(crate) fn new(pid: Pid) -> Lives {
+        Lives { pid, seen: None }
+    }
+}
+
+impl Target for Lives {
+    fn ask(&mut self, _: &Events) -> Result<Step> {
+        // Held once seen: its number may be recycled, and the next process of that number is another.
+        if self.seen.is_none() {
+            self.seen = Process::open(self.pid)?;
+        }
+        Ok(Step::Answered(match &self.seen {
+            None => Answer::No("no such process".into()),
+            Some(process) if process.has_ended()? => {
+                self.seen = None;
+                Answer::No("it has ended".into())
+            }
+            Some(_) => Answer::Yes,
+        }))
+    }
+
+    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+        self.seen.iter().map(AsFd::as_fd).collect()
+    }
+
+    fn is_announced(&self) -> bool {
+        self.seen.is_some()
+    }
+}

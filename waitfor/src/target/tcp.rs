@@ -1,0 +1,128 @@
+//! `tcp:` a port that accepts a connection, on any address of a host.
+
+use super::call::{Call, Talk};
+use super::resolve::Host;
+use super::{Answer, Means, Step, Target};
+use racefree_core::error::{Doing, Result, reason};
+use racefree_core::events::{Events, Watched};
+use racefree_core::time::{Deadline, for_people};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A port to wait for.
+pub(crate) struct Tcp {
+    host: Host,
+    talk: Talk,
+    calls: Vec<(SocketAddr, Call)>,
+    ended: Vec<(SocketAddr, Answer)>,
+}
+
+impl Tcp {
+    pub(crate) fn new(host: String, port: u16, means: &Means) -> Tcp {
+        Tcp { host: Host::new(host, port), talk: means.talk.clone(), calls: vec![], ended: vec![] }
+    }
+
+    /// Calls every address at once: one that is silent does not hold up the others.
+    fn call(&mut self, addresses: Vec<SocketAddr>) -> Result<Step> {
+        for address in addresses {
+            match dial(address) {
+                Ok(call) => self.calls.push((address, call)),
+                Err(e @ (Errno::ACCESS | Errno::PERM | Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
+                    return Err(e).doing("connect to", address);
+                }
+                Err(e) => self.ended.push((address, Answer::No(reason(&e)))),
+            }
+        }
+        self.go_on_calling()
+    }
+
+    fn go_on_calling(&mut self) -> Result<Step> {
+        for (address, mut call) in std::mem::take(&mut self.calls) {
+            match call.go_on(&self.talk) {
+                None => self.calls.push((address, call)),
+                Some(Answer::Yes) => {
+                    self.hang_up();
+                    return Ok(Step::Answered(Answer::Yes));
+                }
+                Some(answer) => self.ended.push((address, answer)),
+            }
+        }
+        Ok(if self.calls.is_empty() { Step::Answered(self.summed_up()) } else { Step::Pending })
+    }
+
+    fn hang_up(&mut self) {
+        self.calls.clear();
+        self.ended.clear();
+    }
+
+    /// One answer for all addresses. Down is what answers on none of them.
+    fn summed_up(&mut self) -> Answer {
+        let ended = std::mem::take(&mut self.ended);
+        let words: Vec<(SocketAddr, &String)> = ended
+            .iter()
+            .filter_map(|(address, answer)| match answer {
+                Answer::No(why) | Answer::Unclear(why) => Some((*address, why)),
+                Answer::Yes => None,
+            })
+            .collect();
+        let alike = words.iter().all(|(_, why)| *why == words[0].1);
+        let why = match words.first() {
+            Some((_, why)) if alike => why.to_string(),
+            _ => words.iter().map(|(address, why)| format!("{address}: {why}")).collect::<Vec<_>>().join("; "),
+        };
+        let unclear = ended.iter().any(|(_, answer)| matches!(answer, Answer::Unclear(_)));
+        if unclear { Answer::Unclear(why) } else { Answer::No(why) }
+    }
+}
+
+fn dial(address: SocketAddr) -> std::result::Result<Call, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(Call::on(socket)),
+        Err(e) => Err(e),
+    }
+}
+
+impl Target for Tcp {
+    fn ask(&mut self, _: &Events) -> Result<Step> {
+        match self.host.addresses()? {
+            None => Ok(Step::Pending),
+            Some(Ok(addresses)) => self.call(addresses),
+            Some(Err(why)) => Ok(Step::Answered(Answer::Unclear(why))),
+        }
+    }
+
+    fn watched(&self) -> Vec<Watched<'_>> {
+        match self.host.told() {
+            Some(told) => vec![Watched::Read(told)],
+            None => self.calls.iter().map(|(_, call)| call.watched()).collect(),
+        }
+    }
+
+    fn goes_on_at(&self) -> Deadline {
+        let lasting = self.calls.iter().filter_map(|(_, call)| call.lasts_until());
+        lasting.fold(Deadline::NEVER, Deadline::or)
+    }
+
+    fn is_lasting(&self) -> bool {
+        self.calls.iter().any(|(_, call)| call.lasts_until().is_some())
+    }
+
+    fn go_on(&mut self, events: &Events) -> Result<Step> {
+        if self.host.told().is_some() { self.ask(events) } else { self.go_on_calling() }
+    }
+
+    fn cut_off(&mut self, after: Duration) -> Answer {
+        let after = for_people(after);
+        if self.host.told().is_some() {
+            return Answer::Unclear(format!("its name has not been looked up within {after}"));
+        }
+        for (address, call) in std::mem::take(&mut self.calls) {
+            self.ended.push((address, call.cut_off(&self.talk, &after)));
+        }
+        self.summed_up()
+    }
+}

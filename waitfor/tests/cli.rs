@@ -1,0 +1,389 @@
+//! What `waitfor` promises at the prompt.
+
+// Helpers of tests are tests, though clippy takes only what is marked #[test] for one.
+#![allow(clippy::unwrap_used)]
+
+use racefree_core::claim::Claim;
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+use tests::{Place, Said};
+
+fn place() -> Place {
+    Place::with(&[("waitfor", env!("CARGO_BIN_EXE_waitfor"))])
+}
+
+/// A port of 127.0.0.1 that is ours, and refuses until it is told to listen.
+struct Port {
+    socket: OwnedFd,
+    number: u16,
+}
+
+impl Port {
+    fn reserved() -> Port {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
+        Port { socket, number: address.port() }
+    }
+
+    fn listening() -> Port {
+        let port = Port::reserved();
+        port.listen();
+        port
+    }
+
+    fn listen(&self) {
+        listen(&self.socket, 16).unwrap();
+    }
+}
+
+/// `waitfor` under way: in the background, as a shell's `&`.
+struct Waiting<'a> {
+    place: &'a Place,
+    child: Child,
+}
+
+impl Waiting<'_> {
+    fn begin<'a>(place: &'a Place, arguments: &[&str]) -> Waiting<'a> {
+        let mut command = place.command("waitfor");
+        command.arg("-v").args(arguments).stdout(Stdio::null());
+        let child = command.stderr(std::fs::File::create(place.file("said")).unwrap()).spawn().unwrap();
+        Waiting { place, child }
+    }
+
+    /// Waits until it has given this reason for waiting.
+    fn until_it_says(self, reason: &str) -> Self {
+        self.place.wait_until(reason, |place| place.content("said").contains(reason));
+        self
+    }
+
+    /// How it ended, within a time that no wait to its timeout would take.
+    fn ended(mut self) -> i32 {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or_else(|| 128 + status.signal().unwrap());
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "still waiting: {}", self.place.content("said"));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// The code, and what was said, of a wait that ends by itself.
+fn waitfor(place: &Place, arguments: &[&str]) -> Said {
+    place.run(place.command("waitfor").args(arguments))
+}
+
+fn silent_success() -> Said {
+    Said { stdout: String::new(), stderr: String::new(), code: 0 }
+}
+
+/// What it says without the times, which no two runs share.
+fn without_times(text: &str) -> String {
+    let lines = text.lines().map(|line| line.rsplit_once(" (").map_or(line, |(before, _)| before).to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_ready_is_ready_in_silence() {
+    let place = place();
+    let port = Port::listening();
+    let _socket = UnixListener::bind(place.file("s")).unwrap();
+    place.write("f", "");
+    let pid = std::process::id();
+    for target in [
+        format!("tcp:127.0.0.1:{}", port.number),
+        format!("127.0.0.1:{}", port.number),
+        format!("localhost:{}", port.number),
+        "unix:s".into(),
+        "file:f".into(),
+        format!("pid:{pid}"),
+        "exec:echo to be heard by nobody".into(),
+    ] {
+        for timeout in ["0", "30s", "none"] {
+            assert_eq!(waitfor(&place, &["-t", timeout, &target]), silent_success(), "{target}");
+        }
+    }
+}
+
+#[test]
+fn a_port_is_awaited_until_it_listens() {
+    let (place, port) = (place(), Port::reserved());
+    let waiting = Waiting::begin(&place, &[&format!("127.0.0.1:{}", port.number)]);
+    let waiting = waiting.until_it_says("Connection refused");
+    port.listen();
+    assert_eq!(waiting.ended(), 0);
+}
+
+/// Has the script run where the name `both` has an IPv6 address first and an IPv4 address second.
+fn with_two_addresses(place: &Place, script: &str) -> Said {
+    place.write("hosts", "::1 both\n127.0.0.1 both\n");
+    place.sh(&format!("unshare -m sh -c 'mount --bind hosts /etc/hosts && {script}'"))
+}
+
+#[test]
+fn every_address_of_a_name_is_tried() {
+    if !tests::needs_root() {
+        return;
+    }
+    let (place, port) = (place(), Port::listening());
+    assert_eq!(with_two_addresses(&place, &format!("waitfor both:{}", port.number)), silent_success());
+    let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let number = listener.local_addr().unwrap().port();
+    assert_eq!(with_two_addresses(&place, &format!("waitfor both:{number}")), silent_success());
+    let refusing = Port::reserved();
+    let number = refusing.number;
+    let said = with_two_addresses(&place, &format!("waitfor -t0 both:{number}"));
+    assert_eq!((said.code, without_times(&said.stderr)), (124, format!("waitfor: both:{number}: Connection refused")));
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_not_ready_yet() {
+    let said = waitfor(&place(), &["-t0", "--attempt", "10s", "no-such-host.invalid:80"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with("waitfor: no-such-host.invalid:80: look up no-such-host.invalid: "), "{said:?}");
+}
+
+#[test]
+fn a_unix_socket_is_awaited_until_it_listens() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["unix:run/d/s"]).until_it_says("No such file or directory");
+    std::fs::create_dir_all(place.file("run/d")).unwrap();
+    let _socket = UnixListener::bind(place.file("run/d/s")).unwrap();
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_stale_unix_socket_is_not_ready() {
+    let place = place();
+    drop(UnixListener::bind(place.file("s")).unwrap());
+    let waiting = Waiting::begin(&place, &["unix:s"]).until_it_says("Connection refused");
+    std::fs::remove_file(place.file("s")).unwrap();
+    let _socket = UnixListener::bind(place.file("s")).unwrap();
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_unix_socket_whose_path_is_too_long_for_an_address_is_found() {
+    let place = place();
+    let deep = "d/".repeat(60);
+    std::fs::create_dir_all(place.file(&deep)).unwrap();
+    let _socket = UnixListener::bind(place.file("s")).unwrap();
+    std::fs::rename(place.file("s"), place.file(&deep).join("s")).unwrap();
+    assert_eq!(waitfor(&place, &[&format!("unix:{deep}s")]), silent_success());
+}
+
+#[test]
+fn a_file_is_awaited_from_its_first_missing_directory_on() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["file:a/b/c"]).until_it_says("No such file or directory");
+    std::fs::create_dir_all(place.file("a/b")).unwrap();
+    place.write("a/b/c", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_pid_file_is_awaited_until_it_is_claimed() {
+    let place = place();
+    place.write("p", "1\n");
+    let waiting = Waiting::begin(&place, &["pidfile:p"]).until_it_says("stale: names 1, but nobody holds it");
+    let Ok(Claim::Ours(held)) = Claim::on(&place.file("p")) else { panic!("not ours") };
+    held.name_this_process().unwrap();
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_zombie_does_not_live() {
+    let place = place();
+    let mut child = place.command("true").spawn().unwrap();
+    let pid = child.id();
+    place.wait_until("a zombie", |_| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z "));
+    let said = waitfor(&place, &["-t0", &format!("pid:{pid}")]);
+    assert_eq!(said.code, 124);
+    assert_eq!(without_times(&said.stderr), format!("waitfor: pid:{pid}: it has ended"));
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_command_is_run_again_until_it_says_yes() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["exec:echo checked >&2; test -e f"]);
+    let waiting = waiting.until_it_says("exec:echo checked >&2; test -e f: exited with status 1: checked");
+    place.write("f", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_command_that_hangs_ends_with_the_attempt_and_all_that_it_started() {
+    let place = place();
+    let said = waitfor(&place, &["-t0", "--attempt", "100ms", "exec:echo hanging; sleep 60 & sleep 60"]);
+    assert_eq!(said.code, 124);
+    let expected = "waitfor: exec:echo hanging; sleep 60 & sleep 60: has not ended within 1";
+    assert!(said.stderr.starts_with(expected) && said.stderr.contains(" ms: hanging (1 try in "), "{said:?}");
+    place.wait_until("nothing is left", |place| place.still_running().is_empty());
+}
+
+#[test]
+fn a_command_that_succeeds_leaves_nothing_behind() {
+    let place = place();
+    assert_eq!(waitfor(&place, &["exec:sleep 60 &"]), silent_success());
+    place.wait_until("nothing is left", |place| place.still_running().is_empty());
+}
+
+#[test]
+fn all_targets_are_awaited_at_once() {
+    let (place, port) = (place(), Port::reserved());
+    let address = format!("127.0.0.1:{}", port.number);
+    let waiting = Waiting::begin(&place, &["file:a", &address, "exec:test -e b"]);
+    let waiting = waiting.until_it_says("No such file").until_it_says("refused").until_it_says("exited with status 1");
+    place.write("b", "");
+    port.listen();
+    let waiting = waiting.until_it_says("exec:test -e b: it answers").until_it_says(&format!("{address}: it answers"));
+    place.write("a", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_target_that_hangs_does_not_hold_up_the_others() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["--attempt", "50s", "exec:until test -e g; do sleep 0.01; done", "file:f"]);
+    let waiting = waiting.until_it_says("No such file");
+    place.write("f", "");
+    let waiting = waiting.until_it_says("file:f: it answers");
+    place.write("g", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn when_time_runs_out_each_target_that_was_not_ready_has_a_line() {
+    let (place, port) = (place(), Port::reserved());
+    place.write("there", "");
+    let address = format!("127.0.0.1:{}", port.number);
+    let said = waitfor(&place, &["-t", "100ms", &address, "file:there", "file:nowhere/x"]);
+    assert_eq!((said.code, said.stdout.as_str()), (124, ""));
+    let expected =
+        format!("waitfor: {address}: Connection refused\nwaitfor: file:nowhere/x: No such file or directory");
+    assert_eq!(without_times(&said.stderr), expected);
+    assert!(said.stderr.contains(" tries in 1"), "{said:?}");
+}
+
+#[test]
+fn the_last_try_is_made_at_the_deadline() {
+    let place = place();
+    let said = waitfor(&place, &["-t", "300ms", "exec:date +%s%N >> tried; false"]);
+    assert_eq!(said.code, 124);
+    let tries = said.stderr.split_whitespace().rev().nth(4).unwrap().trim_start_matches('(').to_owned();
+    assert_eq!(tries, place.content("tried").lines().count().to_string(), "{said:?}");
+    let times: Vec<u64> = place.content("tried").lines().map(|line| line.parse().unwrap()).collect();
+    let span = Duration::from_nanos(times.last().unwrap() - times.first().unwrap());
+    assert!(span > Duration::from_millis(250), "{span:?}");
+}
+
+#[test]
+fn a_process_that_must_live_ends_the_wait_with_its_end() {
+    let place = place();
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    let alive = format!("pid:{}", daemon.id());
+    let waiting = Waiting::begin(&place, &["--while", &alive, "file:f"]).until_it_says("No such file");
+    daemon.kill().unwrap();
+    assert_eq!(waiting.ended(), 3);
+    let said = place.content("said");
+    assert!(said.contains(&format!("{alive}: process {} has ended\n", daemon.id())), "{said}");
+    daemon.wait().unwrap();
+}
+
+#[test]
+fn a_process_that_never_lived_is_gone_already() {
+    let place = place();
+    place.write("p", "1\n");
+    let said = waitfor(&place, &["--while", "pidfile:p", "file:p"]);
+    assert_eq!((said.code, said.stderr.as_str()), (3, "waitfor: pidfile:p: it is not running\n"));
+}
+
+#[test]
+fn ready_means_ready_and_alive() {
+    let place = place();
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    // The target answers only by ending the process.
+    let target =
+        format!("exec:kill -9 {0}; while kill -0 {0} && ! grep -q ') Z' /proc/{0}/stat; do :; done", daemon.id());
+    let said = waitfor(&place, &["--while", &format!("pid:{}", daemon.id()), &target]);
+    assert_eq!(said.code, 3, "{said:?}");
+    daemon.wait().unwrap();
+}
+
+#[test]
+fn the_command_is_executed_in_place() {
+    let place = place();
+    let script = "echo $$; exec waitfor exec:true -- sh -c 'echo $$; exit 7'";
+    let said = place.sh(script);
+    let numbers: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!((said.code, numbers.len(), numbers[0]), (7, 2, numbers[1]), "{said:?}");
+}
+
+#[test]
+fn the_command_is_not_run_when_time_runs_out() {
+    let said = waitfor(&place(), &["-t0", "file:nowhere", "--", "echo", "run"]);
+    assert_eq!((said.code, said.stdout.as_str()), (124, ""));
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_told_before_the_wait() {
+    let place = place();
+    place.write("f", "");
+    for (command, code, why) in [("no-such-command", 127, "not found in PATH"), ("./f", 126, "not executable")] {
+        let said = waitfor(&place, &["-t", "none", "file:nowhere", "--", command]);
+        assert_eq!((said.code, said.stderr), (code, format!("waitfor: run {command}: {why}\n")));
+    }
+}
+
+#[test]
+fn a_command_has_the_signals_it_would_have_without_us() {
+    let signals = "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status";
+    let place = place();
+    let with = place.says(&format!("trap '' HUP; waitfor -t0 exec:true -- {signals}"));
+    assert_eq!(with, place.says(&format!("trap '' HUP; {signals}")));
+}
+
+#[test]
+fn a_signal_ends_the_wait_and_what_it_runs() {
+    for (signal, code) in [(nix::sys::signal::SIGTERM, 143), (nix::sys::signal::SIGINT, 130)] {
+        let place = place();
+        let waiting = Waiting::begin(&place, &["--attempt", "50s", "exec:echo > begun; sleep 60"]);
+        place.wait_until("it runs", |place| place.file("begun").exists());
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(waiting.child.id() as i32), signal).unwrap();
+        assert_eq!(waiting.ended(), code);
+        place.wait_until("nothing is left", |place| place.still_running().is_empty());
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    let place = place();
+    for arguments in [
+        &[][..],
+        &["nonsense"],
+        &["ftp://host/"],
+        &["udp:host:53"],
+        &["host:0"],
+        &["host:99999"],
+        &["::1:80"],
+        &["pid:0"],
+        &["pid:-1"],
+        &["file:"],
+        &["-t", "soon", "file:f"],
+        &["-t", "-1", "file:f"],
+        &["--while", "123", "file:f"],
+        &["--", "true"],
+    ] {
+        let said = waitfor(&place, arguments);
+        assert_eq!((said.code, said.stdout.as_str()), (64, ""), "{arguments:?}: {said:?}");
+        assert!(said.stderr.starts_with("waitfor: "), "{said:?}");
+    }
+}
