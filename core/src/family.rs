@@ -4,13 +4,16 @@
 //! kernel's word that nothing is, however often they forked and whichever session they moved to.
 
 use crate::error::{Doing, Result};
-use crate::events::{Event, Events};
+use crate::events::{Event, Events, Watched};
 use crate::process::Process;
 use crate::procfs;
 use crate::signal::Signal;
 use crate::time::Deadline;
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};
 use std::collections::{HashMap, HashSet};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// The right to adopt orphaned descendants.
@@ -53,6 +56,65 @@ impl Family {
             }
         }
     }
+}
+
+impl Family {
+    /// Ends those descendants that share our process group, as a shell's job does: TERM, then KILL when `kill_after` is
+    /// over or a second request arrives. A daemon in a session of its own is left to whoever started it.
+    ///
+    /// # Errors
+    /// A refused wait(2) or poll(2).
+    pub fn end_own_group(&self, events: &Events, kill_after: Duration) -> Result<()> {
+        let group = rustix::process::getpgrp().as_raw_pid();
+        let mut asked = HashSet::new();
+        let mut patience = Deadline::after(kill_after);
+        let mut with = Signal::TERM;
+        loop {
+            nobody_left()?;
+            let job: Vec<Process> = descendants().into_iter().filter(|process| runs_in(process, group)).collect();
+            if job.is_empty() {
+                return Ok(());
+            }
+            for process in job.iter().filter(|process| asked.insert((process.pid(), with.number()))) {
+                // As in `end`.
+                let _ = process.signal(with);
+                let _ = process.signal(Signal::CONT);
+            }
+            let watched: Vec<Watched> = job.iter().map(|process| Watched::Read(process.as_fd())).collect();
+            match events.next(&watched, patience)? {
+                Event::Ready(_) => {}
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
+                Event::Signal(_) | Event::Deadline => {
+                    // After KILL they are only waited for; a child forked while we looked is seen at the next look.
+                    (with, patience) = (Signal::KILL, Deadline::after(Duration::from_millis(10)));
+                }
+            }
+        }
+    }
+
+    /// Reaps the orphans that have ended, but not the child that somebody else waits for.
+    ///
+    /// # Errors
+    /// A refused wait(2).
+    pub fn reap_orphans(&self, but: Pid) -> Result<()> {
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        loop {
+            match waitid(Id::All, look) {
+                Ok(ended) => match ended.pid() {
+                    // A zombie of ours stays one until we reap it: this can neither block nor hit another.
+                    Some(pid) if pid.as_raw() != but.as_raw_pid() => drop(waitid(Id::Pid(pid), WaitPidFlag::WEXITED)),
+                    _ => return Ok(()),
+                },
+                Err(Errno::ECHILD) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(e) => return Err(e).doing("wait for", "children"),
+            }
+        }
+    }
+}
+
+fn runs_in(process: &Process, group: i32) -> bool {
+    procfs::stat(process.pid()).is_some_and(|stat| stat.group == group && !stat.zombie)
 }
 
 fn kill(events: &Events) -> Result<()> {

@@ -12,6 +12,8 @@ pub struct Stat {
     pub zombie: bool,
     /// The parent's number, 0 where it is outside of our PID namespace.
     pub parent: i32,
+    /// The process group's number.
+    pub group: i32,
     /// The session's number.
     pub session: i32,
     /// Clock ticks from boot to its start.
@@ -30,6 +32,7 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     Some(Stat {
         zombie: matches!(*fields.first()?, "Z" | "X" | "x"),
         parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         started: fields.get(19)?.parse().ok()?,
     })
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn a_name_made_to_confuse_does_not_confuse() {
         let line = b"42 (a) R 1 (b) S 7 42 41 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1234 99 1";
-        assert_eq!(parse_stat(line), Some(Stat { zombie: false, parent: 7, session: 41, started: 1234 }));
+        assert_eq!(parse_stat(line), Some(Stat { zombie: false, parent: 7, group: 42, session: 41, started: 1234 }));
     }
 
     #[test]
