@@ -1,0 +1,156 @@
+//! A place in a log that is found again, wherever the log went meanwhile.
+//!
+//! An inode is reused at once and an offset lies after the log was truncated. So a place carries a fingerprint of the
+//! bytes just before it, which proves both the file and the place. A cursor is printable, has a version, and ends with a
+//! checksum, for it passes through shell variables and editors.
+
+use crate::stream::{PROOF, Stream, proof_of};
+use rustix::time::{ClockId, clock_gettime};
+use std::fmt;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const VERSION: &str = "lw1";
+
+/// One place in one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) offset: u64,
+    fingerprint: u64,
+}
+
+/// Where reading is to go on, and when that was noted. The last place is in the newest file; one before it is in the
+/// file that had the name earlier, into which a daemon may still write. No place: there was no log yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    taken: u64,
+    pub(crate) places: Vec<Place>,
+}
+
+impl Place {
+    /// Where judging of this stream goes on. In a compressed file the fingerprint alone says where that is.
+    pub(crate) fn of(stream: &Stream) -> Place {
+        let metadata = stream.file().and_then(|file| file.metadata().ok());
+        let (device, inode) = metadata.map_or((0, 0), |m| (m.dev(), m.ino()));
+        Place { device, inode, offset: stream.position(), fingerprint: fingerprint(stream.proof()) }
+    }
+
+    /// Whether this is the very file, and the place is in it.
+    pub(crate) fn is_in_same(&self, file: &File) -> bool {
+        let same = file.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode));
+        same && self.is_in(file)
+    }
+
+    /// Whether the bytes before this place are there: in the same file, or in a copy of it.
+    pub(crate) fn is_in(&self, file: &File) -> bool {
+        let wanted = self.offset.min(PROOF as u64) as usize;
+        proof_of(Some(file), self.offset).is_ok_and(|bytes| bytes.len() == wanted && self.is_proven_by(&bytes))
+    }
+
+    /// Whether these are the bytes before this place.
+    pub(crate) fn is_proven_by(&self, bytes: &[u8]) -> bool {
+        fingerprint(bytes) == self.fingerprint
+    }
+}
+
+impl Cursor {
+    /// The places, noted now.
+    pub(crate) fn now(places: Vec<Place>) -> Cursor {
+        // The clock that files are stamped by: what is written from now on is not stamped earlier.
+        let now = clock_gettime(ClockId::RealtimeCoarse);
+        Cursor { taken: now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, places }
+    }
+
+    /// Whether a file last changed then can have gained anything since the cursor was taken.
+    pub(crate) fn is_before(&self, changed: SystemTime) -> bool {
+        changed >= UNIX_EPOCH + Duration::from_nanos(self.taken)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = format!("{VERSION}-{:x}", self.taken);
+        for place in &self.places {
+            let Place { device, inode, offset, fingerprint } = place;
+            text.push_str(&format!("-{device:x}.{inode:x}.{offset:x}.{fingerprint:x}"));
+        }
+        write!(f, "{text}-{:08x}", checksum(&text))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Cursor, String> {
+        let damaged = || format!("the cursor '{text}' is damaged; take a new one with --mark");
+        let text = text.trim();
+        match text.split_once('-') {
+            Some((VERSION, _)) => {}
+            Some((other, _)) if other.strip_prefix("lw").is_some_and(|n| n.parse::<u32>().is_ok()) => {
+                return Err(format!("the cursor '{text}' is of version {other}, this is {VERSION}"));
+            }
+            _ => return Err(format!("'{text}' is no cursor; --mark prints one")),
+        }
+        let (body, sum) = text.rsplit_once('-').ok_or_else(damaged)?;
+        if u32::from_str_radix(sum, 16) != Ok(checksum(body)) {
+            return Err(damaged());
+        }
+        let mut words = body.split('-').skip(1);
+        let taken = words.next().and_then(hexadecimal).ok_or_else(damaged)?;
+        let places = words.map(|word| place(word).ok_or_else(damaged)).collect::<Result<_, _>>()?;
+        Ok(Cursor { taken, places })
+    }
+}
+
+fn place(word: &str) -> Option<Place> {
+    let numbers: Vec<u64> = word.split('.').map(hexadecimal).collect::<Option<_>>()?;
+    let [device, inode, offset, fingerprint] = numbers[..] else { return None };
+    Some(Place { device, inode, offset, fingerprint })
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok()
+}
+
+/// FNV-1a: no secret is kept here, and the answer has to be the same in every version to come.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+fn checksum(text: &str) -> u32 {
+    let hash = fingerprint(text.as_bytes());
+    (hash ^ (hash >> 32)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_printed() {
+        let place = |inode| Place { device: 0xfd01, inode, offset: 1 << 40, fingerprint: u64::MAX };
+        for places in [vec![], vec![place(1)], vec![place(2), place(3)]] {
+            let cursor = Cursor::now(places);
+            assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
+            assert!(cursor.to_string().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'));
+        }
+    }
+
+    #[test]
+    fn what_was_edited_or_is_of_another_version_is_refused() {
+        let text = Cursor::now(vec![Place { device: 1, inode: 2, offset: 3, fingerprint: 4 }]).to_string();
+        for wrong in [
+            text.replace(".3.", ".30."),
+            text[..text.len() - 1].to_owned(),
+            text.replace("lw1", "lw2"),
+            String::new(),
+            "12:345".to_owned(),
+        ] {
+            assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! One log, followed by its name: through growth, truncation, rotation, removal, and while it is not there yet.
+//!
+//! Whatever the name stood for is read to its end before what it stands for next; and stays open for a while, for a
+//! daemon goes on writing into the old file until it is told of the new one.
+
+use crate::cursor::{Cursor, Place};
+use crate::generations::{self, Since};
+use crate::stream::{Look, Piece, Stream};
+use racefree_core::error::Result;
+use racefree_core::holders::Identity;
+use racefree_core::inotify::{Hints, Watch};
+use racefree_core::time::Deadline;
+use racefree_core::voice;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long an old file may be silent before nobody is believed to write into it any more.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// So many old files are kept open at most.
+const OLD_FILES: usize = 8;
+
+/// A log that is being followed.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    path: PathBuf,
+    began: Cursor,
+    /// Oldest first.
+    files: Vec<OpenFile>,
+    /// The end of the file before the first of them.
+    before: Option<Place>,
+    /// What the name stood for at the last look.
+    named: Option<Identity>,
+    /// The place where it was to begin could not be found.
+    pub(crate) gap: bool,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    stream: Stream,
+    /// When it is given up, if it stays silent and is not the log itself any more.
+    quiet_at: Deadline,
+}
+
+/// What came of a look at the log.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// This piece of this file is to be judged.
+    Judge(usize, Piece),
+    /// There is more to be seen at once.
+    Again,
+    /// There is nothing more, now.
+    Idle,
+}
+
+impl Follower {
+    /// Follows a log from a place on.
+    ///
+    /// # Errors
+    /// The log is there and cannot be read.
+    pub(crate) fn from(path: &Path, began: Cursor) -> Result<Follower> {
+        let mut follower = Follower {
+            path: path.to_owned(),
+            before: began.places.first().cloned(),
+            began,
+            files: vec![],
+            named: None,
+            gap: false,
+        };
+        let Since { streams, gap } = generations::since(path, &follower.began)?;
+        follower.gap = gap;
+        follower.add(streams);
+        Ok(follower)
+    }
+
+    /// Follows a log from its beginning on.
+    ///
+    /// # Errors
+    /// As [`Follower::from`].
+    pub(crate) fn from_start(path: &Path) -> Result<Follower> {
+        let began = generations::mark(path)?;
+        let mut follower =
+            Follower { path: path.to_owned(), before: None, began, files: vec![], named: None, gap: false };
+        follower.add_log()?;
+        Ok(follower)
+    }
+
+    /// The log's name, as the user gave it.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file that is open.
+    pub(crate) fn stream(&self, at: usize) -> &Stream {
+        &self.files[at].stream
+    }
+
+    /// A file that is open, to say how far it has been judged.
+    pub(crate) fn stream_mut(&mut self, at: usize) -> &mut Stream {
+        &mut self.files[at].stream
+    }
+
+    /// Looks for more, the oldest file first.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub(crate) fn step(&mut self) -> Result<Step> {
+        for at in 0..self.files.len() {
+            let file = &mut self.files[at];
+            let look = file.stream.look()?;
+            if matches!(look, Look::Piece(_) | Look::Unfinished) {
+                file.quiet_at = Deadline::after(QUIET);
+            }
+            match look {
+                Look::Piece(piece) => return Ok(Step::Judge(at, piece)),
+                Look::Unfinished => return Ok(Step::Again),
+                Look::End if !self.has_ended(at) => {}
+                Look::End | Look::Truncated => match self.files[at].stream.rest() {
+                    // Its end will never come, so it is judged as it is.
+                    Some(rest) => return Ok(Step::Judge(at, rest)),
+                    None => {
+                        self.leave(at, look)?;
+                        return Ok(Step::Again);
+                    }
+                },
+            }
+        }
+        self.look_at_name()
+    }
+
+    /// Whether nothing more can be expected from this file.
+    fn has_ended(&self, at: usize) -> bool {
+        let file = &self.files[at];
+        let old = self.named != file.stream.identity() && at + 1 < self.files.len();
+        file.stream.is_once() || old && (file.quiet_at.passed() || at + OLD_FILES < self.files.len())
+    }
+
+    fn leave(&mut self, at: usize, why: Look) -> Result<()> {
+        let left = self.files.remove(at).stream;
+        let place = Place::of(&left);
+        if why == Look::Truncated && at == self.files.len() {
+            return self.go_on_after_truncation(&place);
+        }
+        self.before = Some(place);
+        Ok(())
+    }
+
+    /// The log was copied and truncated, or only truncated. What was written between our last look and the truncation
+    /// is in the copy, or lost.
+    fn go_on_after_truncation(&mut self, place: &Place) -> Result<()> {
+        match generations::after(&self.path, place)? {
+            Some(streams) => self.add(streams),
+            None => {
+                voice::detail(|| format!("{} was truncated; reading it from its beginning", self.path.display()));
+                self.add_log()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_name(&mut self) -> Result<Step> {
+        let named = match fs::metadata(&self.path) {
+            Ok(metadata) => Some(Identity::from(&metadata)),
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            Err(e) => {
+                voice::detail(|| format!("look at {}: {e}", self.path.display()));
+                return Ok(Step::Idle);
+            }
+        };
+        let known = self.files.last().and_then(|file| file.stream.identity());
+        if named.is_none() || named == known {
+            self.named = named;
+            return Ok(Step::Idle);
+        }
+        let before = self.files.len();
+        self.follow_name()?;
+        Ok(if self.files.len() > before { Step::Again } else { Step::Idle })
+    }
+
+    /// The name stands for another file: reads it, and those between it and the last one we know.
+    fn follow_name(&mut self) -> Result<()> {
+        let Some(last) = self.files.last() else {
+            let streams = generations::since(&self.path, &self.began)?.streams;
+            self.add(streams);
+            return Ok(());
+        };
+        voice::detail(|| format!("{} is another file now", self.path.display()));
+        match generations::after(&self.path, &Place::of(&last.stream))? {
+            Some(mut streams) => {
+                // The first is the file that we have open, unless the log itself was rewritten with its old content.
+                if streams.len() > 1 || streams[0].identity() == last.stream.identity() {
+                    streams.remove(0);
+                }
+                self.add(streams);
+            }
+            None => self.add_log()?,
+        }
+        Ok(())
+    }
+
+    fn add_log(&mut self) -> Result<()> {
+        if let Some(file) = generations::open_log(&self.path)? {
+            self.add(vec![Stream::of_file(file, &self.path, 0)?]);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, streams: Vec<Stream>) {
+        self.files.extend(streams.into_iter().map(|stream| OpenFile { stream, quiet_at: Deadline::after(QUIET) }));
+        self.named = self.files.last().and_then(|file| file.stream.identity());
+    }
+
+    /// The unfinished last lines, where the end has come: the next one to be judged.
+    pub(crate) fn rest(&self) -> Option<(usize, Piece)> {
+        self.files.iter().enumerate().find_map(|(at, file)| Some((at, file.stream.rest()?)))
+    }
+
+    /// When a file falls silent for long enough to be given up.
+    pub(crate) fn due(&self) -> Deadline {
+        let old = self.files.split_last().map_or(&[][..], |(_, old)| old);
+        old.iter().fold(Deadline::NEVER, |due, file| due.or(file.quiet_at))
+    }
+
+    /// Has the kernel hint at whatever may happen to this log.
+    ///
+    /// # Errors
+    /// Watches run out.
+    pub(crate) fn watch(&self, hints: &Hints) -> io::Result<BTreeSet<Watch>> {
+        let mut watches = BTreeSet::new();
+        for file in self.files.iter().filter_map(|file| file.stream.file()) {
+            // By the descriptor: the name may stand for another file by now.
+            let held = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+            watches.insert(hints.on_file(&held).or_else(|_| hints.on_file(&self.path))?);
+        }
+        let mut name = self.path.clone();
+        for _ in 0..40 {
+            watches.insert(hints.on_place_of(&name)?);
+            // A link may be swapped where it is, and its target where that is.
+            let Ok(target) = fs::read_link(&name) else { break };
+            name = name.parent().unwrap_or(Path::new("")).join(target);
+        }
+        Ok(watches)
+    }
+}

@@ -1,0 +1,302 @@
+//! A log and its rotated siblings: which files were written under this name, and in which order.
+
+use crate::cursor::{Cursor, Place};
+use crate::stream::{Stream, end_of_whole_lines};
+use racefree_core::error::{Doing, Result};
+use racefree_core::holders::Identity;
+use std::cmp::Reverse;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// One file that was once written under the log's name, or is now.
+struct Generation {
+    path: PathBuf,
+    identity: Identity,
+    changed: SystemTime,
+    file: File,
+}
+
+/// How often rotation may go on while we look, before we take what we see.
+const LOOKS: usize = 20;
+
+/// What is to be read to have everything since a place; the last stream is the log itself, if it is there.
+#[derive(Debug)]
+pub(crate) struct Since {
+    pub(crate) streams: Vec<Stream>,
+    /// The place was not found: what is read begins with the oldest file changed since, and something may be missing.
+    pub(crate) gap: bool,
+}
+
+/// Opens the log itself, if it is there.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub(crate) fn open_log(path: &Path) -> Result<Option<File>> {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    // Not to hang on a FIFO, should there be one.
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = match fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        opened => opened.doing("open", path.display())?,
+    };
+    let kind = file.metadata().doing("look at", path.display())?.file_type();
+    let why = match kind {
+        kind if kind.is_file() => return Ok(Some(file)),
+        kind if kind.is_dir() => "it is a directory",
+        kind if kind.is_fifo() => "it is a FIFO; read it through stdin (logwatch ... - < FIFO)",
+        _ => "it is not a regular file",
+    };
+    Err(anyhow::anyhow!(why)).doing("watch", path.display())
+}
+
+/// Everything since the cursor's place.
+///
+/// # Errors
+/// The log is there and cannot be read.
+pub(crate) fn since(log: &Path, cursor: &Cursor) -> Result<Since> {
+    let generations = stable(log)?;
+    let Some((at, begin)) = first_found(cursor, &generations)? else {
+        let lost = cursor.places.iter().any(|place| place.offset > 0);
+        return changed_since(generations, cursor, lost);
+    };
+    let late = late_writes(cursor, &generations[at + 1..]);
+    let mut streams: Vec<Stream> = late.into_iter().chain([begin]).collect();
+    for generation in generations.into_iter().take(at).rev() {
+        streams.push(generation.begin()?);
+    }
+    Ok(Since { streams, gap: false })
+}
+
+/// The files that came after the place in a file we have read to its end; nothing where that file is not to be found.
+///
+/// # Errors
+/// As [`since`].
+pub(crate) fn after(log: &Path, place: &Place) -> Result<Option<Vec<Stream>>> {
+    let generations = stable(log)?;
+    let Some((at, begin)) = find(place, &generations)? else { return Ok(None) };
+    let mut streams = vec![begin];
+    for generation in generations.into_iter().take(at).rev() {
+        streams.push(generation.begin()?);
+    }
+    Ok(Some(streams))
+}
+
+/// The newest place of the cursor that is found. Where a log was empty, and has gone, the end of the one before it says
+/// where to go on.
+fn first_found(cursor: &Cursor, generations: &[Generation]) -> Result<Option<(usize, Stream)>> {
+    for place in cursor.places.iter().rev() {
+        let found = find(place, generations)?;
+        if found.is_some() || place.offset > 0 {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// The place where the log ends now, and where the file before it does. An unfinished last line is still to be judged.
+///
+/// # Errors
+/// As [`since`].
+pub(crate) fn mark(log: &Path) -> Result<Cursor> {
+    let generations = stable(log)?;
+    let mut plain: Vec<&Generation> = generations.iter().filter(|g| !g.is_compressed()).take(2).collect();
+    plain.reverse();
+    let place = |generation: &&Generation| {
+        let end = end_of_whole_lines(&generation.file).doing("read", generation.path.display())?;
+        Ok(Place::of(&generation.at(end)?))
+    };
+    Ok(Cursor::now(plain.iter().map(place).collect::<Result<_>>()?))
+}
+
+fn changed_since(generations: Vec<Generation>, cursor: &Cursor, gap: bool) -> Result<Since> {
+    let place = cursor.places.last();
+    // A file cut back to nothing has kept its identity, and begins anew.
+    let mut new: Vec<Generation> =
+        generations.into_iter().filter(|g| cursor.is_before(g.changed) || g.is(place)).collect();
+    new.reverse();
+    Ok(Since { streams: new.into_iter().map(Generation::begin).collect::<Result<_>>()?, gap })
+}
+
+/// What was written into the file before the last one since we left it.
+fn late_writes(cursor: &Cursor, older: &[Generation]) -> Vec<Stream> {
+    let before = cursor.places.split_last().map_or(&[][..], |(_, before)| before);
+    let grown = |place: &Place| {
+        let generation = older.iter().find(|g| place.is_in_same(&g.file))?;
+        let length = generation.file.metadata().ok()?.len();
+        (length > place.offset).then_some(())?;
+        Stream::of_file(generation.file.try_clone().ok()?, &generation.path, place.offset).ok()
+    };
+    before.iter().filter_map(grown).collect()
+}
+
+/// Where the place is: first in the very file, then in a copy or a compressed copy, the newest first.
+fn find(place: &Place, generations: &[Generation]) -> Result<Option<(usize, Stream)>> {
+    let very = generations.iter().position(|g| place.is_in_same(&g.file));
+    // Nothing proves the beginning of a file but its identity.
+    let copies = generations.iter().enumerate().filter(|_| place.offset > 0);
+    // The log itself comes last: to read a line twice is better than never.
+    let copies = copies.clone().skip(1).chain(copies.take(1));
+    match very {
+        Some(at) => Ok(Some((at, generations[at].at(place.offset)?))),
+        None => Ok(copies.into_iter().find_map(|(at, g)| Some((at, g.copy_at(place)?)))),
+    }
+}
+
+/// The log, if it is there, and its siblings, the newest first, opened while no rotation was going on.
+fn stable(log: &Path) -> Result<Vec<Generation>> {
+    let mut seen = look(log)?;
+    for _ in 0..LOOKS {
+        let again = look(log)?;
+        let same = |(a, b): (&Generation, &Generation)| (&a.path, a.identity) == (&b.path, b.identity);
+        if seen.len() == again.len() && seen.iter().zip(&again).all(same) {
+            break;
+        }
+        seen = again;
+    }
+    Ok(seen)
+}
+
+fn look(log: &Path) -> Result<Vec<Generation>> {
+    let mut generations: Vec<Generation> = vec![];
+    if let Some(file) = open_log(log)? {
+        generations.extend(Generation::of(log.to_owned(), file));
+    }
+    for path in siblings(log) {
+        // Gone since it was listed, or not ours to read: then it is not a generation that we know.
+        let Some(generation) = File::open(&path).ok().and_then(|file| Generation::of(path, file)) else { continue };
+        if generations.iter().all(|known| known.identity != generation.identity) {
+            generations.push(generation);
+        }
+    }
+    Ok(generations)
+}
+
+impl Generation {
+    fn of(path: PathBuf, file: File) -> Option<Generation> {
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Some(Generation { path, identity: Identity::from(&metadata), changed, file })
+    }
+
+    fn is(&self, place: Option<&Place>) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let there = self.file.metadata();
+        place.is_some_and(|p| there.is_ok_and(|there| (there.dev(), there.ino()) == (p.device, p.inode)))
+    }
+
+    fn at(&self, offset: u64) -> Result<Stream> {
+        Stream::of_file(self.file.try_clone().doing("share", self.path.display())?, &self.path, offset)
+    }
+
+    fn begin(self) -> Result<Stream> {
+        match self.is_compressed() {
+            true => Ok(Stream::of_reader(crate::archive::open(&self.path, self.file)?, &self.path)),
+            false => Stream::of_file(self.file, &self.path, 0),
+        }
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.path.extension().is_some_and(|e| COMPRESSED.iter().any(|known| e == *known))
+    }
+
+    /// The stream at this place, if this is a copy of the file that the place is in. A damaged archive is not.
+    fn copy_at(&self, place: &Place) -> Option<Stream> {
+        if !self.is_compressed() {
+            return if place.is_in(&self.file) { self.at(place.offset).ok() } else { None };
+        }
+        let reader = crate::archive::open(&self.path, self.file.try_clone().ok()?).ok()?;
+        let mut stream = Stream::of_reader(reader, &self.path);
+        let there = stream.skip_to(place.offset).ok()? && place.is_proven_by(stream.proof());
+        there.then_some(stream)
+    }
+}
+
+const COMPRESSED: [&str; 4] = ["gz", "xz", "zst", "bz2"];
+
+/// The archives of this log and of no other, the newest first: `log.1`, `log.2.gz`, `log-20261121`, `log.old`.
+fn siblings(log: &Path) -> Vec<PathBuf> {
+    let Some(name) = log.file_name().and_then(|name| name.to_str()) else { return vec![] };
+    let directory = log.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut ranked: Vec<(Rank, &String)> =
+        names.iter().filter_map(|sibling| Some((rank(name, sibling)?, sibling))).collect();
+    // While it is being compressed a file is there twice, the second time cut short.
+    ranked.retain(|(_, sibling)| {
+        !COMPRESSED.iter().any(|c| {
+            sibling.strip_suffix(c).and_then(|s| s.strip_suffix('.')).is_some_and(|s| names.iter().any(|n| n == s))
+        })
+    });
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, sibling)| directory.join(sibling)).collect()
+}
+
+/// The order of archives: those with a date first, for who turns dates on leaves the numbered ones behind.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Dated(Reverse<String>),
+    Numbered(u64),
+    Old,
+}
+
+fn rank(log: &str, sibling: &str) -> Option<Rank> {
+    let plain = COMPRESSED.iter().find_map(|c| sibling.strip_suffix(c)?.strip_suffix('.')).unwrap_or(sibling);
+    // logrotate's `extension .log` puts the number before it: app.log, app.1.log.
+    let (stem, extension) = log.rsplit_once('.').map_or((log, ""), |(stem, _)| (stem, &log[stem.len()..]));
+    let inner = || plain.strip_prefix(stem)?.strip_suffix(extension);
+    let suffix = plain.strip_prefix(log).or_else(inner)?;
+    let word = suffix.strip_prefix(['.', '-'])?;
+    if word == "old" {
+        return Some(Rank::Old);
+    }
+    if !word.starts_with(|c: char| c.is_ascii_digit())
+        || !word.chars().all(|c| c.is_ascii_digit() || "-_.:T".contains(c))
+    {
+        return None;
+    }
+    match word.parse() {
+        Ok(number) if word.len() < 5 => Some(Rank::Numbered(number)),
+        _ => Some(Rank::Dated(Reverse(word.to_owned()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_archives_of_this_very_log_are_read_the_newest_first() {
+        let place = tempfile::TempDir::new().unwrap();
+        for name in [
+            "a.log",
+            "aa.log",
+            "a.log2",
+            "a.log2.1",
+            "aa.log.1",
+            "a.log.1",
+            "a.log.10.gz",
+            "a.log.2.gz",
+            "a.log.2",
+            "a.log.1.swp",
+            "b.log.1",
+            "a.log.old",
+            "a.log.conf",
+            "a.log-",
+            "a.log.",
+        ] {
+            fs::write(place.path().join(name), "").unwrap();
+        }
+        let found = |log: &str| -> Vec<String> {
+            let found = siblings(&place.path().join(log));
+            found.iter().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(found("a.log"), ["a.log.1", "a.log.2", "a.log.10.gz", "a.log.old"]);
+        assert_eq!(found("a.log2"), ["a.log2.1"]);
+        for name in ["d.log-20261120.gz", "d.log-20261121", "d.log-20261121-1763700000", "d.1.log"] {
+            fs::write(place.path().join(name), "").unwrap();
+        }
+        assert_eq!(found("d.log"), ["d.log-20261121-1763700000", "d.log-20261121", "d.log-20261120.gz", "d.1.log"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! A regular expression that can be asked of a whole piece of a log at once and still answers for single lines.
+//!
+//! To search line by line costs more than the search itself. So the expression is rewritten until no match of it can
+//! leave its line: then one search runs over hundreds of lines, and only around a hit the ends of the line are looked for.
+
+use racefree_core::error::{Result, refusal};
+use racefree_core::exit::Exit;
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
+use regex_syntax::hir::{Repetition, print::Printer};
+
+/// How patterns are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Upper and lower case are the same.
+    pub(crate) ignore_case: bool,
+    /// A match may go over several lines, for what is judged is a record of several.
+    pub(crate) over_lines: bool,
+}
+
+impl Reading {
+    /// Reads one pattern, given for `option`, into the form that is searched for.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`]: which pattern is wrong, where, and why.
+    pub(crate) fn rewrite(self, option: &str, pattern: &str) -> Result<String> {
+        let wrong = |why: String| refusal(Exit::Usage, format!("read the pattern of {option}: {why}"));
+        let mut parser = ParserBuilder::new();
+        let parser = parser.utf8(false).multi_line(true).case_insensitive(self.ignore_case);
+        let parsed = parser.build().parse(pattern).map_err(|e| wrong(e.to_string()))?;
+        let mut written = String::new();
+        let rewritten = if self.over_lines { parsed } else { within_one_line(parsed) };
+        Printer::new().print(&rewritten, &mut written).map_err(|e| wrong(e.to_string()))?;
+        Ok(written)
+    }
+}
+
+/// Compiles what [`Reading::rewrite`] gave, several as alternatives.
+///
+/// # Errors
+/// [`Exit::Usage`]: it is too large.
+pub(crate) fn compile(rewritten: &[String]) -> Result<Regex> {
+    let alternatives = rewritten.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|");
+    RegexBuilder::new(&alternatives).build().map_err(|e| refusal(Exit::Usage, format!("compile the patterns: {e}")))
+}
+
+/// The same expression, unable to match a newline; its anchors are those of a line, which may end in CR LF.
+fn within_one_line(hir: Hir) -> Hir {
+    match hir.into_kind() {
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
+        HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(Class::Unicode(mut class)) => {
+            class.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
+            Hir::class(Class::Unicode(class))
+        }
+        HirKind::Class(Class::Bytes(mut class)) => {
+            class.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
+            Hir::class(Class::Bytes(class))
+        }
+        HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => Hir::look(Look::StartLF),
+        HirKind::Look(Look::End | Look::EndLF | Look::EndCRLF) => end_of_line(),
+        HirKind::Look(look) => Hir::look(look),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(within_one_line(*repetition.sub));
+            Hir::repetition(Repetition { sub, ..repetition })
+        }
+        HirKind::Capture(mut capture) => {
+            capture.sub = Box::new(within_one_line(*capture.sub));
+            Hir::capture(capture)
+        }
+        HirKind::Concat(parts) => Hir::concat(parts.into_iter().map(within_one_line).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.into_iter().map(within_one_line).collect()),
+    }
+}
+
+fn end_of_line() -> Hir {
+    let carriage_return = Box::new(Hir::literal(*b"\r"));
+    let perhaps = Hir::repetition(Repetition { min: 0, max: Some(1), greedy: true, sub: carriage_return });
+    Hir::concat(vec![perhaps, Hir::look(Look::EndLF)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pattern: &str, text: &str) -> Vec<String> {
+        let reading = Reading { ignore_case: false, over_lines: false };
+        let regex = compile(&[reading.rewrite("-e", pattern).unwrap()]).unwrap();
+        let lines = regex.find_iter(text.as_bytes()).map(|m| {
+            let start = memchr::memrchr(b'\n', &text.as_bytes()[..m.start()]).map_or(0, |at| at + 1);
+            text[start..].lines().next().unwrap_or_default().to_owned()
+        });
+        lines.collect()
+    }
+
+    /// What a search line by line finds: the truth that the search over many lines has to agree with.
+    fn found_line_by_line(pattern: &str, text: &str) -> Vec<String> {
+        let regex = Regex::new(pattern).unwrap();
+        text.lines().filter(|line| regex.is_match(line.as_bytes())).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_search_over_many_lines_finds_the_lines_that_a_search_line_by_line_finds() {
+        let text = "alpha beta\nbeta\r\n\ngamma failed\r\ngamma failed now\nx\u{e4}y\n  beta gamma\nfailed";
+        for pattern in [
+            "beta",
+            "^beta",
+            "beta$",
+            "failed$",
+            "^beta$",
+            r"\Aalpha",
+            r"failed\z",
+            "a[^x]*g",
+            r"\s+g",
+            "(?s)a.*f",
+            r"beta\ngamma",
+            "^$",
+            r"\bfailed\b",
+            "(gamma|beta) (failed|gamma)",
+            "[^a-z]y",
+            r"(?-u)\xa4",
+            "(?m)^x",
+            "a{2}|m{2}",
+            "(?i)ALPHA",
+            r"\w+ now",
+        ] {
+            let mut found = found(pattern, text);
+            found.dedup();
+            assert_eq!(found, found_line_by_line(pattern, text), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_pattern_is_named_with_the_place_of_the_fault() {
+        let reading = Reading { ignore_case: false, over_lines: false };
+        let error = racefree_core::error::sentence(&reading.rewrite("--ready", "a(b").unwrap_err());
+        assert!(error.starts_with("read the pattern of --ready: ") && error.contains("a(b\n     ^"), "{error}");
+    }
+}

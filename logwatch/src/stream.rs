@@ -1,0 +1,277 @@
+//! One file of a log, read forwards in large pieces of whole lines, in memory that no line can exceed.
+
+use memchr::{memchr, memrchr};
+use racefree_core::error::{Doing, Result};
+use racefree_core::holders::Identity;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// As much as is read at once: large enough for few calls, small enough for the processor's cache.
+const CHUNK: usize = 256 << 10;
+
+/// A line longer than this is judged in parts.
+const LONGEST: usize = 1 << 20;
+
+/// How much of a part is judged again together with the next one, for what lies across the cut.
+const OVERLAP: usize = 64 << 10;
+
+/// How many bytes before a place prove that it is the same place.
+pub(crate) const PROOF: usize = 1 << 10;
+
+enum Source {
+    /// A file, and its name for people: it may grow.
+    Regular(File),
+    /// What can be read only once, from its beginning: a pipe, a compressed archive.
+    Once(Box<dyn Read>),
+}
+
+/// A file that is being read.
+pub(crate) struct Stream {
+    source: Source,
+    path: PathBuf,
+    identity: Option<Identity>,
+    /// `buffer[..judged]` was judged and only proves the place; `buffer[judged..filled]` is still to be judged.
+    buffer: Vec<u8>,
+    judged: usize,
+    filled: usize,
+    /// The offset of `buffer[0]`.
+    offset: u64,
+    /// What comes up to the next newline belongs to a line that was judged already.
+    inside_judged_line: bool,
+}
+
+/// What a look at the file gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// There are bytes to judge: see [`Stream::piece`].
+    Piece(Piece),
+    /// There was more, but no line of it is finished yet.
+    Unfinished,
+    /// There is no more, now.
+    End,
+    /// The bytes before the place have changed: it was truncated, and may have grown again.
+    Truncated,
+}
+
+/// What is to be judged next, by its place in [`Stream::text`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) range: Range<usize>,
+    /// It ends with the end of a line, or of all.
+    pub(crate) whole: bool,
+}
+
+impl Stream {
+    /// Begins at `offset` of a file that may grow.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Stream> {
+        let identity = Identity::from(&file.metadata().doing("look at", path.display())?);
+        let mut stream = Stream::new(Source::Regular(file), path, Some(identity));
+        let before = proof_of(stream.file(), offset).doing("read", path.display())?;
+        stream.buffer[..before.len()].copy_from_slice(&before);
+        (stream.judged, stream.filled) = (before.len(), before.len());
+        stream.offset = offset - before.len() as u64;
+        stream.inside_judged_line = before.last().is_some_and(|&b| b != b'\n');
+        Ok(stream)
+    }
+
+    /// Begins at the beginning of what can be read only once.
+    pub(crate) fn of_reader(reader: Box<dyn Read>, path: &Path) -> Stream {
+        Stream::new(Source::Once(reader), path, None)
+    }
+
+    fn new(source: Source, path: &Path, identity: Option<Identity>) -> Stream {
+        // Zeroed memory costs nothing until it is written to.
+        let buffer = vec![0; PROOF + LONGEST + 1];
+        Stream {
+            source,
+            path: path.to_owned(),
+            identity,
+            buffer,
+            judged: 0,
+            filled: 0,
+            offset: 0,
+            inside_judged_line: false,
+        }
+    }
+
+    /// Whether nothing can be added to it.
+    pub(crate) fn is_once(&self) -> bool {
+        matches!(self.source, Source::Once(_))
+    }
+
+    /// Which file it is, where it is one.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// The file, where it is one that may grow.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match &self.source {
+            Source::Regular(file) => Some(file),
+            Source::Once(_) => None,
+        }
+    }
+
+    /// The bytes around the piece: what comes before it was judged already, and is there for the anchors.
+    pub(crate) fn text(&self, piece: &Piece) -> &[u8] {
+        // The NUL after an unfinished part keeps `$` from taking the cut for the end of the line.
+        &self.buffer[..piece.range.end + usize::from(!piece.whole)]
+    }
+
+    /// The offset in the file of a place in [`Stream::text`].
+    pub(crate) fn offset_of(&self, place: usize) -> u64 {
+        self.offset + place as u64
+    }
+
+    /// Where judging goes on.
+    pub(crate) fn position(&self) -> u64 {
+        self.offset_of(self.judged)
+    }
+
+    /// The bytes just before that.
+    pub(crate) fn proof(&self) -> &[u8] {
+        &self.buffer[self.judged.saturating_sub(PROOF)..self.judged]
+    }
+
+    /// Looks for more. At most one read(2) of [`CHUNK`] bytes, so that the caller can look elsewhere in between.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub(crate) fn look(&mut self) -> Result<Look> {
+        self.make_room();
+        let room = self.filled..(self.filled + CHUNK).min(PROOF + LONGEST);
+        let count = self.read_into(room).doing("read", self.path.display())?;
+        // Asked after the read: had the file been truncated before it, these bytes would not be there any more.
+        if !self.still_proven().doing("read", self.path.display())? {
+            return Ok(Look::Truncated);
+        }
+        if count == 0 {
+            return Ok(Look::End);
+        }
+        let new = self.filled..self.filled + count;
+        self.filled = new.end;
+        Ok(self.piece(new).map_or(Look::Unfinished, Look::Piece))
+    }
+
+    fn piece(&mut self, new: Range<usize>) -> Option<Piece> {
+        if self.inside_judged_line {
+            let end = memchr(b'\n', &self.buffer[new.clone()]);
+            self.judged = end.map_or(self.filled, |at| new.start + at + 1);
+            self.inside_judged_line = end.is_none();
+        }
+        if let Some(at) = memrchr(b'\n', &self.buffer[new.start.max(self.judged)..self.filled]) {
+            return Some(Piece { range: self.judged..new.start.max(self.judged) + at + 1, whole: true });
+        }
+        if self.filled == PROOF + LONGEST {
+            self.buffer[self.filled] = 0;
+            return Some(Piece { range: self.judged..self.filled, whole: false });
+        }
+        None
+    }
+
+    /// The line that was begun and is not finished, where nothing more is to come.
+    pub(crate) fn rest(&self) -> Option<Piece> {
+        (self.judged < self.filled).then_some(Piece { range: self.judged..self.filled, whole: true })
+    }
+
+    /// Goes to `offset` of what can be read only once; whether there was that much.
+    ///
+    /// # Errors
+    /// A failed read, a damaged archive.
+    pub(crate) fn skip_to(&mut self, offset: u64) -> Result<bool> {
+        while self.offset_of(self.filled) < offset {
+            self.judged = self.filled;
+            if self.look()? == Look::End {
+                return Ok(false);
+            }
+        }
+        self.judged_to((offset - self.offset) as usize);
+        Ok(true)
+    }
+
+    /// Everything up to this place of [`Stream::text`] has been judged.
+    pub(crate) fn judged_to(&mut self, place: usize) {
+        self.judged = place.min(self.filled);
+        self.inside_judged_line = self.judged > 0 && self.buffer[self.judged - 1] != b'\n';
+    }
+
+    /// A part of a line was judged, and nothing was found in it.
+    pub(crate) fn judged_part(&mut self, part: &Piece) {
+        self.judged = part.range.end.saturating_sub(OVERLAP).max(part.range.start);
+    }
+
+    fn make_room(&mut self) {
+        let keep = self.judged.saturating_sub(PROOF);
+        let cheap = self.filled - keep < CHUNK / 8;
+        if keep > 0 && (cheap || self.filled + CHUNK > PROOF + LONGEST) {
+            self.buffer.copy_within(keep..self.filled, 0);
+            self.offset += keep as u64;
+            self.judged -= keep;
+            self.filled -= keep;
+        }
+    }
+
+    fn read_into(&mut self, room: Range<usize>) -> io::Result<usize> {
+        let at = self.offset + room.start as u64;
+        loop {
+            let read = match &mut self.source {
+                Source::Regular(file) => file.read_at(&mut self.buffer[room.clone()], at),
+                Source::Once(reader) => reader.read(&mut self.buffer[room.clone()]),
+            };
+            match read {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
+    fn still_proven(&self) -> io::Result<bool> {
+        let Source::Regular(file) = &self.source else { return Ok(true) };
+        let ours = &self.buffer[self.filled.saturating_sub(PROOF)..self.filled];
+        Ok(proof_of(Some(file), self.offset + self.filled as u64)? == ours)
+    }
+}
+
+/// Where the last line begins, if it is unfinished; else the end. A line longer than any buffer begins at its end.
+pub(crate) fn end_of_whole_lines(file: &File) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut tail = vec![0; length.min(LONGEST as u64) as usize];
+    let from = length - tail.len() as u64;
+    let count = file.read_at(&mut tail, from)?;
+    Ok(match memrchr(b'\n', &tail[..count]) {
+        Some(at) => from + at as u64 + 1,
+        None if from == 0 => 0,
+        None => length,
+    })
+}
+
+/// The at most [`PROOF`] bytes before `offset`; fewer where the file has become shorter.
+pub(crate) fn proof_of(file: Option<&File>, offset: u64) -> io::Result<Vec<u8>> {
+    let Some(file) = file else { return Ok(vec![]) };
+    let mut bytes = vec![0; offset.min(PROOF as u64) as usize];
+    let from = offset - bytes.len() as u64;
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], from + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("path", &self.path).field("position", &self.position()).finish_non_exhaustive()
+    }
+}

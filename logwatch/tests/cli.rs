@@ -1,0 +1,207 @@
+//! What `logwatch` promises at the prompt.
+
+use tests::{Place, Said};
+
+fn place() -> Place {
+    Place::with(&[("logwatch", env!("CARGO_BIN_EXE_logwatch"))])
+}
+
+fn said(stdout: &str, stderr: &str, code: i32) -> Said {
+    Said { stdout: stdout.into(), stderr: stderr.into(), code }
+}
+
+/// Starts `logwatch` in the background of a script and waits until it waits, which is when all there was has been read.
+const WAITS: &str = "waits() { until read -r _ _ s _ 2>/dev/null </proc/$1/stat && [ \"$s\" = S ] && \
+    grep -q inotify /proc/$1/fdinfo/* 2>/dev/null; do :; done; sleep 0.02; };";
+
+#[test]
+fn an_error_line_that_comes_later_is_shown_and_the_answer_is_no() {
+    let script = format!(
+        "{WAITS} echo 'old FATAL' >l; logwatch -e FATAL l & waits $!; echo fine >>l; echo 'a FATAL b' >>l; wait $!"
+    );
+    assert_eq!(place().sh(&script), said("a FATAL b\n", "", 1));
+}
+
+#[test]
+fn what_is_in_the_log_already_is_judged_from_the_start_only_when_asked() {
+    let place = place();
+    place.write("l", "one\nFATAL two\nthree");
+    assert_eq!(place.sh("logwatch -e FATAL --from start l"), said("FATAL two\n", "", 1));
+    assert_eq!(
+        place.sh("logwatch -e FATAL --timeout 50ms l"),
+        said("", "logwatch: watch l: nothing was seen after 50 ms\n", 124)
+    );
+}
+
+#[test]
+fn of_error_and_ready_whichever_comes_first_in_the_log_decides() {
+    let place = place();
+    place.write("good", "x\nready\nFATAL\n");
+    place.write("bad", "x\nFATAL\nready\n");
+    assert_eq!(place.sh("logwatch -e FATAL --ready ready --from start good"), said("ready\n", "", 0));
+    assert_eq!(place.sh("logwatch -e FATAL --ready ready --from start bad"), said("FATAL\n", "", 1));
+}
+
+#[test]
+fn a_log_that_is_not_there_yet_is_watched_for_with_its_directory() {
+    let script = format!("{WAITS} logwatch --ready up a/b/l & waits $!; mkdir -p a/b; echo up >a/b/l; wait $!");
+    assert_eq!(place().sh(&script), said("up\n", "", 0));
+}
+
+#[test]
+fn after_rotation_the_old_file_is_read_to_its_end_first() {
+    let script = format!(
+        "{WAITS} : >l; logwatch -e FATAL --ready ready l & waits $!;
+         mv l l.1; echo 'FATAL in the old one' >>l.1; echo ready >l; wait $!"
+    );
+    assert_eq!(place().sh(&script), said("FATAL in the old one\n", "", 1));
+    let script = format!("{WAITS} : >l; logwatch -e FATAL l & waits $!; mv l l.1; echo FATAL >l; wait $!");
+    assert_eq!(place().sh(&script), said("FATAL\n", "", 1));
+}
+
+#[test]
+fn a_truncated_log_is_read_from_its_beginning() {
+    let script = format!("{WAITS} echo long enough >l; logwatch -e FATAL l & waits $!; echo FATAL >l; wait $!");
+    assert_eq!(place().sh(&script), said("FATAL\n", "", 1));
+    // It may have grown past the old place before we look: the bytes before the place tell.
+    let script = format!(
+        "{WAITS} echo short >l; logwatch -e FATAL l & waits $!; kill -STOP $!; : >l; echo FATAL >>l;
+         seq 100 >>l; kill -CONT $!; wait $!"
+    );
+    assert_eq!(place().sh(&script), said("FATAL\n", "", 1));
+}
+
+#[test]
+fn a_cursor_finds_its_place_again_in_the_rotated_sibling() {
+    let place = place();
+    let marked = "echo old FATAL >l; c=$(logwatch --mark l); echo FATAL one >>l;";
+    let watch = "logwatch -e 'FATAL' --from $c l";
+    assert_eq!(place.sh(&format!("{marked} {watch}")), said("FATAL one\n", "", 1));
+    assert_eq!(place.sh(&format!("{marked} mv l l.1; echo FATAL two >l; {watch}")), said("FATAL one\n", "", 1));
+    assert_eq!(
+        place.sh(&format!("{marked} mv l.1 l.2; mv l l.1; echo FATAL two >l; {watch}")),
+        said("FATAL one\n", "", 1)
+    );
+    assert_eq!(place.sh(&format!("{marked} cp l l.1; echo FATAL two >l; {watch}")), said("FATAL one\n", "", 1));
+}
+
+#[test]
+fn a_cursor_of_a_log_that_was_not_there_begins_at_its_beginning() {
+    let place = place();
+    assert_eq!(
+        place.sh("c=$(logwatch --mark l); echo FATAL >l; logwatch -e FATAL --from $c l"),
+        said("FATAL\n", "", 1)
+    );
+}
+
+#[test]
+fn a_command_ends_as_itself_and_its_failure_shows_what_the_log_gained() {
+    let place = place();
+    place.write("l", "before\n");
+    assert_eq!(place.sh("logwatch -e FATAL l -- sh -c 'echo out; echo in the log >>l'"), said("out\n", "", 0));
+    assert_eq!(
+        place.sh("logwatch -e FATAL l -- sh -c 'echo one >>l; echo two >>l; printf three >>l; exit 7'"),
+        said("", "logwatch: l gained:\none\ntwo\nthree\n", 7)
+    );
+    assert_eq!(
+        place.sh("rm l; logwatch --show 2 -e FATAL l -- sh -c 'seq 5 >l; exit 7'"),
+        said("", "logwatch: l gained 5 lines, the last 2 are:\n4\n5\n", 7)
+    );
+    assert_eq!(place.sh("logwatch -e FATAL l -- sh -c 'kill -KILL $$'").code, 137);
+}
+
+#[test]
+fn an_error_line_ends_the_command_with_all_its_group() {
+    let place = place();
+    let said_ = place.sh("logwatch -e FATAL l -- sh -c 'sleep 61 & sleep 62 & echo FATAL >l; wait'");
+    assert_eq!(said_, said("FATAL\n", "logwatch: an error line was seen, so sh is ended\n", 1));
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
+fn a_command_that_ignores_term_is_killed_after_a_while() {
+    let place = place();
+    let script =
+        "logwatch -q --kill-after 50ms -e FATAL l -- sh -c \"trap '' TERM; echo FATAL >l; sleep 61; sleep 62\"";
+    assert_eq!(place.sh(script), said("FATAL\n", "", 1));
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
+fn a_daemon_in_a_session_of_its_own_is_left_to_its_starter() {
+    let place = place();
+    let script = "logwatch -q -e FATAL l -- sh -c 'setsid sh -c \"echo FATAL >l; exec sleep 61\" & wait'";
+    assert_eq!(place.sh(script), said("FATAL\n", "", 1));
+    assert_eq!(place.still_running(), ["sleep 61"]);
+}
+
+#[test]
+fn a_line_that_is_in_the_log_when_the_command_ends_is_still_judged() {
+    let place = place();
+    for _ in 0..20 {
+        let script = "logwatch -e FATAL l -- sh -c 'printf FATAL >>l'; echo $?; rm l";
+        assert_eq!(place.says(script), "FATAL\n1\n");
+    }
+}
+
+#[test]
+fn a_command_that_succeeded_waits_for_the_ready_line() {
+    let place = place();
+    let script = "logwatch --ready up l -- sh -c 'setsid sh -c \"sleep 0.1; echo up >>l\" & exit 0'";
+    assert_eq!(place.sh(script), said("up\n", "", 0));
+    let script = "logwatch --ready up --timeout 50ms l -- true";
+    assert_eq!(place.sh(script), said("", "logwatch: watch l: nothing was seen after 50 ms\n", 124));
+    assert_eq!(place.sh("logwatch --ready up l -- sh -c 'echo up >>l; sleep 0.1; exit 4'").code, 4);
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_ended() {
+    let place = place();
+    let said_ = place.sh("logwatch -e FATAL --timeout 50ms l -- sleep 61");
+    let stderr = "logwatch: l gained no line\nlogwatch: run sleep: not ended in time, so it was ended\n";
+    assert_eq!(said_, said("", stderr, 124));
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
+fn signals_reach_the_command_and_end_a_watch_without_one() {
+    let place = place();
+    let script =
+        "logwatch -e FATAL l -- sh -c 'trap \"echo got it; exit 5\" TERM; : >l; while :; do sleep 0.01; done' &
+        until [ -e l ]; do :; done; kill -TERM $!; wait $!";
+    assert_eq!(place.sh(script), said("got it\n", "logwatch: l gained no line\n", 5));
+    let script = format!("{WAITS} : >l; logwatch -e FATAL l & waits $!; kill -INT $!; kill -TERM $!; wait $!");
+    assert_eq!(place.sh(&script).code, 143);
+}
+
+#[test]
+fn wrong_usage_is_64_and_says_why() {
+    let place = place();
+    for (script, why) in [
+        ("logwatch l", "logwatch: watch: nothing to look for: give -e REGEX, --ready REGEX or -- COMMAND\n"),
+        (
+            "logwatch -e x -e 'a(b' l",
+            "logwatch: read the pattern of -e: regex parse error:\n    a(b\n     ^\nerror: unclosed group\n",
+        ),
+        ("logwatch -e x --from 12 l", "logwatch: begin at --from: '12' is no cursor; --mark prints one\n"),
+    ] {
+        assert_eq!(place.sh(script), said("", why, 64), "{script}");
+    }
+    assert_eq!(place.sh("logwatch").code, 64);
+}
+
+#[test]
+fn what_is_no_log_is_refused() {
+    let place = place();
+    let script = "mkdir d; mkfifo f; logwatch -e x d; echo $?; logwatch -e x f; echo $?";
+    assert_eq!(
+        place.sh(script),
+        said(
+            "125\n125\n",
+            "logwatch: watch d: it is a directory\n\
+             logwatch: watch f: it is a FIFO; read it through stdin (logwatch ... - < FIFO)\n",
+            0
+        )
+    );
+    assert_eq!(place.sh("logwatch -e x l -- ./nothing").code, 127);
+}
