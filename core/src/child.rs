@@ -9,20 +9,21 @@ use crate::sys;
 use crate::time::Deadline;
 use nix::sys::signal::SigSet;
 use rustix::fs::{Access, access};
-use rustix::process::Pid;
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 /// A running child.
 #[derive(Debug)]
 pub struct Child {
-    child: std::process::Child,
     process: Process,
+    ended: Option<Exit>,
 }
 
 /// COMMAND and its arguments, ready to be started.
@@ -100,6 +101,22 @@ pub fn inherit_only(kept: &[RawFd]) -> Result<()> {
     kept.iter().try_for_each(|&fd| sys::set_inherited(fd, true).doing("keep descriptor", fd))
 }
 
+/// Lets COMMAND begin with SIGINT ignored: a Ctrl-C is its parent's to act on.
+pub fn ignore_int(command: &mut Command) {
+    sys::before_exec(command, || sys::set_ignored(Signal::INT, true));
+}
+
+/// Lets COMMAND end (by KILL) when this process ends, however that comes. A program with other privileges than its
+/// caller's, or one that changes them, loses this protection (PR_SET_PDEATHSIG(2const)).
+pub fn die_with_us(command: &mut Command) {
+    let us = rustix::process::getpid();
+    sys::before_exec(command, move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // We may have ended before that; then nothing would be sent any more.
+        if rustix::process::getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
+    });
+}
+
 /// Takes steps in the child after fork(2) and before execve(2). They may only make system calls.
 pub fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
     sys::before_exec(command, steps);
@@ -133,11 +150,17 @@ impl Child {
             Ok(child) => child,
             Err(e) => return Ok(Err(e)),
         };
+        Child::of(Pid::from_child(&child)).map(Ok)
+    }
+
+    /// A child that we have not started ourselves: an orphan that we adopted, or a fork of our own.
+    ///
+    /// # Errors
+    /// There is no such child.
+    pub fn of(pid: Pid) -> Result<Child> {
         // The child is ours and unreaped, so its number cannot have been reused yet.
-        let process = Process::open(Pid::from_child(&child))?;
-        let process =
-            process.ok_or_else(|| io::Error::from_raw_os_error(nix::libc::ECHILD)).doing("hold", "the child")?;
-        Ok(Ok(Child { child, process }))
+        let process = Process::open(pid)?.ok_or(Errno::CHILD).doing("hold child", pid)?;
+        Ok(Child { process, ended: None })
     }
 
     /// The child as a process: to wait for and to signal.
@@ -150,7 +173,20 @@ impl Child {
     /// # Errors
     /// A refused wait(2).
     pub fn reap(&mut self) -> Result<Exit> {
-        self.child.wait().map(Exit::from).doing("wait for", "the child")
+        if let Some(exit) = self.ended {
+            return Ok(exit);
+        }
+        let pid = self.process.pid();
+        let status = loop {
+            match waitpid(Some(pid), WaitOptions::empty()) {
+                Ok(Some((_, status))) => break status,
+                Ok(None) | Err(Errno::INTR) => {}
+                Err(e) => return Err(e).doing("wait for child", pid),
+            }
+        };
+        let exit = Exit::from(ExitStatus::from_raw(status.as_raw()));
+        self.ended = Some(exit);
+        Ok(exit)
     }
 
     /// Sends on what was sent to us, unless the terminal has sent it to the whole group already.

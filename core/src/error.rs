@@ -47,7 +47,10 @@ pub fn reason(cause: &(dyn StdError + 'static)) -> String {
         .or_else(|| cause.downcast_ref::<rustix::io::Errno>().map(|e| e.raw_os_error()))
         .or_else(|| cause.downcast_ref::<nix::errno::Errno>().map(|e| *e as i32));
     match number {
-        Some(number) => nix::errno::Errno::from_raw(number).desc().to_string(),
+        Some(number) => {
+            let said = std::io::Error::from_raw_os_error(number).to_string();
+            said.split(" (os error").next().unwrap_or_default().to_owned()
+        }
         None => cause.to_string(),
     }
 }

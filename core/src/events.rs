@@ -117,10 +117,7 @@ impl Events {
             Watched::Write(fd) => PollFd::from_borrowed_fd(fd, PollFlags::OUT),
         }));
         loop {
-            let left = deadline
-                .left()
-                .map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() });
-            match poll(&mut polled, left.as_ref()) {
+            match poll(&mut polled, left(deadline).as_ref()) {
                 Ok(0) => return Ok(Event::Deadline),
                 Ok(_) => {}
                 // SIGCONT after a stop interrupts poll(2) although no handler runs.
@@ -152,12 +149,23 @@ impl Drop for Events {
 /// # Errors
 /// A refused poll(2).
 pub fn ready_now(fd: BorrowedFd<'_>) -> Result<bool> {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    ready_by(fd, Deadline::after(std::time::Duration::ZERO))
+}
+
+/// Waits until the descriptor has something to tell, or the deadline; no signal is collected meanwhile.
+///
+/// # Errors
+/// A refused poll(2).
+pub fn ready_by(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
     let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     loop {
-        match poll(&mut polled, Some(&now)) {
+        match poll(&mut polled, left(deadline).as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
             answer => return answer.map(|ready| ready > 0).doing("look at", "a descriptor"),
         }
     }
+}
+
+fn left(deadline: Deadline) -> Option<Timespec> {
+    deadline.left().map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() })
 }

@@ -30,6 +30,18 @@ impl Family {
         Ok(Family(()))
     }
 
+    /// The living children of this process: those it has started, and the orphans it has adopted.
+    pub fn children(&self) -> Vec<Pid> {
+        let us = getpid().as_raw_pid();
+        let ours = |pid: &Pid| procfs::stat(*pid).is_some_and(|stat| stat.parent == us && !stat.zombie);
+        procfs::processes().filter(ours).collect()
+    }
+
+    /// Whether the process is a descendant of this one.
+    pub fn includes(&self, process: &Process) -> bool {
+        still_ours(process)
+    }
+
     /// Ends every descendant: TERM, then, when `kill_after` is over or a second request arrives, KILL. Returns when
     /// none is left; their numbers are free then.
     ///
@@ -37,7 +49,7 @@ impl Family {
     ///
     /// # Errors
     /// A refused wait(2) or poll(2).
-    pub fn end(self, events: &Events, kill_after: Duration) -> Result<()> {
+    pub fn end(&self, events: &Events, kill_after: Duration) -> Result<()> {
         let mut asked = HashSet::new();
         let patience = Deadline::after(kill_after);
         loop {

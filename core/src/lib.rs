@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod exit;
 pub mod family;
+pub mod held;
 pub mod holders;
 pub mod inotify;
 pub mod lock;

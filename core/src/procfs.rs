@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 pub struct Stat {
     /// Ended but not reaped.
     pub zombie: bool,
+    /// Waiting for something: an event, a connection, a child.
+    pub asleep: bool,
     /// The parent's number, 0 where it is outside of our PID namespace.
     pub parent: i32,
     /// The process group's number.
@@ -31,6 +33,7 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let fields: Vec<&str> = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace().collect();
     Some(Stat {
         zombie: matches!(*fields.first()?, "Z" | "X" | "x"),
+        asleep: *fields.first()? == "S",
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
@@ -93,7 +96,9 @@ mod tests {
     #[test]
     fn a_name_made_to_confuse_does_not_confuse() {
         let line = b"42 (a) R 1 (b) S 7 42 41 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1234 99 1";
-        assert_eq!(parse_stat(line), Some(Stat { zombie: false, parent: 7, group: 42, session: 41, started: 1234 }));
+        let stat = parse_stat(line).expect("a whole line");
+        assert_eq!((stat.zombie, stat.asleep, stat.parent), (false, true, 7));
+        assert_eq!((stat.group, stat.session, stat.started), (42, 41, 1234));
     }
 
     #[test]

@@ -48,3 +48,43 @@ pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
     }
     Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len == 0 }))
 }
+
+/// A range of the file that somebody has locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Its first byte.
+    pub start: i64,
+    /// How many; 0 means as long as the file may grow.
+    pub length: i64,
+    /// Its owner in our PID namespace; `None` for one without a number here, and for an open file description.
+    pub pid: Option<Pid>,
+}
+
+/// Every range that others have locked for writing, in no order; also read locks, of which one is seen where several
+/// overlap (fcntl(2), F_GETLK). The caller's own are not seen.
+///
+/// # Errors
+/// As [`owner`].
+pub fn locked_ranges(file: impl AsFd) -> Result<Vec<Range>, Errno> {
+    let file = file.as_fd();
+    let mut found = Vec::new();
+    // The kernel tells one conflict at a time: what lies before and behind it is asked again.
+    let mut unasked = vec![(0, 0)];
+    while let Some((start, end)) = unasked.pop() {
+        let mut asked = byte(libc::F_WRLCK, Pid::INIT);
+        (asked.l_start, asked.l_len) = (start, if end == 0 { 0 } else { end - start });
+        fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+        if i32::from(asked.l_type) == libc::F_UNLCK {
+            continue;
+        }
+        found.push(Range { start: asked.l_start, length: asked.l_len, pid: Pid::from_raw(asked.l_pid.max(0)) });
+        if asked.l_start > start {
+            unasked.push((start, asked.l_start));
+        }
+        let behind = asked.l_start + asked.l_len;
+        if asked.l_len != 0 && (end == 0 || behind < end) {
+            unasked.push((behind, end));
+        }
+    }
+    Ok(found)
+}

@@ -127,15 +127,12 @@ fn set_interval_timer(first: Duration, again: Duration) -> io::Result<()> {
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes over a descriptor that the shell opened for us, such as 9 in `exec 9>x.lock`.
+/// Takes over a descriptor that the shell opened for us, such as 9 in `exec 9>x.lock`. Children do not inherit it.
 ///
 /// # Errors
 /// EBADF if there is no such descriptor.
 pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: F_GETFD only asks.
-    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    set_inherited(number, false)?;
     // SAFETY: the descriptor is open, and it was open before this process opened anything: its number comes from the
     // command line, and every utility adopts before it opens. So nothing else in the process owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })

@@ -100,6 +100,15 @@ impl Deadline {
             (a, b) => Deadline(a.or(b)),
         }
     }
+
+    /// The later of the two.
+    #[must_use]
+    pub fn or_later(self, other: Deadline) -> Deadline {
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Deadline(Some(a.max(b))),
+            _ => Deadline::NEVER,
+        }
+    }
 }
 
 /// The pause between two tries of what no kernel object can announce, such as a port that starts to listen.

@@ -1,0 +1,228 @@
+//! A PID file that is ours, from naming nobody to naming the daemon.
+//!
+//! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
+
+use crate::child::not_executed;
+use crate::claim::{acceptable, take_flock};
+use crate::error::{Doing, Result, refusal};
+use crate::exit::Exit;
+use crate::holders::{Holder, Holds, Identity, holds};
+use crate::lock::still_at;
+use crate::record;
+use crate::sys;
+use crate::text::Line;
+use crate::time::Deadline;
+use crate::vouch;
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// A PID file that is ours. Its text is still what the last claimant left.
+#[must_use = "dropping it frees the claim, unless a daemon has inherited it"]
+#[derive(Debug)]
+pub struct Held {
+    file: File,
+    path: PathBuf,
+    before: Vec<u8>,
+}
+
+impl Held {
+    pub(crate) fn new(file: File, path: PathBuf, before: Vec<u8>) -> Held {
+        Held { file, path, before }
+    }
+
+    /// Claims through a descriptor that somebody else opened and keeps: the flock belongs to the open file description,
+    /// so it is theirs, and stays when this process ends. `None` if another has the claim, also at the deadline.
+    ///
+    /// # Errors
+    /// The descriptor is not of the file at `path`, cannot be written, or the file was never a PID file.
+    pub fn through(descriptor: OwnedFd, until: Deadline, path: &Path) -> Result<Option<Held>> {
+        let file = File::from(descriptor);
+        let before = acceptable(&file, path)?;
+        if !still_at(&file, path) {
+            let why = "the descriptor is of another file (open it by the same path)";
+            return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
+        }
+        let writable = rustix::fs::fcntl_getfl(&file).doing("look at", "the descriptor")?;
+        if !writable.intersects(rustix::fs::OFlags::RDWR | rustix::fs::OFlags::WRONLY) {
+            let why = "the descriptor is open for reading only (in a shell, open it with <> as in `exec 9<>FILE`)";
+            return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
+        }
+        if !take_flock(&file, until, path).doing("lock", path.display())? {
+            return Ok(None);
+        }
+        let held = Held::new(file, path.to_owned(), before);
+        if vouch::vouched(&held.file)?.is_some() {
+            held.give_back()?;
+            return Ok(None);
+        }
+        Ok(Some(held))
+    }
+
+    /// Frees the claim for everyone who shares it.
+    ///
+    /// # Errors
+    /// A refused flock(2).
+    pub fn give_back(self) -> Result<()> {
+        fs4::FileExt::unlock(&self.file).doing("release", self.path.display())
+    }
+
+    /// Makes the claim name this very process, which is to become the daemon by exec.
+    ///
+    /// # Errors
+    /// The byte is locked by another, or the text cannot be written (a full disk).
+    pub fn name_this_process(&self) -> Result<()> {
+        self.naming().take().map_err(|e| self.not_named(e))
+    }
+
+    /// Makes the claim name a process that has inherited it, by the text alone: a record lock cannot be taken for another.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn name(&self, pid: Pid) -> Result<()> {
+        write_text(self.file.as_fd(), pid).doing("record the PID in", self.path.display())
+    }
+
+    /// Makes the claim name nobody, until it is known whom.
+    ///
+    /// # Errors
+    /// The file cannot be cut.
+    pub fn name_nobody(&self) -> Result<()> {
+        self.file.set_len(0).doing("empty", self.path.display())
+    }
+
+    /// The file's identity.
+    ///
+    /// # Errors
+    /// A refused fstat(2).
+    pub fn identity(&self) -> Result<Identity> {
+        Ok(Identity::from(&self.file.metadata().doing("look at", self.path.display())?))
+    }
+
+    /// Vouches for a child of ours: readers believe it until we have reaped it, or have ended.
+    ///
+    /// # Errors
+    /// The byte is locked by another.
+    pub fn vouch_for(&self, child: Pid) -> Result<()> {
+        record::take(&self.file, child).map_err(|e| self.not_named(e.into()))
+    }
+
+    /// The error of a COMMAND that could not be started. Nothing runs, so the file is to look as if nothing had been
+    /// tried.
+    pub fn not_started(&self, name: &OsStr, error: io::Error) -> anyhow::Error {
+        if let Err(e) = self.put_back_text() {
+            return e;
+        }
+        // These come from the claim's own steps; execve(2) has none of them.
+        let of_the_claim = [Errno::AGAIN, Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::FBIG, Errno::NOLCK];
+        match Errno::from_io_error(&error) {
+            Some(errno) if of_the_claim.contains(&errno) => self.not_named(error),
+            _ => not_executed(name, &error),
+        }
+    }
+
+    /// The error of a naming that failed, which names who has locked the byte.
+    pub fn not_named(&self, error: io::Error) -> anyhow::Error {
+        let path = self.path.display();
+        if Errno::from_io_error(&error) == Some(Errno::AGAIN) {
+            let culprits = record::locked_ranges(&self.file).unwrap_or_default();
+            let who = match culprits.iter().find_map(|range| range.pid) {
+                Some(pid) => format!("process {}", Holder::new(pid)),
+                None => "another process".into(),
+            };
+            return refusal(Exit::Busy, format!("claim {path}: {who} has a record lock on it"));
+        }
+        anyhow::Error::from(error).context(format!("record the PID in {path}"))
+    }
+
+    /// What a child needs to make the claim name itself, between fork and exec.
+    pub fn naming(&self) -> Naming {
+        Naming { descriptor: self.file.as_raw_fd() }
+    }
+
+    /// Puts the text back as it was, for a COMMAND that could not be executed.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn put_back_text(&self) -> Result<()> {
+        let whole = self.file.write_all_at(&self.before, 0).and_then(|()| self.file.set_len(self.before.len() as u64));
+        whole.doing("restore", self.path.display())
+    }
+
+    /// Whether `pid` still has what it inherited: the kernel vouches for it, or it has a descriptor with the lock. A
+    /// daemon that closes all its descriptors has lost the claim.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn still_has(&self, pid: Pid) -> Result<bool> {
+        let owner = record::owner(&self.file, pid).doing("ask who owns", self.path.display())?;
+        if owner.and_then(|owner| vouch::stood_for(owner.pid?, pid)) == Some(pid) {
+            return Ok(true);
+        }
+        Ok(holds(pid, self.identity()?) == Holds::Yes)
+    }
+}
+
+/// The steps by which a process takes a claim that its parent holds. Only system calls: it runs after fork(2).
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    descriptor: RawFd,
+}
+
+impl Naming {
+    /// The descriptor that is to be inherited.
+    pub fn descriptor(self) -> RawFd {
+        self.descriptor
+    }
+
+    /// Locks the byte of the calling process, writes its number, and lets the descriptor be inherited over exec.
+    ///
+    /// # Errors
+    /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
+    pub fn take(self) -> io::Result<()> {
+        self.vouch()?;
+        self.write()
+    }
+
+    /// The same without the text, which still names another.
+    ///
+    /// # Errors
+    /// EAGAIN: another process has locked the byte.
+    pub fn vouch(self) -> io::Result<()> {
+        record::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
+        self.inherit()
+    }
+
+    /// The same without the byte: the parent will vouch.
+    ///
+    /// # Errors
+    /// ENOSPC, EIO: the text cannot be written.
+    pub fn write(self) -> io::Result<()> {
+        write_text(sys::borrow(self.descriptor), rustix::process::getpid())?;
+        self.inherit()
+    }
+
+    /// Neither: only lets the descriptor be inherited over exec.
+    ///
+    /// # Errors
+    /// A refused fcntl(2).
+    pub fn inherit(self) -> io::Result<()> {
+        sys::set_inherited(self.descriptor, true)
+    }
+}
+
+/// One write, then the cut: the first line is a whole number at every instant.
+fn write_text(file: BorrowedFd<'_>, pid: Pid) -> io::Result<()> {
+    let line = Line::of(pid);
+    let text = line.as_bytes();
+    let written = rustix::io::pwrite(file, text, 0)?;
+    if written < text.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(rustix::fs::ftruncate(file, text.len() as u64)?)
+}
