@@ -1,14 +1,15 @@
 //! `pidfile claim`: claim PIDFILE, then become COMMAND, or start it in the background.
 
-use crate::start;
-use clap::Args;
+use crate::{shell, start, supervise};
+use clap::{ArgGroup, Args};
 use racefree_core::child;
 use racefree_core::claim as core;
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
 use racefree_core::reading::Reading;
-use racefree_core::time::{Limit, parse_duration};
+use racefree_core::time::{Deadline, Limit, parse_duration};
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,72 +19,148 @@ use std::time::Duration;
 /// have ended, so a claim is never left behind. If another process has claimed PIDFILE, COMMAND is not run and the exit
 /// code is 75.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("detached").args(["background", "forking"]).multiple(true)))]
 pub(crate) struct Claim {
     /// Run COMMAND in the background, and return once it runs and is ready
     ///
     /// In a session of its own, with stdin from /dev/null, and every descriptor closed but 0, 1, 2 and the claim's.
     #[arg(short, long)]
-    background: bool,
+    pub(crate) background: bool,
+    /// Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors
+    ///
+    /// Signals are passed on, pidfile ends as COMMAND ends, and COMMAND does not outlive it. (But what COMMAND has
+    /// started may outlive both; it then keeps the claim if it has inherited the descriptor.)
+    #[arg(long, conflicts_with_all = ["forking"])]
+    pub(crate) supervise: bool,
+    /// With --supervise: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM
+    #[arg(long, requires = "supervise")]
+    pub(crate) ignore_int: bool,
+    /// COMMAND puts itself in the background and exits 0: find its daemon, and return once that is ready
+    ///
+    /// The daemon is the process that COMMAND leaves behind, or the one that it writes to the file given by --pid-from.
+    /// It holds the claim through the descriptor that it inherited.
+    #[arg(long, conflicts_with = "background")]
+    pub(crate) forking: bool,
+    /// With --forking: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE
+    #[arg(long, value_name = "FILE", requires = "forking")]
+    pub(crate) pid_from: Option<PathBuf>,
     #[command(flatten)]
-    background_options: BackgroundOptions,
+    pub(crate) detached: Detached,
+    /// That PIDFILE is already claimed is success (with --ready: once that daemon is ready)
+    #[arg(long)]
+    pub(crate) ensure: bool,
+    /// Wait for another claimant to leave, at most DUR
+    #[arg(long, value_name = "DUR", value_parser = Limit::parse, conflicts_with = "ensure")]
+    wait: Option<Limit>,
+    /// The permission bits of PIDFILE, in octal (else a new file gets 0644 less the umask)
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    mode: Option<u32>,
+    /// Run COMMAND (and the ready command) in DIR; it is looked for from there
+    #[arg(long, value_name = "DIR")]
+    chdir: Option<PathBuf>,
+    /// Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`
+    ///
+    /// The lock belongs to the open file, so it stays with the shell, and with all that inherit descriptor N from it.
+    #[arg(long, value_name = "N", conflicts_with_all = ["detached", "supervise", "chdir", "mode", "command"])]
+    fd: Option<RawFd>,
+    /// With --fd: the process to record (default: the parent of pidfile)
+    #[arg(long, value_name = "PID", requires = "fd", conflicts_with = "command", value_parser = clap::value_parser!(i32).range(1..))]
+    pid: Option<i32>,
+    /// How a supervisor in the background gets the claim, and reports: two descriptors
+    #[arg(long, hide = true, num_args = 2, requires = "supervise", conflicts_with = "detached")]
+    heir: Option<Vec<RawFd>>,
     /// The PID file: created if it is absent, never removed
-    pidfile: PathBuf,
-    /// The daemon, and its arguments. It must stay in the foreground
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
+    pub(crate) pidfile: PathBuf,
+    /// The daemon, and its arguments. It must stay in the foreground, except with --forking
+    #[arg(required_unless_present = "fd", trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What only a start in the background knows.
 #[derive(Debug, Args)]
-pub(crate) struct BackgroundOptions {
+pub(crate) struct Detached {
     /// Append stdout and stderr of COMMAND to FILE (else they go to /dev/null)
-    #[arg(long, value_name = "FILE", requires = "background")]
+    #[arg(long, value_name = "FILE", requires = "detached")]
     pub(crate) log: Option<PathBuf>,
     /// Leave descriptor N open in COMMAND
-    #[arg(long, value_name = "N", requires = "background", value_parser = clap::value_parser!(i32).range(3..))]
+    #[arg(long, value_name = "N", requires = "detached", value_parser = clap::value_parser!(i32).range(3..))]
     pub(crate) keep_fd: Vec<i32>,
     /// Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID
     ///
     /// If it exits otherwise, or COMMAND ends meanwhile, the start has failed: COMMAND is stopped with all that it
     /// started. Let it wait by itself, as waitfor(1) does.
-    #[arg(long, value_name = "SHELL COMMAND", requires = "background")]
+    #[arg(long, value_name = "SHELL COMMAND", requires = "detached")]
     pub(crate) ready: Option<OsString>,
+    /// Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does
+    #[arg(long, requires = "detached")]
+    pub(crate) notify: bool,
     /// How long the whole start may take, or `none`
-    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse, requires = "background")]
+    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse, requires = "detached")]
     pub(crate) timeout: Limit,
     /// After a failed start: how long COMMAND may take to end by TERM before KILL
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_duration, requires = "background")]
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_duration, requires = "detached")]
     pub(crate) kill_after: Duration,
 }
 
 impl Claim {
-    pub(crate) fn run(self) -> Result<Exit> {
-        child::find(&self.command[0])?;
-        if self.background {
-            return start::in_background(&self.pidfile, &self.command, &self.background_options);
+    pub(crate) fn run(mut self) -> Result<Exit> {
+        if let Some(fd) = self.fd {
+            return shell::claim(fd, self.pid, self.terms(), &self.pidfile);
         }
-        let held = ours(&self.pidfile)?;
+        self.change_directory()?;
+        child::find(&self.command[0])?;
+        if let Some(heir) = &self.heir {
+            return supervise::as_heir(&self, heir[0], heir[1]);
+        }
+        if self.background || self.forking {
+            return start::in_background(&self);
+        }
+        let Some(held) = self.hold()? else { return Ok(Exit::Done) };
+        if self.supervise {
+            return supervise::in_foreground(&self, &held);
+        }
         held.name_this_process()?;
         let error = child::become_command(&self.command);
         held.put_back_text()?;
         Err(error)
     }
-}
 
-/// The claim, or the refusal that names who has it.
-pub(crate) fn ours(path: &Path) -> Result<core::Held> {
-    match core::Claim::on(path)? {
-        core::Claim::Ours(held) => Ok(held),
-        core::Claim::Theirs(reading) => {
-            Err(refusal(Exit::Busy, format!("claim {}: {}", path.display(), in_words(&reading))))
+    /// The claim; `None` if it is taken already, and that is as good.
+    pub(crate) fn hold(&self) -> Result<Option<core::Held>> {
+        match core::Claim::under(self.terms(), &self.pidfile)? {
+            core::Claim::Ours(held) => Ok(Some(held)),
+            core::Claim::Theirs(Reading::Held(_)) if self.ensure => Ok(None),
+            core::Claim::Theirs(reading) => Err(busy(&self.pidfile, &reading)),
         }
+    }
+
+    fn terms(&self) -> core::Terms {
+        let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
+        core::Terms { until, mode: self.mode }
+    }
+
+    /// Goes to where COMMAND is to run, without losing what was named from here.
+    fn change_directory(&mut self) -> Result<()> {
+        let Some(directory) = &self.chdir else { return Ok(()) };
+        let named = [Some(&mut self.pidfile), self.detached.log.as_mut(), self.pid_from.as_mut()];
+        for path in named.into_iter().flatten() {
+            *path = std::path::absolute(&path).doing("find", path.display())?;
+        }
+        std::env::set_current_dir(directory).doing("change to", directory.display())
     }
 }
 
-fn in_words(theirs: &Reading) -> String {
-    match theirs {
+/// The refusal that names who has the claim.
+pub(crate) fn busy(path: &Path, theirs: &Reading) -> anyhow::Error {
+    let words = match theirs {
         Reading::Held(_) => theirs.in_words(),
         // It was held when we asked for the lock; whoever it was is gone, or not seen, by now.
         other => format!("another process holds its lock ({})", other.in_words()),
-    }
+    };
+    refusal(Exit::Busy, format!("claim {}: {words}", path.display()))
+}
+
+fn parse_mode(text: &str) -> std::result::Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o666 && mode & 0o600 == 0o600);
+    mode.ok_or_else(|| format!("'{text}' is no mode for a PID file (like 0644 or 0600)"))
 }

@@ -1,13 +1,19 @@
 //! `pidfile`: claim a PID file and become a daemon; read it, signal and stop who has claimed it.
 
 mod claim;
+mod ensure;
+mod forking;
 mod log;
+mod notify;
 mod read;
+mod ready;
 mod report;
+mod shell;
 mod signal;
 mod start;
 mod stop;
 mod stopping;
+mod supervise;
 mod unlocked;
 
 use clap::{Parser, Subcommand};
@@ -45,7 +51,10 @@ impl cli::Cli for Cli {
 
 /// What each exit code says.
 pub const ENDINGS: &[Ending] = &[
-    (Exit::Done, "done; read: claimed, the PID is printed; stop: stopped, or was not running"),
+    (
+        Exit::Done,
+        "done; claim --ensure: claimed already; read: claimed, the PID is printed; stop: stopped, or was not running",
+    ),
     (Exit::No, "read, signal: a stale PID file, held by nobody (LSB 1); claim: the ready command said no"),
     (Exit::Orphaned, "read, signal: the recorded process is dead but others still hold its lock (LSB 2)"),
     (Exit::NotRunning, "read, signal: no PID file (LSB 3); claim: the daemon ended before it was ready"),

@@ -1,0 +1,131 @@
+//! sd_notify(3), from both sides: what a daemon says to us, and what we say to a service manager.
+
+use racefree_core::error::{Doing, Result};
+use racefree_core::family::Family;
+use racefree_core::process::Process;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
+    UCred, bind, recvmsg, socket_with, sockopt,
+};
+use rustix::process::Pid;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+/// The socket that a daemon finds in NOTIFY_SOCKET.
+pub(crate) struct Socket {
+    fd: OwnedFd,
+    name: String,
+}
+
+/// One datagram of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) ready: bool,
+    pub(crate) status: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) extend: Option<Duration>,
+}
+
+impl Socket {
+    /// An abstract one: nothing to clean up, whatever is killed, and a daemon of any user can reach it.
+    pub(crate) fn listen() -> Result<Socket> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).doing("make", "a notify socket")?;
+        sockopt::set_socket_passcred(&fd, true).doing("make", "a notify socket")?;
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let name = format!("pidfile-notify-{}-{}{:09}", rustix::process::getpid(), now.tv_sec, now.tv_nsec);
+        let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).doing("name", "a notify socket")?;
+        bind(&fd, &address).doing("name", "a notify socket")?;
+        Ok(Socket { fd, name: format!("@{name}") })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next message from the daemon's family; what strangers say is dropped. `None` if there is none yet.
+    pub(crate) fn read(&self, family: &Family, daemon: Pid) -> Result<Option<Message>> {
+        loop {
+            let mut text = [0; 4096];
+            // Room for the credentials only: descriptors that come along are closed by the kernel.
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            match recvmsg(&self.fd, &mut [IoSliceMut::new(&mut text)], &mut ancillary, RecvFlags::DONTWAIT) {
+                Ok(got) => {
+                    let sender = ancillary.drain().find_map(|message| match message {
+                        RecvAncillaryMessage::ScmCredentials(sender) => Some(sender),
+                        _ => None,
+                    });
+                    if sender.is_some_and(|sender| is_believed(sender, family, daemon)) {
+                        return Ok(Some(Message::parse(&String::from_utf8_lossy(&text[..got.bytes]))));
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(e) => return Err(e).doing("read", "the notify socket"),
+            }
+        }
+    }
+}
+
+/// Whether the sender is a descendant. One that has ended already (systemd-notify(1) does, at once) is judged by its
+/// user: whoever runs as the daemon's user has power over the daemon anyway.
+fn is_believed(sender: UCred, family: &Family, daemon: Pid) -> bool {
+    match Process::open(sender.pid) {
+        Ok(Some(process)) if family.includes(&process) => true,
+        Ok(Some(process)) if !process.has_ended().unwrap_or(false) => false,
+        _ => std::fs::metadata(format!("/proc/{daemon}")).is_ok_and(|m| m.uid() == sender.uid.as_raw()),
+    }
+}
+
+impl Message {
+    fn parse(text: &str) -> Message {
+        let mut message = Message::default();
+        for line in text.lines() {
+            match line.split_once('=') {
+                Some(("READY", "1")) => message.ready = true,
+                Some(("STATUS", status)) => message.status = Some(status.to_owned()),
+                Some(("ERRNO", number)) => {
+                    message.error = number
+                        .parse()
+                        .ok()
+                        .map(std::io::Error::from_raw_os_error)
+                        .map(|e| racefree_core::error::reason(&e));
+                }
+                Some(("EXTEND_TIMEOUT_USEC", micros)) => {
+                    message.extend = micros.parse().ok().map(Duration::from_micros)
+                }
+                _ => {}
+            }
+        }
+        message
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_may_say_several_things() {
+        let said = Message::parse("STATUS=reading the index\nREADY=1\nERRNO=2\nEXTEND_TIMEOUT_USEC=1500000\nX_NOISE\n");
+        let expected = Message {
+            ready: true,
+            status: Some("reading the index".into()),
+            error: Some("No such file or directory".into()),
+            extend: Some(Duration::from_millis(1500)),
+        };
+        assert_eq!(said, expected);
+        assert_eq!(Message::parse("READY=0\nERRNO=x\nEXTEND_TIMEOUT_USEC=-1"), Message::default());
+    }
+}

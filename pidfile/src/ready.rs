@@ -1,0 +1,115 @@
+//! Readiness: the ready command has said yes, READY=1 has come, and the daemon is alive and has its claim.
+
+use crate::start::{Daemon, Start};
+use racefree_core::child::{self, Child};
+use racefree_core::error::{Doing, Result};
+use racefree_core::events::{Event, Events, Watched};
+use racefree_core::exit::Exit;
+use racefree_core::signal::Signal;
+use racefree_core::time::Deadline;
+use racefree_core::voice::StatusLine;
+use rustix::process::Pid;
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Stdio;
+
+/// Starts the ready command, which sees PIDFILE and PIDFILE_PID.
+pub(crate) fn check(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<Child> {
+    let mut check = child::shell(line);
+    check.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
+    check.stdout(std::io::stderr().as_fd().try_clone_to_owned().doing("share", "stderr")?);
+    // A group of its own: a Ctrl-C is ours to handle, and what is left of it is found as our descendant.
+    check.process_group(0);
+    Child::spawn(&mut check, events)
+}
+
+/// What the daemon has said of itself.
+#[derive(Default)]
+struct Notified {
+    ready: bool,
+    status: Option<String>,
+    error: Option<String>,
+}
+
+impl Start<'_> {
+    pub(crate) fn wait_until_ready(&self, daemon: &mut Daemon) -> Result<()> {
+        let line = self.claim.detached.ready.as_deref();
+        let mut check = line.map(|line| check(line, &self.claim.pidfile, daemon.pid, &self.events)).transpose()?;
+        let mut notified = Notified { ready: self.notify.is_none(), ..Notified::default() };
+        let (mut deadline, mut line) = (self.deadline, StatusLine::begin());
+        while check.is_some() || !notified.ready {
+            line.show(|| {
+                let status = notified.status.as_deref().map_or(String::new(), |status| format!(": {status}"));
+                format!("waiting for {} to be ready{status}", self.name())
+            });
+            // The order is the order of places below: a daemon that has ended is not ready, whatever else was said.
+            let mut watched = vec![Watched::Read(daemon.child.process().as_fd())];
+            watched.extend(self.notify.iter().map(|socket| Watched::Read(socket.as_fd())));
+            watched.extend(check.iter().map(|check| Watched::Read(check.process().as_fd())));
+            let event = self.events.next(&watched, deadline.or(line.due()))?;
+            match event {
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
+                Event::Signal(arrived) => {
+                    let signal = arrived.signal;
+                    return Err(self.failure(Exit::Signalled(signal), format!("{signal} arrived")));
+                }
+                Event::Ready(0) => {
+                    self.hear(daemon, &mut notified, &mut deadline)?;
+                    return Err(self.early_death(daemon, &notified));
+                }
+                Event::Ready(1) if self.notify.is_some() => self.hear(daemon, &mut notified, &mut deadline)?,
+                Event::Ready(_) => match check.take().map_or(Ok(Exit::Status(0)), |mut check| check.reap())? {
+                    Exit::Status(0) => {}
+                    no => {
+                        return Err(self.failure(Exit::No, format!("the ready command {}", child::how_it_ended(no))));
+                    }
+                },
+                Event::Deadline if deadline.passed() => {
+                    let said = notified.status.as_deref().map_or(String::new(), |s| format!(" (it says: {s})"));
+                    return Err(self.too_late(&format!("not ready{said}")));
+                }
+                Event::Deadline => {}
+            }
+        }
+        let asked = self.claim.detached.ready.is_some() || self.notify.is_some() || self.claim.forking;
+        if asked { self.alive_and_claimed(daemon, &notified) } else { Ok(()) }
+    }
+
+    /// Ready is not enough: it may have died or lost its claim at the very moment of the answer.
+    fn alive_and_claimed(&self, daemon: &mut Daemon, notified: &Notified) -> Result<()> {
+        if daemon.child.process().has_ended()? {
+            return Err(self.early_death(daemon, notified));
+        }
+        if !self.held.still_has(daemon.pid)? {
+            let why = match self.claim.forking {
+                false => "it has closed the descriptor of its claim; start it with --supervise",
+                true => "it has closed the descriptor of its claim; keep it in the foreground with --supervise",
+            };
+            return Err(self.failure(Exit::Failed, why));
+        }
+        Ok(())
+    }
+
+    fn early_death(&self, daemon: &mut Daemon, notified: &Notified) -> anyhow::Error {
+        // One that is not our child has told its end to another.
+        let how = daemon.child.reap().map_or("has ended".into(), child::how_it_ended);
+        let said = [&notified.error, &notified.status].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+        let said = if said.is_empty() { String::new() } else { format!(" (it said: {said})") };
+        self.failure(Exit::NotRunning, format!("it {how} before it was ready{said}"))
+    }
+
+    fn hear(&self, daemon: &Daemon, notified: &mut Notified, deadline: &mut Deadline) -> Result<()> {
+        let Some(socket) = &self.notify else { return Ok(()) };
+        while let Some(message) = socket.read(&self.family, daemon.pid)? {
+            notified.ready |= message.ready;
+            notified.status = message.status.or(notified.status.take());
+            notified.error = message.error.or(notified.error.take());
+            if let Some(more) = message.extend {
+                *deadline = deadline.or_later(Deadline::after(more));
+            }
+        }
+        Ok(())
+    }
+}

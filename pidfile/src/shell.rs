@@ -1,0 +1,35 @@
+//! `pidfile claim --fd N`: a shell claims for itself, through a descriptor that it has opened.
+//!
+//! The flock belongs to the open file description, so it can be taken for the shell by a process that ends. A record
+//! lock cannot: readers believe such a claim because the recorded process is seen to have the descriptor.
+
+use crate::claim::busy;
+use racefree_core::claim::{Held, Terms};
+use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::exit::Exit;
+use racefree_core::holders::{Holder, Holds, holds};
+use racefree_core::reading::Reading;
+use racefree_core::sys;
+use rustix::process::{Pid, getppid};
+use std::os::fd::RawFd;
+use std::path::Path;
+
+pub(crate) fn claim(fd: RawFd, pid: Option<i32>, terms: Terms, pidfile: &Path) -> Result<Exit> {
+    let descriptor = sys::adopt(fd).doing("use descriptor", fd)?;
+    let Some(held) = Held::through(descriptor, terms.until, pidfile)? else {
+        return Err(busy(pidfile, &Reading::of(pidfile)));
+    };
+    let claimant = pid.and_then(Pid::from_raw).or_else(getppid);
+    match claimant {
+        Some(pid) if holds(pid, held.identity()?) != Holds::No => match held.name(pid) {
+            Ok(()) => Ok(Exit::Done),
+            Err(e) => held.give_back().and(Err(e)),
+        },
+        other => {
+            held.give_back()?;
+            let who = other.map_or("the parent".into(), |pid| Holder::new(pid).to_string());
+            let why = format!("claim {}: {who} does not have this descriptor", pidfile.display());
+            Err(refusal(Exit::Failed, why))
+        }
+    }
+}
