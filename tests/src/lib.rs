@@ -41,3 +41,12 @@ fn skip(why: &str) {
     // Not by a macro: the test harness would keep it to itself.
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
 }
+
+/// A TCP port of 127.0.0.1 that nobody uses at this moment.
+///
+/// # Panics
+/// There is none.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("our own socket").port()
+}
