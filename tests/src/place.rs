@@ -144,14 +144,18 @@ impl Place {
         }
     }
 
+    /// Ours are those that work in the directory, or have it in their environment: redis overwrites the latter, a daemon
+    /// may leave the former. Of a zombie neither can be read.
     fn processes(&self) -> impl Iterator<Item = (i32, String)> {
         let mark = format!("{MARK}={}", self.path().display());
-        let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
-        pids.filter_map(move |entry| {
+        let directory = self.path().to_owned();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes.filter_map(move |entry| {
             let pid = entry.file_name().to_str()?.parse::<i32>().ok()?;
-            let environment = fs::read(entry.path().join("environ")).ok()?;
-            // A zombie's environment reads as empty, so it does not count.
-            environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes()).then_some(())?;
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            let marked = environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
+            let works_here = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&directory));
+            (marked || works_here).then_some(())?;
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             Some((pid, String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ")))
         })
