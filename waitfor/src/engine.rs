@@ -21,6 +21,25 @@ pub(crate) struct Rules {
     pub(crate) timeout: Limit,
     /// For one try.
     pub(crate) attempt: Duration,
+    /// The pause between tries, where it is not to grow.
+    pub(crate) interval: Option<Duration>,
+    /// How long the answer must last.
+    pub(crate) stable: Duration,
+    /// One target is enough.
+    pub(crate) any: bool,
+    /// The end is awaited, not the beginning.
+    pub(crate) down: bool,
+}
+
+impl Rules {
+    /// Whether the answer is the awaited one, and how long it has been seen to last.
+    fn fulfilled(&self, answer: &Answer) -> Option<Duration> {
+        match answer {
+            Answer::Yes(lasted) if !self.down => Some(*lasted),
+            Answer::No(_) if self.down => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
 }
 
 /// What a try that is begun at the deadline may still take.
@@ -52,6 +71,7 @@ struct Awaited {
     since: Instant,
     pause: Pause,
     announced: Option<Instant>,
+    fulfilled: Option<Instant>,
     last: Option<Answer>,
 }
 
@@ -87,7 +107,7 @@ impl Wait {
         let mut status = StatusLine::begin();
         loop {
             self.try_what_is_due()?;
-            if self.awaited.iter().all(|awaited| matches!(awaited.phase, Phase::Satisfied)) {
+            if self.is_fulfilled() {
                 return self.ready_if_alive();
             }
             if self.awaited.iter().all(|awaited| matches!(awaited.phase, Phase::Satisfied | Phase::Exhausted)) {
@@ -104,10 +124,15 @@ impl Wait {
                 Event::Ready(place) => match whose[place] {
                     Whose::Alive => return Ok(self.gone()),
                     Whose::Announcer(who) => self.awaited[who].heed(),
-                    Whose::Try(who) => self.awaited[who].go_on(self.deadline, &self.events)?,
+                    Whose::Try(who) => self.awaited[who].go_on(&self.rules, self.deadline, &self.events)?,
                 },
             }
         }
+    }
+
+    fn is_fulfilled(&self) -> bool {
+        let mut satisfied = self.awaited.iter().map(|awaited| matches!(awaited.phase, Phase::Satisfied));
+        if self.rules.any { satisfied.any(|it| it) } else { satisfied.all(|it| it) }
     }
 
     fn try_what_is_due(&mut self) -> Result<()> {
@@ -158,13 +183,13 @@ impl Wait {
     /// One line for each target that is not as it should be.
     fn complain(&self) {
         let unsatisfied = self.awaited.iter().filter(|awaited| !matches!(awaited.phase, Phase::Satisfied));
-        unsatisfied.for_each(|awaited| voice::error(&awaited.in_words()));
+        unsatisfied.for_each(|awaited| voice::error(&awaited.in_words(&self.rules)));
     }
 
     fn in_one_line(&self) -> String {
         let waiting = self.awaited.iter().filter(|awaited| !matches!(awaited.phase, Phase::Satisfied));
         let waiting: Vec<String> =
-            waiting.map(|awaited| format!("{}: {}", awaited.name, awaited.last_reason())).collect();
+            waiting.map(|awaited| format!("{}: {}", awaited.name, awaited.last_reason(&self.rules))).collect();
         format!("waiting for {}", waiting.join(", "))
     }
 }
@@ -181,7 +206,7 @@ impl Awaited {
     fn new(name: String, target: Box<dyn Target>) -> Awaited {
         let phase = Phase::Due(Deadline::after(Duration::ZERO));
         let (since, pause) = (Instant::now(), Pause::begin());
-        Awaited { name, target, phase, tries: 0, since, pause, announced: None, last: None }
+        Awaited { name, target, phase, tries: 0, since, pause, announced: None, fulfilled: None, last: None }
     }
 
     /// When it must act, whatever the descriptors tell.
@@ -209,20 +234,20 @@ impl Awaited {
                 let left = deadline.left().map_or(Duration::MAX, |left| left.max(LAST_TRY));
                 let time = if rules.timeout == Limit::AtMost(Duration::ZERO) { Duration::MAX } else { left };
                 self.phase = Phase::Asked(began, Deadline::after(time.min(rules.attempt)));
-                self.take(step, deadline)
+                self.take(step, rules, deadline)
             }
             Phase::Asked(began, cut_off) if self.cut_off_at(cut_off, deadline).passed() => {
                 let answer = self.target.cut_off(began.elapsed());
-                self.take(Step::Answered(answer), deadline)
+                self.take(Step::Answered(answer), rules, deadline)
             }
-            Phase::Asked(..) if self.target.goes_on_at().passed() => self.go_on(deadline, events),
+            Phase::Asked(..) if self.target.goes_on_at().passed() => self.go_on(rules, deadline, events),
             _ => Ok(()),
         }
     }
 
-    fn go_on(&mut self, deadline: Deadline, events: &Events) -> Result<()> {
+    fn go_on(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
         let step = self.target.go_on(events)?;
-        self.take(step, deadline)
+        self.take(step, rules, deadline)
     }
 
     fn heed(&mut self) {
@@ -231,39 +256,68 @@ impl Awaited {
         self.phase = Phase::Due(Deadline::after(Duration::ZERO));
     }
 
-    fn take(&mut self, step: Step, deadline: Deadline) -> Result<()> {
+    fn take(&mut self, step: Step, rules: &Rules, deadline: Deadline) -> Result<()> {
         let Step::Answered(answer) = step else { return Ok(()) };
-        self.phase = match answer {
-            Answer::Yes => Phase::Satisfied,
+        let seen = rules.fulfilled(&answer);
+        self.fulfilled = seen.map(|lasted| self.fulfilled.unwrap_or_else(|| Instant::now() - lasted));
+        self.phase = match self.fulfilled.map(|since| since.elapsed()) {
+            Some(lasted) if lasted >= rules.stable => Phase::Satisfied,
             _ if deadline.passed() => Phase::Exhausted,
-            _ => Phase::Due(self.pause().or(deadline)),
+            Some(lasted) => Phase::Due(self.pause_while_it_lasts(rules, lasted).or(deadline)),
+            None => Phase::Due(self.pause(rules).or(deadline)),
         };
-        if self.last.as_ref() != Some(&answer) {
-            self.last = Some(answer);
-            voice::detail(|| format!("{}: {} ({})", self.name, self.last_reason(), for_people(self.since.elapsed())));
+        let changed = match (&self.last, &answer) {
+            (Some(Answer::Yes(_)), Answer::Yes(_)) => false,
+            (last, answer) => last.as_ref() != Some(answer),
+        };
+        self.last = Some(answer);
+        if changed {
+            voice::detail(|| format!("{}: {} ({})", self.name, self.in_detail(), for_people(self.since.elapsed())));
         }
         Ok(())
     }
 
-    fn pause(&self) -> Deadline {
+    fn pause(&self, rules: &Rules) -> Deadline {
+        let growing = || rules.interval.map_or_else(|| self.pause.next(), Deadline::after);
         let ripples = self.announced.map(|at| at.elapsed()).filter(|&age| age < RIPPLE);
         match ripples {
-            Some(age) => self.pause.next().or(Deadline::after(age.max(FIRST_RIPPLE))),
-            None if self.target.is_announced() => Deadline::after(BACKSTOP),
-            None => self.pause.next(),
+            Some(age) => growing().or(Deadline::after(age.max(FIRST_RIPPLE))),
+            None if self.target.is_announced() => Deadline::after(rules.interval.unwrap_or(BACKSTOP)),
+            None => growing(),
         }
     }
 
-    fn last_reason(&self) -> &str {
+    /// As it should be, but not for long enough: what would end that is announced, or looked for.
+    fn pause_while_it_lasts(&self, rules: &Rules, lasted: Duration) -> Deadline {
+        let left = Deadline::after(rules.stable.saturating_sub(lasted));
+        if self.target.is_announced() {
+            return left;
+        }
+        let share = (rules.stable / 20).clamp(Duration::from_millis(1), Duration::from_millis(250));
+        left.or(Deadline::after(rules.interval.unwrap_or(share)))
+    }
+
+    fn in_detail(&self) -> &str {
         match &self.last {
             Some(Answer::No(why) | Answer::Unclear(why)) => why,
-            Some(Answer::Yes) => "it answers",
+            Some(Answer::Yes(_)) => "it answers",
             None => "not yet tried",
         }
     }
 
-    fn in_words(&self) -> String {
+    /// Why it is not as it should be.
+    fn last_reason(&self, rules: &Rules) -> String {
+        match &self.last {
+            Some(Answer::Yes(_)) if rules.down => self.target.still(),
+            Some(answer) if rules.fulfilled(answer).is_some() => {
+                format!("{}, but not for {} yet", self.in_detail(), for_people(rules.stable))
+            }
+            _ => self.in_detail().to_owned(),
+        }
+    }
+
+    fn in_words(&self, rules: &Rules) -> String {
         let times = if self.tries == 1 { "1 try".into() } else { format!("{} tries", self.tries) };
-        format!("{}: {} ({times} in {})", self.name, self.last_reason(), for_people(self.since.elapsed()))
+        format!("{}: {} ({times} in {})", self.name, self.last_reason(rules), for_people(self.since.elapsed()))
     }
 }

@@ -2,6 +2,8 @@
 
 mod engine;
 mod errand;
+mod escapes;
+mod http_options;
 mod named_target;
 mod path_watch;
 mod target;
@@ -12,7 +14,7 @@ use engine::{Rules, Wait};
 use named_target::NamedTarget;
 use racefree_core::child;
 use racefree_core::cli;
-use racefree_core::error::Result;
+use racefree_core::error::{Result, refusal};
 use racefree_core::exit::{Ending, Exit, OF_A_COMMAND};
 use racefree_core::named::Named;
 use racefree_core::time::{Limit, parse_duration};
@@ -20,16 +22,21 @@ use racefree_core::voice::Loudness;
 use std::ffi::OsString;
 use std::time::Duration;
 use target::Means;
+use target::call::Words;
 
-/// Wait until every TARGET is ready, then become COMMAND
+/// Wait until every TARGET is ready (or gone), then become COMMAND
 ///
 /// A TARGET is one of
 ///
 ///   tcp:HOST:PORT, HOST:PORT   a connection is accepted, on any address of HOST
 ///   unix:PATH                  a connection to the socket is accepted (@NAME: an abstract one)
+///   http://... https://...     a request is answered with a status from 200 to 399
 ///   file:PATH                  the file exists
+///   nonempty:PATH              the file exists and something is in it
 ///   pidfile:PATH               a living process has claimed the PID file, see pidfile(1)
 ///   pid:N                      the process lives; a zombie does not
+///   lock:PATH                  somebody holds the lock on the file, see withlock(1) and flock(1)
+///   dns:NAME                   the name has an address
 ///   exec:'SHELL COMMAND'       the command exits 0
 ///
 /// All are looked at at once. Files, sockets and processes are announced by the kernel; the others are tried again after
@@ -49,6 +56,26 @@ pub struct Cli {
     /// How long one try may take
     #[arg(long, value_name = "DUR", default_value = "1s", value_parser = parse_duration)]
     attempt: Duration,
+    /// The pause between two tries, instead of one that grows with the time waited
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    interval: Option<Duration>,
+    /// One TARGET is enough
+    #[arg(long)]
+    any: bool,
+    /// Wait for the opposite: nothing answers, the file or process is gone, the lock or claim is free
+    ///
+    /// What cannot be told is not taken for down: a HOST whose name does not resolve is an error.
+    #[arg(long, conflicts_with_all = ["send", "expect"])]
+    down: bool,
+    /// It must go on answering for DUR, or the connection stay open for so long
+    ///
+    /// A forwarder that accepts and closes, or a server that starts twice, is not ready.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration, default_value = "0")]
+    stable: Duration,
+    #[command(flatten)]
+    words: Words,
+    #[command(flatten)]
+    http: http_options::Http,
     #[command(flatten)]
     loudness: Loudness,
     /// What to wait for
@@ -82,12 +109,27 @@ pub fn run(cli: Cli) -> Result<Exit> {
     if let Some(name) = cli.command.first() {
         child::find(name)?;
     }
-    let means = Means::default();
-    let rules = Rules { timeout: cli.timeout, attempt: cli.attempt };
+    let (rules, means) = (cli.rules()?, cli.means()?);
     let targets = cli.targets.iter().map(|named| Ok((named.to_string(), named.target(&means)?)));
     let ended = Wait::begin(rules, cli.alive, targets.collect::<Result<_>>()?)?.until_decided()?;
     match ended {
         Exit::Done if !cli.command.is_empty() => Err(child::become_command(&cli.command)),
         ended => Ok(ended),
+    }
+}
+
+impl Cli {
+    fn rules(&self) -> Result<Rules> {
+        let Cli { timeout, attempt, interval, stable, any, down, .. } = *self;
+        if matches!(timeout, Limit::AtMost(timeout) if !stable.is_zero() && timeout <= stable) {
+            return Err(refusal(Exit::Usage, "nothing can be stable for longer than --timeout"));
+        }
+        Ok(Rules { timeout, attempt, interval, stable, any, down })
+    }
+
+    fn means(&self) -> Result<Means> {
+        let stable = Some(self.stable).filter(|stable| !stable.is_zero() && !self.down);
+        let http = self.http.asked(self.attempt)?.into();
+        Ok(Means { talk: self.words.talk(stable), down: self.down, http })
     }
 }

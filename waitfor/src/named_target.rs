@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use ureq::http::Uri;
 
 /// What the user wrote, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +19,15 @@ pub(crate) struct NamedTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Tcp { host: String, port: u16 },
+    Http(Uri),
     Unix(PathBuf),
     File(PathBuf),
+    Nonempty(PathBuf),
     Pidfile(PathBuf),
     Pid(Pid),
+    Lock(PathBuf),
     Exec(OsString),
+    Dns(String),
 }
 
 impl fmt::Display for NamedTarget {
@@ -42,8 +47,12 @@ impl NamedTarget {
     pub(crate) fn target(&self, means: &Means) -> Result<Box<dyn Target>> {
         Ok(match self.kind.clone() {
             Kind::Tcp { host, port } => Box::new(target::tcp::Tcp::new(host, port, means)),
+            Kind::Http(uri) => Box::new(target::http::Http::new(uri, means)),
             Kind::Unix(path) => Box::new(target::unix::Unix::new(path, means)),
-            Kind::File(path) => Box::new(target::file::File::new(path)),
+            Kind::File(path) => Box::new(target::file::File::existing(path)),
+            Kind::Nonempty(path) => Box::new(target::file::File::nonempty(path)),
+            Kind::Lock(path) => Box::new(target::lock::Lock::new(path, means.down)),
+            Kind::Dns(name) => Box::new(target::dns::Dns::new(name)),
             Kind::Pidfile(path) => Box::new(target::pidfile::Pidfile::new(path)),
             Kind::Pid(pid) => Box::new(target::pid::Lives::new(pid)),
             Kind::Exec(line) => Box::new(target::exec::Exec::new(line)),
@@ -63,14 +72,36 @@ fn kind_of(word: &OsStr) -> std::result::Result<Kind, String> {
     };
     match scheme {
         b"tcp" => host_and_port(&text(rest)?, &shown.to_string()),
+        b"http" | b"https" if rest.starts_with(b"//") => url(&text(word.as_bytes())?),
         b"unix" => path().map(Kind::Unix),
         b"file" => path().map(Kind::File),
+        b"nonempty" => path().map(Kind::Nonempty),
+        b"lock" => path().map(Kind::Lock),
+        b"dns" if rest.is_empty() || rest.contains(&b':') => Err(format!("'{shown}' is no name (write dns:NAME)")),
+        b"dns" => text(rest).map(Kind::Dns),
         b"pidfile" => path().map(Kind::Pidfile),
         b"pid" => pid(rest).map(Kind::Pid).ok_or_else(|| format!("'{shown}' names no process (write pid:N)")),
         b"exec" if rest.trim_ascii().is_empty() => Err(format!("'{shown}' names no command")),
         b"exec" => Ok(Kind::Exec(OsString::from_vec(rest.to_vec()))),
         _ => host_and_port(&text(word.as_bytes())?, &shown.to_string()),
     }
+}
+
+fn url(text: &str) -> std::result::Result<Kind, String> {
+    let uri: Uri = text.parse().map_err(|e| format!("'{text}' is no URL: {e}"))?;
+    let host = uri.host().unwrap_or_default();
+    // A port that is no port stays in the authority as it is.
+    let has_port = uri.authority().is_some_and(|authority| !authority.as_str().ends_with(host));
+    match uri.port_u16() {
+        _ if matches!(host, "" | "[]") => Err(format!("'{text}' names no host")),
+        Some(0) => Err(no_port(text)),
+        None if has_port => Err(no_port(text)),
+        _ => Ok(Kind::Http(uri)),
+    }
+}
+
+fn no_port(shown: &str) -> String {
+    format!("'{shown}': a port is a number from 1 to 65535")
 }
 
 fn text(bytes: &[u8]) -> std::result::Result<String, String> {
@@ -99,7 +130,7 @@ fn host_and_port(text: &str, shown: &str) -> std::result::Result<Kind, String> {
         return Err(unknown());
     }
     match port.parse() {
-        Ok(0) | Err(_) => Err(format!("'{shown}': a port is a number from 1 to 65535")),
+        Ok(0) | Err(_) => Err(no_port(shown)),
         Ok(port) => Ok(Kind::Tcp { host: host.into(), port }),
     }
 }
@@ -147,6 +178,11 @@ mod tests {
             "tcp:",
             "::1:80",
             "ftp://db/",
+            "http://",
+            "http:///x",
+            "http://db:0/",
+            "http://db:99999/",
+            "http://a b/",
             "udp:db:53",
             "[::1:80",
             "unix:",

@@ -3,29 +3,39 @@
 //! A try never blocks. What takes time is a descriptor that the one event loop watches until the attempt's end.
 
 pub(crate) mod call;
+pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod file;
+pub(crate) mod http;
+pub(crate) mod lock;
 pub(crate) mod pid;
 pub(crate) mod pidfile;
 pub(crate) mod resolve;
 pub(crate) mod tcp;
 pub(crate) mod unix;
 
+use crate::http_options::Asked;
 use racefree_core::error::Result;
 use racefree_core::events::{Events, Watched};
 use racefree_core::time::Deadline;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a try came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It answers, exists, lives.
-    Yes,
+    /// It answers, exists, lives; and this try has seen it do so for this long.
+    Yes(Duration),
     /// It does not, and why.
     No(String),
     /// Neither can be said, and why: it is not ready, and not down either.
     Unclear(String),
+}
+
+impl Answer {
+    /// Yes, at this moment.
+    pub(crate) const YES: Answer = Answer::Yes(Duration::ZERO);
 }
 
 /// How far a try has come.
@@ -38,10 +48,14 @@ pub(crate) enum Step {
 }
 
 /// How to look at a target, beyond what its name says.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Means {
     /// What is said over a connection before it counts.
     pub(crate) talk: call::Talk,
+    /// The end is awaited, not the beginning.
+    pub(crate) down: bool,
+    /// What a request over http looks like.
+    pub(crate) http: Arc<Asked>,
 }
 
 /// Something to wait for.
@@ -72,6 +86,11 @@ pub(crate) trait Target {
     /// Ends a pending try that has taken so long: its time is up. Nothing of it is left behind.
     fn cut_off(&mut self, after: Duration) -> Answer {
         Answer::Unclear(format!("no answer within {}", racefree_core::time::for_people(after)))
+    }
+
+    /// What is to be said of one that is there although its end is awaited.
+    fn still(&self) -> String {
+        "it still answers".into()
     }
 
     /// What can be read when it is worth trying again.

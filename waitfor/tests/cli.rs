@@ -5,6 +5,7 @@
 
 use racefree_core::claim::Claim;
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -38,7 +39,7 @@ impl Port {
     }
 
     fn listen(&self) {
-        listen(&self.socket, 16).unwrap();
+        listen(&self.socket, 4096).unwrap();
     }
 }
 
@@ -381,9 +382,330 @@ fn what_makes_no_sense_is_wrong_usage() {
         &["-t", "-1", "file:f"],
         &["--while", "123", "file:f"],
         &["--", "true"],
+        &["--expect", "(", "host:1"],
+        &["--send", "\\q", "host:1"],
+        &["--match", "(", "http://host/"],
+        &["--status", "2xx", "http://host/"],
+        &["--header", "nonsense", "http://host/"],
+        &["http://host:99999/"],
+        &["http:///"],
+        &["--stable", "1m", "file:f"],
+        &["--down", "--expect", "x", "host:1"],
     ] {
         let said = waitfor(&place, arguments);
         assert_eq!((said.code, said.stdout.as_str()), (64, ""), "{arguments:?}: {said:?}");
         assert!(said.stderr.starts_with("waitfor: "), "{said:?}");
     }
+}
+
+/// Answers each request with these bytes.
+fn web_server(answer: &'static str) -> u16 {
+    web_server_of(vec![answer])
+}
+
+/// Answers the first request of a connection with the first of these, the second with the second, and closes it.
+fn web_server_of(answers: Vec<&'static str>) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            for answer in &answers {
+                let mut request = vec![];
+                let mut room = [0; 4096];
+                while !request.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+                    match connection.read(&mut room) {
+                        Ok(length) if length > 0 => request.extend_from_slice(&room[..length]),
+                        _ => break,
+                    }
+                }
+                // Whoever only knocks has gone by now.
+                let _ = connection.write_all(answer.as_bytes());
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_page_is_ready_when_it_is_answered_well() {
+    let place = place();
+    let fine = web_server("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhealth");
+    let moved = web_server("HTTP/1.1 302 Found\r\nLocation: http://elsewhere.invalid/\r\nContent-Length: 0\r\n\r\n");
+    let broken = web_server("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
+    let (fine, moved) = (format!("http://127.0.0.1:{fine}/x"), format!("http://127.0.0.1:{moved}/"));
+    let broken = format!("http://127.0.0.1:{broken}/");
+    for arguments in [
+        &[&*fine][..],
+        &[&fine, "--match", "^heal"],
+        &[&fine, "--status", "200", "--method", "POST", "--header", "X-Y: z", "--user-agent", "me"],
+        &[&moved],
+        &[&broken, "--status", "404,500-503"],
+    ] {
+        assert_eq!(waitfor(&place, arguments), silent_success(), "{arguments:?}");
+    }
+    for (arguments, why) in [
+        (&[&*broken][..], format!("{broken}: it answers 500 Internal Server Error")),
+        (&[&moved, "--status", "200"], format!("{moved}: it answers 302 Found")),
+        (&[&fine, "--match", "ok"], format!("{fine}: it answers 200 OK, but /ok/ does not match the body")),
+    ] {
+        let said = waitfor(&place, &[arguments, &["-t0", "--attempt", "10s"]].concat());
+        assert_eq!((said.code, without_times(&said.stderr)), (124, format!("waitfor: {why}")));
+    }
+}
+
+#[test]
+fn no_proxy_is_taken_from_the_environment() {
+    let (place, nobody) = (place(), Port::reserved());
+    let fine = web_server("HTTP/1.1 204 No Content\r\n\r\n");
+    let through = format!("http://127.0.0.1:{}", nobody.number);
+    let url = format!("http://127.0.0.1:{fine}/");
+    let script = format!("http_proxy={through} HTTP_PROXY={through} all_proxy={through} waitfor -t0 {url}");
+    assert_eq!(place.sh(&script), silent_success());
+    assert_eq!(waitfor(&place, &["-t0", "--proxy", &through, &url]).code, 124);
+    let proxy = web_server_of(vec!["HTTP/1.1 200 Connected\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"]);
+    let proxy = format!("http://127.0.0.1:{proxy}");
+    let said = waitfor(&place, &["-t0", "--attempt", "10s", "--proxy", &proxy, "http://elsewhere.invalid/"]);
+    assert_eq!(said, silent_success());
+}
+
+#[test]
+fn a_web_server_that_accepts_and_never_answers_is_not_ready() {
+    let (place, port) = (place(), Port::listening());
+    let url = format!("http://127.0.0.1:{}/", port.number);
+    let said = waitfor(&place, &["-t0", "--attempt", "100ms", &url]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: {url}: it accepts, but does not answer ")), "{said:?}");
+}
+
+#[test]
+fn what_is_no_http_is_not_ready() {
+    let place = place();
+    for scheme in ["http", "https"] {
+        let url = format!("{scheme}://127.0.0.1:{}/", talker(b"220 mail.example.org ESMTP\r\n", true));
+        let said = waitfor(&place, &["-t0", "--attempt", "10s", &url]);
+        assert_eq!((said.code, said.stderr.lines().count()), (124, 1), "{said:?}");
+    }
+}
+
+#[test]
+fn a_certificate_counts_if_it_is_trusted() {
+    if !tests::needs("openssl", "openssl") {
+        return;
+    }
+    let place = place();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    place.says(
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=localhost \
+         -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null",
+    );
+    let mut server = place
+        .command("openssl")
+        .args(["s_server", "-quiet", "-www", "-key", "k", "-cert", "c", "-accept", &format!("127.0.0.1:{port}")])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let url = format!("https://localhost:{port}/");
+    assert_eq!(waitfor(&place, &["--insecure", &url]), silent_success());
+    assert_eq!(waitfor(&place, &["--cacert", "c", &url]), silent_success());
+    let said = waitfor(&place, &["-t0", "--attempt", "10s", &url]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: {url}: invalid peer certificate: ")), "{said:?}");
+    let said = waitfor(&place, &["--cacert", "k", &url]);
+    assert_eq!((said.code, &*said.stderr), (125, "waitfor: read k: there is no PEM certificate in it\n"));
+    let said = waitfor(&place, &["--cacert", "nowhere", &url]);
+    assert_eq!((said.code, &*said.stderr), (125, "waitfor: open nowhere: No such file or directory\n"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+/// Says something to each connection, then hears it out, or closes it at once.
+fn talker(greeting: &'static [u8], hears_out: bool) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let _ = connection.write_all(greeting);
+            if hears_out {
+                std::thread::spawn(move || std::io::copy(&mut connection, &mut std::io::sink()));
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_banner_is_awaited() {
+    let place = place();
+    let mail = format!("127.0.0.1:{}", talker(b"220 mail\r\n", true));
+    let shell = format!("127.0.0.1:{}", talker(b"SSH-2.0-x\r\n", false));
+    assert_eq!(waitfor(&place, &["--expect", "^220 ", &mail]), silent_success());
+    for (address, why) in [
+        (&mail, r#"it says "220 mail\r\n", which /^250 / does not match within"#),
+        (&shell, r#"it says "SSH-2.0-x\r\n", which /^250 / does not match, and it closed the connection"#),
+    ] {
+        let said = waitfor(&place, &["-t0", "--attempt", "100ms", "--expect", "^250 ", address]);
+        assert_eq!(said.code, 124);
+        assert!(said.stderr.starts_with(&format!("waitfor: {address}: {why}")), "{said:?}");
+    }
+}
+
+#[test]
+fn a_question_is_asked_over_a_unix_socket_too() {
+    let place = place();
+    let listener = UnixListener::bind(place.file("s")).unwrap();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut room = [0; 64];
+            let length = connection.read(&mut room).unwrap_or(0);
+            let answer = if &room[..length] == b"PING\r\n" { "+PONG\r\n" } else { "-ERR\r\n" };
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    });
+    assert_eq!(waitfor(&place, &["--send", r"PING\r\n", "--expect", r"^\+PONG", "unix:s"]), silent_success());
+    let said = waitfor(&place, &["-t0", "--send", "x", "--expect", r"^\+PONG", "unix:s"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.contains(r#"it says "-ERR\r\n", which /^\+PONG/ does not match"#), "{said:?}");
+}
+
+#[test]
+fn one_that_accepts_and_closes_is_not_stable() {
+    let place = place();
+    let forwarder = format!("127.0.0.1:{}", talker(b"", false));
+    assert_eq!(waitfor(&place, &["-t0", &forwarder]), silent_success());
+    let said = waitfor(&place, &["-t", "300ms", "--stable", "200ms", &forwarder]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: {forwarder}: it accepts, but closes the connection (")));
+}
+
+#[test]
+fn one_that_goes_on_answering_is_stable() {
+    let place = place();
+    place.write("f", "");
+    for target in [
+        format!("127.0.0.1:{}", talker(b"", true)),
+        format!("127.0.0.1:{}", talker(b"daytime\n", false)),
+        "file:f".into(),
+        "exec:true".into(),
+    ] {
+        let begun = Instant::now();
+        assert_eq!(waitfor(&place, &["--stable", "100ms", &target]), silent_success(), "{target}");
+        assert!(begun.elapsed() >= Duration::from_millis(100), "{target}");
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_last_begins_anew() {
+    let place = place();
+    place.write("f", "");
+    let waiting = Waiting::begin(&place, &["--stable", "1s", "file:f"]).until_it_says("it answers");
+    std::fs::remove_file(place.file("f")).unwrap();
+    let waiting = waiting.until_it_says("No such file");
+    let begun = Instant::now();
+    place.write("f", "");
+    assert_eq!(waiting.ended(), 0);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn one_of_several_is_enough_where_any_is_asked_for() {
+    let place = place();
+    place.write("f", "");
+    assert_eq!(waitfor(&place, &["--any", "file:nowhere", "file:f"]), silent_success());
+    let said = waitfor(&place, &["-t0", "--any", "file:nowhere", "file:here"]);
+    assert_eq!((said.code, said.stderr.lines().count()), (124, 2));
+}
+
+#[test]
+fn the_end_is_awaited_with_down() {
+    let (place, port) = (place(), Port::listening());
+    let _refuses = Port::reserved();
+    let socket = UnixListener::bind(place.file("s")).unwrap();
+    place.write("f", "");
+    let mut process = place.command("sleep").arg("60").spawn().unwrap();
+    let (address, pid) = (format!("127.0.0.1:{}", port.number), format!("pid:{}", process.id()));
+    for (target, still) in [
+        (&*address, "it still answers".to_owned()),
+        ("unix:s", "it still answers".into()),
+        ("file:f", "it is still there".into()),
+        (&pid, format!("{} (sleep 60) is still alive", process.id())),
+        ("exec:true", "it still answers".into()),
+        ("dns:localhost", "it still has an address".into()),
+    ] {
+        let said = waitfor(&place, &["--down", "-t0", target]);
+        assert_eq!((said.code, without_count(&said.stderr)), (124, format!("waitfor: {target}: {still}")));
+    }
+    let waiting = Waiting::begin(&place, &["--down", &address, "unix:s", "file:f", &pid, "exec:test -e f"]);
+    let waiting = waiting.until_it_says(&format!("{pid}: it answers")).until_it_says("exec:test -e f: it answers");
+    drop((port, socket));
+    process.kill().unwrap();
+    std::fs::remove_file(place.file("f")).unwrap();
+    assert_eq!(waiting.ended(), 0);
+    process.wait().unwrap();
+}
+
+/// What it says without the number of tries and the time.
+fn without_count(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.rfind(" (1 try in ") {
+        Some(count) => &line[..count],
+        None => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_not_down_but_an_error() {
+    let said = waitfor(&place(), &["--down", "--attempt", "30s", "no-such-host.invalid:80"]);
+    assert_eq!(said.code, 125);
+    assert!(said.stderr.starts_with("waitfor: look up no-such-host.invalid: "), "{said:?}");
+}
+
+#[test]
+fn a_command_that_hangs_is_neither_ready_nor_down() {
+    let place = place();
+    assert_eq!(waitfor(&place, &["--down", "-t0", "--attempt", "50ms", "exec:sleep 60"]).code, 124);
+}
+
+#[test]
+fn an_empty_file_is_not_written_yet() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["nonempty:f"]).until_it_says("No such file");
+    place.write("f", "");
+    let waiting = waiting.until_it_says("it is empty");
+    place.write("f", "x");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_lock_is_awaited_until_it_is_held_and_until_it_is_free() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["lock:l"]).until_it_says("No such file");
+    place.write("l", "");
+    let waiting = waiting.until_it_says("nobody holds it");
+    let file = std::fs::File::open(place.file("l")).unwrap();
+    file.lock().unwrap();
+    assert_eq!(waiting.ended(), 0);
+    let said = waitfor(&place, &["--down", "-t0", "lock:l"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: lock:l: held by {} (", std::process::id())), "{said:?}");
+    let waiting = Waiting::begin(&place, &["--down", "lock:l"]).until_it_says("it answers");
+    file.unlock().unwrap();
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_name_is_ready_when_it_has_an_address() {
+    assert_eq!(waitfor(&place(), &["dns:localhost"]), silent_success());
+    let said = waitfor(&place(), &["-t0", "--attempt", "30s", "dns:no-such-host.invalid"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with("waitfor: dns:no-such-host.invalid: look up no-such-host.invalid: "), "{said:?}");
+}
+
+#[test]
+fn the_pause_is_fixed_where_an_interval_is_asked_for() {
+    let place = place();
+    let said = waitfor(&place, &["-t", "250ms", "--interval", "100ms", "exec:echo >> tried; false"]);
+    assert_eq!(said.code, 124);
+    // At 0, 100 and 200 ms, and at the deadline; fewer on a machine that is busy.
+    let tries = place.content("tried").lines().count();
+    assert!((2..=4).contains(&tries), "{tries}");
 }

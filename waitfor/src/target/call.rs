@@ -1,6 +1,7 @@
 //! One connection, from the first packet to the answer, without blocking.
 
 use super::Answer;
+use crate::escapes::unescaped;
 use racefree_core::error::reason;
 use racefree_core::events::Watched;
 use racefree_core::time::Deadline;
@@ -9,7 +10,33 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_linger, socket_error};
 use rustix::net::{RecvFlags, SendFlags, getpeername, getsockname, recv, send};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The options of a conversation.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Words {
+    /// Send STR over each connection to a tcp: or unix: target, with the escapes of C, as in 'PING\r\n'
+    #[arg(long, value_name = "STR", value_parser = said)]
+    pub(crate) send: Option<Said>,
+    /// What a tcp: or unix: target must say, within one try and 64 KiB
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) expect: Option<Regex>,
+}
+
+/// Bytes to be sent.
+type Said = std::sync::Arc<[u8]>;
+
+fn said(text: &str) -> std::result::Result<Said, String> {
+    unescaped(text).map(Said::from)
+}
+
+impl Words {
+    /// What must be said, and heard.
+    pub(crate) fn talk(&self, stable: Option<Duration>) -> Talk {
+        let send = self.send.as_deref().unwrap_or_default().to_vec();
+        Talk { send, expect: self.expect.clone(), stable }
+    }
+}
 
 /// What must be said over a connection before it counts as an answer.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +63,7 @@ enum Stage {
     Connecting,
     Saying(usize),
     Hearing,
-    Lasting(Deadline),
+    Lasting(Instant, Deadline),
 }
 
 impl Call {
@@ -48,14 +75,14 @@ impl Call {
     pub(crate) fn watched(&self) -> Watched<'_> {
         match self.stage {
             Stage::Connecting | Stage::Saying(_) => Watched::Write(self.socket.as_fd()),
-            Stage::Hearing | Stage::Lasting(_) => Watched::Read(self.socket.as_fd()),
+            Stage::Hearing | Stage::Lasting(..) => Watched::Read(self.socket.as_fd()),
         }
     }
 
     /// Until when it must stay open, once that is all there is to see.
     pub(crate) fn lasts_until(&self) -> Option<Deadline> {
         match self.stage {
-            Stage::Lasting(until) => Some(until),
+            Stage::Lasting(_, until) => Some(until),
             _ => None,
         }
     }
@@ -98,18 +125,20 @@ impl Call {
                         }
                     }
                     _ => match talk.stable {
-                        None => return Ok(Answer::Yes),
-                        Some(time) => self.stage = Stage::Lasting(Deadline::after(time)),
+                        None => return Ok(Answer::YES),
+                        Some(time) => self.stage = Stage::Lasting(Instant::now(), Deadline::after(time)),
                     },
                 },
-                Stage::Lasting(until) => {
-                    self.heard.clear();
-                    match self.hear() {
-                        Ok(0) => return Ok(Answer::Unclear("it accepted, and closed the connection".into())),
-                        Err(Errno::WOULDBLOCK) if until.passed() => return Ok(Answer::Yes),
-                        heard => heard?,
-                    };
-                }
+                Stage::Lasting(since, until) => match self.hear() {
+                    Err(Errno::WOULDBLOCK) if !until.passed() => return Err(Errno::WOULDBLOCK),
+                    Err(Errno::WOULDBLOCK) => return Ok(Answer::Yes(since.elapsed())),
+                    // It has answered and ended, as it does with everybody; whether it goes on answering, later calls show.
+                    Ok(0) | Err(_) if !self.heard.is_empty() => return Ok(Answer::Yes(since.elapsed())),
+                    Ok(0) => return Ok(Answer::Unclear("it accepts, but closes the connection".into())),
+                    Err(e) => return Ok(Answer::Unclear(format!("it accepts, but then: {}", reason(&e)))),
+                    // What it says is of no interest any more, only that it said something.
+                    Ok(_) => self.heard.truncate(1),
+                },
             }
         }
     }

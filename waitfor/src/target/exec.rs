@@ -124,7 +124,7 @@ impl Target for Exec {
         run.listen();
         let Some(exit) = run.ended()? else { return Ok(Step::Pending) };
         let answer = match exit {
-            Exit::Status(0) => Answer::Yes,
+            Exit::Status(0) => Answer::YES,
             exit => Answer::No(run.reason(child::how_it_ended(exit))),
         };
         self.run = None;

@@ -1,4 +1,4 @@
-//! `file:` a file that exists.
+//! `file:` a file that exists. `nonempty:` a file that something has been written to.
 
 use super::{Answer, Step, Target};
 use crate::path_watch::PathWatch;
@@ -11,13 +11,24 @@ use std::path::PathBuf;
 /// A file to wait for.
 pub(crate) struct File {
     path: PathBuf,
+    least: u64,
     watch: Option<PathWatch>,
 }
 
 impl File {
-    pub(crate) fn new(path: PathBuf) -> File {
+    /// Whatever is in it.
+    pub(crate) fn existing(path: PathBuf) -> File {
+        File::of_length(path, 0)
+    }
+
+    /// With something in it.
+    pub(crate) fn nonempty(path: PathBuf) -> File {
+        File::of_length(path, 1)
+    }
+
+    fn of_length(path: PathBuf, least: u64) -> File {
         let watch = PathWatch::on(&path).ok();
-        File { path, watch }
+        File { path, least, watch }
     }
 }
 
@@ -27,12 +38,17 @@ impl Target for File {
             watch.arm();
         }
         Ok(Step::Answered(match std::fs::metadata(&self.path) {
-            Ok(_) => Answer::Yes,
+            Ok(found) if found.len() < self.least => Answer::No("it is empty".into()),
+            Ok(_) => Answer::YES,
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Answer::No(reason(&e))
             }
             Err(e) => Answer::Unclear(reason(&e)),
         }))
+    }
+
+    fn still(&self) -> String {
+        "it is still there".into()
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {

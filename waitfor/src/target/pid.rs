@@ -3,6 +3,7 @@
 use super::{Answer, Step, Target};
 use racefree_core::error::Result;
 use racefree_core::events::Events;
+use racefree_core::holders::Holder;
 use racefree_core::process::Process;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -31,8 +32,12 @@ impl Target for Lives {
                 self.seen = None;
                 Answer::No("it has ended".into())
             }
-            Some(_) => Answer::Yes,
+            Some(_) => Answer::YES,
         }))
+    }
+
+    fn still(&self) -> String {
+        format!("{} is still alive", Holder::new(self.pid))
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {

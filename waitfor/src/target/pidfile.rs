@@ -35,7 +35,7 @@ impl Target for Pidfile {
         let (answer, announced) = match control::claimant(&self.path)? {
             Found::Running(process, _) => {
                 self.claimant = Some(process);
-                (Answer::Yes, true)
+                (Answer::YES, true)
             }
             // The claimer writes its number after it has the claim, and that is announced.
             Found::Nobody(reading @ (Reading::Absent | Reading::Stale(_))) => (Answer::No(reading.in_words()), trusted),
@@ -44,6 +44,10 @@ impl Target for Pidfile {
         };
         self.announced = announced;
         Ok(Step::Answered(answer))
+    }
+
+    fn still(&self) -> String {
+        Reading::of(&self.path).in_words()
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {

@@ -53,6 +53,11 @@ impl Host {
         Ok(Some(found))
     }
 
+    /// Whether it has ever had an address.
+    pub(crate) fn was_found(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// What can be read when the look-up under way has its answer.
     pub(crate) fn told(&self) -> Option<BorrowedFd<'_>> {
         self.errand.as_ref().map(AsFd::as_fd)
@@ -60,7 +65,7 @@ impl Host {
 }
 
 /// Asks the system's resolver, as every other program does (getaddrinfo(3)). Blocks.
-fn look_up(name: &str, port: u16) -> Found {
+pub(crate) fn look_up(name: &str, port: u16) -> Found {
     match (name, port).to_socket_addrs() {
         Ok(addresses) => {
             let mut addresses: Vec<SocketAddr> = addresses.collect();

@@ -3,8 +3,9 @@
 use super::call::{Call, Talk};
 use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
-use racefree_core::error::{Doing, Result, reason};
+use racefree_core::error::{Doing, Result, reason, refusal};
 use racefree_core::events::{Events, Watched};
+use racefree_core::exit::Exit;
 use racefree_core::time::{Deadline, for_people};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
@@ -15,13 +16,19 @@ use std::time::Duration;
 pub(crate) struct Tcp {
     host: Host,
     talk: Talk,
+    down: bool,
     calls: Vec<(SocketAddr, Call)>,
     ended: Vec<(SocketAddr, Answer)>,
 }
 
 impl Tcp {
     pub(crate) fn new(host: String, port: u16, means: &Means) -> Tcp {
-        Tcp { host: Host::new(host, port), talk: means.talk.clone(), calls: vec![], ended: vec![] }
+        Tcp { host: Host::new(host, port), talk: means.talk.clone(), down: means.down, calls: vec![], ended: vec![] }
+    }
+
+    /// Only whether somebody accepts.
+    pub(crate) fn to_knock_at(host: String, port: u16, means: &Means) -> Tcp {
+        Tcp { host: Host::new(host, port), talk: Talk::default(), down: means.down, calls: vec![], ended: vec![] }
     }
 
     /// Calls every address at once: one that is silent does not hold up the others.
@@ -42,9 +49,9 @@ impl Tcp {
         for (address, mut call) in std::mem::take(&mut self.calls) {
             match call.go_on(&self.talk) {
                 None => self.calls.push((address, call)),
-                Some(Answer::Yes) => {
+                Some(Answer::Yes(lasted)) => {
                     self.hang_up();
-                    return Ok(Step::Answered(Answer::Yes));
+                    return Ok(Step::Answered(Answer::Yes(lasted)));
                 }
                 Some(answer) => self.ended.push((address, answer)),
             }
@@ -64,7 +71,7 @@ impl Tcp {
             .iter()
             .filter_map(|(address, answer)| match answer {
                 Answer::No(why) | Answer::Unclear(why) => Some((*address, why)),
-                Answer::Yes => None,
+                Answer::Yes(_) => None,
             })
             .collect();
         let alike = words.iter().all(|(_, why)| *why == words[0].1);
@@ -91,6 +98,8 @@ impl Target for Tcp {
         match self.host.addresses()? {
             None => Ok(Step::Pending),
             Some(Ok(addresses)) => self.call(addresses),
+            // A slip of the pen must not pass for a host that is down.
+            Some(Err(why)) if self.down && !self.host.was_found() => Err(refusal(Exit::Failed, why)),
             Some(Err(why)) => Ok(Step::Answered(Answer::Unclear(why))),
         }
     }

@@ -1,0 +1,125 @@
+//! `http://` and `https://` a server that answers a request, and well.
+//!
+//! While nobody listens there is only a knock at the door: the library's blocking call, in a thread, is for a server
+//! that accepts. No proxy is taken from the environment, and a redirect is an answer.
+
+use super::tcp::Tcp;
+use super::{Answer, Means, Step, Target};
+use crate::errand::Errand;
+use crate::http_options::Asked;
+use racefree_core::error::{Result, reason};
+use racefree_core::events::{Events, Watched};
+use racefree_core::time::{Deadline, for_people};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::http::Uri;
+
+/// As much of a body is looked at.
+const LONGEST: u64 = 1 << 20;
+
+/// A page to wait for.
+pub(crate) struct Http {
+    uri: Uri,
+    asked: Arc<Asked>,
+    door: Tcp,
+    open: bool,
+    errand: Option<Errand<Answer>>,
+}
+
+impl Http {
+    pub(crate) fn new(uri: Uri, means: &Means) -> Http {
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let door = Tcp::to_knock_at(host.to_owned(), port, means);
+        // Behind a proxy there is no door that we could knock at.
+        Http { uri, asked: means.http.clone(), door, open: means.http.has_proxy(), errand: None }
+    }
+
+    fn request(&mut self) -> Result<Step> {
+        let (uri, asked) = (self.uri.clone(), self.asked.clone());
+        self.errand = Some(Errand::begin(move || answer(&uri, &asked))?);
+        Ok(Step::Pending)
+    }
+
+    /// Somebody listens, so a request is worth its thread; or nobody does, and that is the answer.
+    fn knocked(&mut self, step: Step) -> Result<Step> {
+        match step {
+            Step::Answered(Answer::Yes(_)) => {
+                self.open = true;
+                self.request()
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+/// Makes the request. Blocks, for the time of an attempt at most.
+fn answer(uri: &Uri, asked: &Asked) -> Answer {
+    let mut response = match asked.request(uri).and_then(|request| asked.agent.run(request)) {
+        Ok(response) => response,
+        Err(ureq::Error::Io(e)) if e.kind() == io::ErrorKind::ConnectionRefused => return Answer::No(reason(&e)),
+        Err(e) => return Answer::Unclear(in_words(&e)),
+    };
+    let status = response.status();
+    if !asked.accepts(status.as_u16()) {
+        return Answer::Unclear(format!("it answers {status}"));
+    }
+    let Some(expected) = &asked.body else { return Answer::YES };
+    let mut body = vec![];
+    match response.body_mut().as_reader().take(LONGEST).read_to_end(&mut body) {
+        Ok(_) if expected.is_match(&body) => Answer::YES,
+        Ok(_) => Answer::Unclear(format!("it answers {status}, but /{expected}/ does not match the body")),
+        Err(e) => Answer::Unclear(format!("it answers {status}, but then: {}", reason(&e))),
+    }
+}
+
+fn in_words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "it accepts, but does not answer in time".into(),
+        ureq::Error::Io(e) => reason(e),
+        other => other.to_string(),
+    }
+}
+
+impl Target for Http {
+    fn ask(&mut self, events: &Events) -> Result<Step> {
+        if self.open {
+            return self.request();
+        }
+        let step = self.door.ask(events)?;
+        self.knocked(step)
+    }
+
+    fn watched(&self) -> Vec<Watched<'_>> {
+        match &self.errand {
+            Some(errand) => vec![Watched::Read(errand.as_fd())],
+            None => self.door.watched(),
+        }
+    }
+
+    fn goes_on_at(&self) -> Deadline {
+        if self.errand.is_some() { Deadline::NEVER } else { self.door.goes_on_at() }
+    }
+
+    fn go_on(&mut self, events: &Events) -> Result<Step> {
+        let Some(errand) = &self.errand else {
+            let step = self.door.go_on(events)?;
+            return self.knocked(step);
+        };
+        let Some(answer) = errand.answer()? else { return Ok(Step::Pending) };
+        self.errand = None;
+        // Whoever listened does so no more, perhaps: knock again.
+        self.open = !matches!(answer, Answer::No(_)) || self.asked.has_proxy();
+        Ok(Step::Answered(answer))
+    }
+
+    fn cut_off(&mut self, after: Duration) -> Answer {
+        match self.errand.take() {
+            // The thread ends by itself, by the time limit of its request.
+            Some(_) => Answer::Unclear(format!("it accepts, but does not answer within {}", for_people(after))),
+            None => self.door.cut_off(after),
+        }
+    }
+}
