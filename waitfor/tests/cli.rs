@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use racefree_core::claim::Claim;
-use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -26,7 +26,8 @@ struct Port {
 
 impl Port {
     fn reserved() -> Port {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        // Not to be inherited: what other tests start would keep it open.
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
         Port { socket, number: address.port() }
@@ -572,9 +573,10 @@ fn one_that_accepts_and_closes_is_not_stable() {
     let place = place();
     let forwarder = format!("127.0.0.1:{}", talker(b"", false));
     assert_eq!(waitfor(&place, &["-t0", &forwarder]), silent_success());
-    let said = waitfor(&place, &["-t", "300ms", "--stable", "200ms", &forwarder]);
+    let said = waitfor(&place, &["-v", "-t", "300ms", "--stable", "200ms", &forwarder]);
     assert_eq!(said.code, 124);
-    assert!(said.stderr.starts_with(&format!("waitfor: {forwarder}: it accepts, but closes the connection (")));
+    let why = format!("waitfor: {forwarder}: it accepts, but closes the connection (");
+    assert!(said.stderr.starts_with(&why), "{said:?}");
 }
 
 #[test]

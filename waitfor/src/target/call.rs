@@ -191,6 +191,7 @@ impl Call {
     /// What is to be said of it when its time is up.
     pub(crate) fn cut_off(&self, talk: &Talk, after: &str) -> Answer {
         match (&self.stage, &talk.expect) {
+            (Stage::Lasting(since, _), _) => Answer::Yes(since.elapsed()),
             (Stage::Connecting, _) => Answer::No(format!("no answer within {after}")),
             (Stage::Hearing, Some(expected)) => Answer::Unclear(format!("{} within {after}", self.in_vain(expected))),
             _ => Answer::Unclear(format!("not to the end within {after}")),

@@ -130,7 +130,13 @@ impl Target for Tcp {
             return Answer::Unclear(format!("its name has not been looked up within {after}"));
         }
         for (address, call) in std::mem::take(&mut self.calls) {
-            self.ended.push((address, call.cut_off(&self.talk, &after)));
+            match call.cut_off(&self.talk, &after) {
+                Answer::Yes(lasted) => {
+                    self.hang_up();
+                    return Answer::Yes(lasted);
+                }
+                answer => self.ended.push((address, answer)),
+            }
         }
         self.summed_up()
     }
