@@ -1,6 +1,7 @@
 //! What the tests of all packages share: a place to try things in, programs stepped from system call to system call,
 //! and the word that something real is missing.
 
+pub mod manual;
 mod place;
 mod steps;
 

@@ -1,0 +1,225 @@
+#compdef pidfile
+
+autoload -U is-at-least
+
+_pidfile() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'(-v --verbose)-q[Say nothing but errors]' \
+'(-v --verbose)--quiet[Say nothing but errors]' \
+'-v[Say more about what is done and why]' \
+'--verbose[Say more about what is done and why]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_pidfile_commands" \
+"*::: :->pidfile" \
+&& ret=0
+    case $state in
+    (pidfile)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:pidfile-command-$line[1]:"
+        case $line[1] in
+            (claim)
+_arguments "${_arguments_options[@]}" : \
+'--pid-from=[With --forking\: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE]:FILE:_files' \
+'--log=[Append stdout and stderr of COMMAND to FILE (else they go to /dev/null)]:FILE:_files' \
+'*--keep-fd=[Leave descriptor N open in COMMAND]:N:_default' \
+'--ready=[Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID]:SHELL COMMAND:_default' \
+'--timeout=[How long the whole start may take, or \`none\`]:DUR:_default' \
+'--kill-after=[After a failed start\: how long COMMAND may take to end by TERM before KILL]:DUR:_default' \
+'(--ensure)--wait=[Wait for another claimant to leave, at most DUR]:DUR:_default' \
+'--mode=[The permission bits of PIDFILE, in octal (else a new file gets 0644 less the umask)]:MODE:_default' \
+'--chdir=[Run COMMAND (and the ready command) in DIR; it is looked for from there]:DIR:_files' \
+'(-b --background --forking --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
+'()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
+'(-b --background --forking)*--heir=[How a supervisor in the background gets the claim, and reports\: two descriptors]:HEIR:_default:HEIR:_default' \
+'-b[Run COMMAND in the background, and return once it runs and is ready]' \
+'--background[Run COMMAND in the background, and return once it runs and is ready]' \
+'(--forking)--supervise[Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors]' \
+'--ignore-int[With --supervise\: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM]' \
+'(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once that is ready]' \
+'--notify[Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
+'--ensure[That PIDFILE is already claimed is success (with --ready\: once that daemon is ready)]' \
+'(-v --verbose)-q[Say nothing but errors]' \
+'(-v --verbose)--quiet[Say nothing but errors]' \
+'-v[Say more about what is done and why]' \
+'--verbose[Say more about what is done and why]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':pidfile -- The PID file\: created if it is absent, never removed:_files' \
+'*::command -- The daemon, and its arguments. It must stay in the foreground, except with --forking:_default' \
+&& ret=0
+;;
+(read)
+_arguments "${_arguments_options[@]}" : \
+'--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
+'(--table --holders)--json[Print one JSON object a file\: path, state, pid, evidence, holders, command, started]' \
+'(--holders)--table[Print a table, also of one file]' \
+'--holders[Print every process that is seen to hold the lock\: PID and command, one a line]' \
+'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
+'(-v --verbose)-q[Say nothing but errors]' \
+'(-v --verbose)--quiet[Say nothing but errors]' \
+'-v[Say more about what is done and why]' \
+'--verbose[Say more about what is done and why]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::pidfiles -- The PID file:_files' \
+&& ret=0
+;;
+(signal)
+_arguments "${_arguments_options[@]}" : \
+'--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
+'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
+'(-v --verbose)-q[Say nothing but errors]' \
+'(-v --verbose)--quiet[Say nothing but errors]' \
+'-v[Say more about what is done and why]' \
+'--verbose[Say more about what is done and why]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':signal -- The signal\: a name with or without SIG, or a number:_default' \
+':pidfile -- The PID file:_files' \
+&& ret=0
+;;
+(stop)
+_arguments "${_arguments_options[@]}" : \
+'--signal=[The signal that asks the daemon to end]:SIG:_default' \
+'--timeout=[How long to wait for the end, or \`none\`]:DUR:_default' \
+'--kill-after=[Send KILL if it is still there after DUR (default\: never), also to workers that keep the claim]:DUR:_default' \
+'--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
+'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
+'(-v --verbose)-q[Say nothing but errors]' \
+'(-v --verbose)--quiet[Say nothing but errors]' \
+'-v[Say more about what is done and why]' \
+'--verbose[Say more about what is done and why]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::pidfiles -- The PID file:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_pidfile__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:pidfile-help-command-$line[1]:"
+        case $line[1] in
+            (claim)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(read)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(signal)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(stop)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_pidfile_commands] )) ||
+_pidfile_commands() {
+    local commands; commands=(
+'claim:Claim PIDFILE, then become COMMAND (or start it with --background)' \
+'read:Print the PID of the living process that has claimed PIDFILE' \
+'signal:Send SIGNAL to the process that has claimed PIDFILE, and to no other' \
+'stop:Stop the daemon that has claimed PIDFILE, and return when it is gone' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'pidfile commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__claim_commands] )) ||
+_pidfile__subcmd__claim_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile claim commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__help_commands] )) ||
+_pidfile__subcmd__help_commands() {
+    local commands; commands=(
+'claim:Claim PIDFILE, then become COMMAND (or start it with --background)' \
+'read:Print the PID of the living process that has claimed PIDFILE' \
+'signal:Send SIGNAL to the process that has claimed PIDFILE, and to no other' \
+'stop:Stop the daemon that has claimed PIDFILE, and return when it is gone' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'pidfile help commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__help__subcmd__claim_commands] )) ||
+_pidfile__subcmd__help__subcmd__claim_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile help claim commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__help__subcmd__help_commands] )) ||
+_pidfile__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile help help commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__help__subcmd__read_commands] )) ||
+_pidfile__subcmd__help__subcmd__read_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile help read commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__help__subcmd__signal_commands] )) ||
+_pidfile__subcmd__help__subcmd__signal_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile help signal commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__help__subcmd__stop_commands] )) ||
+_pidfile__subcmd__help__subcmd__stop_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile help stop commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__read_commands] )) ||
+_pidfile__subcmd__read_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile read commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__signal_commands] )) ||
+_pidfile__subcmd__signal_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile signal commands' commands "$@"
+}
+(( $+functions[_pidfile__subcmd__stop_commands] )) ||
+_pidfile__subcmd__stop_commands() {
+    local commands; commands=()
+    _describe -t commands 'pidfile stop commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_pidfile" ]; then
+    _pidfile "$@"
+else
+    compdef _pidfile pidfile
+fi

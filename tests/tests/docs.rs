@@ -1,0 +1,43 @@
+//! The generated pages in docs/ are what the definitions say. `UPDATE_DOCS=1 cargo test -p tests --test docs` rewrites.
+
+use std::fs;
+use std::path::Path;
+use tests::manual::{self, Page};
+
+fn compared(page: &Page) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(&page.path);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().expect("below docs")).expect("a directory");
+        fs::write(&path, &page.content).expect("a page");
+    }
+    match fs::read_to_string(&path) {
+        Ok(there) if there == page.content => Ok(()),
+        _ => Err(page.path.clone()),
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_are_what_the_definitions_say() {
+    let outdated: Vec<_> = manual::pages().iter().filter_map(|page| compared(page).err()).collect();
+    assert!(outdated.is_empty(), "outdated, rewrite with UPDATE_DOCS=1: {outdated:?}");
+}
+
+#[test]
+fn the_page_of_exit_codes_is_what_the_endings_say() {
+    let content = format!(
+        "# Exit codes\n\nOne enum in the core has them all; scripts depend on them.\n\n{}",
+        manual::exit_codes()
+    );
+    assert_eq!(compared(&Page { path: "exit-codes.md".into(), content }), Ok(()), "rewrite with UPDATE_DOCS=1");
+}
+
+#[test]
+fn no_page_is_left_of_a_verb_that_is_gone() {
+    let known: Vec<_> = manual::pages().into_iter().map(|page| page.path).collect();
+    for folder in ["man", "completions"] {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(folder)).expect("docs") {
+            let name = entry.expect("an entry").file_name().into_string().expect("a name");
+            assert!(known.contains(&format!("{folder}/{name}")), "docs/{folder}/{name} belongs to nothing");
+        }
+    }
+}
