@@ -98,7 +98,9 @@ fn escaped(text: &str) -> String {
 
 /// As mandoc(1) wants it: no blank at the end of a line, no text line over 80 bytes.
 fn tidy(page: &str) -> String {
-    page.lines().map(|line| if line.starts_with('.') { line.trim_end().to_owned() + "\n" } else { wrapped(line) }).collect()
+    page.lines()
+        .map(|line| if line.starts_with('.') { line.trim_end().to_owned() + "\n" } else { wrapped(line) })
+        .collect()
 }
 
 fn wrapped(text: &str) -> String {
