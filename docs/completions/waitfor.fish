@@ -1,6 +1,21 @@
 complete -c waitfor -s t -l timeout -d 'How long to wait: 0 is one try of each, `none` is for ever' -r
 complete -c waitfor -l while -d 'Give up with 3 as soon as this process is gone: pidfile:PATH or pid:N' -r
 complete -c waitfor -l attempt -d 'How long one try may take' -r
+complete -c waitfor -l interval -d 'The pause between two tries, instead of one that grows with the time waited' -r
+complete -c waitfor -l stable -d 'It must go on answering for DUR, or the connection stay open for so long' -r
+complete -c waitfor -l send -d 'Send STR over each connection to a tcp: or unix: target, with the escapes of C, as in \'PING\\r\\n\'' -r
+complete -c waitfor -l expect -d 'What a tcp: or unix: target must say, within one try and 64 KiB' -r
+complete -c waitfor -l status -d 'The statuses that count as ready, as in 200,204,300-399' -r
+complete -c waitfor -l header -d 'A header to send, as in \'Host: example.org\' (repeatable)' -r
+complete -c waitfor -l method -d 'The method' -r
+complete -c waitfor -l match -d 'What must be found in the first MiB of the body' -r
+complete -c waitfor -l cacert -d 'Trust the certificate authorities in FILE (PEM), and no others' -r -F
+complete -c waitfor -l user-agent -d 'What to call ourselves' -r
+complete -c waitfor -l proxy -d 'Ask through this proxy (by CONNECT); none is taken from the environment' -r
+complete -c waitfor -l any -d 'One TARGET is enough'
+complete -c waitfor -l down -d 'Wait for the opposite: nothing answers, the file or process is gone, the lock or claim is free'
+complete -c waitfor -l follow -d 'Follow redirects; else a redirect is an answer'
+complete -c waitfor -l insecure -d 'Trust any certificate'
 complete -c waitfor -s q -l quiet -d 'Say nothing but errors'
 complete -c waitfor -s v -l verbose -d 'Say more about what is done and why'
 complete -c waitfor -s h -l help -d 'Print help (see more with \'--help\')'

@@ -19,6 +19,21 @@ _waitfor() {
 '--timeout=[How long to wait\: 0 is one try of each, \`none\` is for ever]:DUR:_default' \
 '--while=[Give up with 3 as soon as this process is gone\: pidfile\:PATH or pid\:N]:PROCESS:_default' \
 '--attempt=[How long one try may take]:DUR:_default' \
+'--interval=[The pause between two tries, instead of one that grows with the time waited]:DUR:_default' \
+'--stable=[It must go on answering for DUR, or the connection stay open for so long]:DUR:_default' \
+'--send=[Send STR over each connection to a tcp\: or unix\: target, with the escapes of C, as in '\''PING\\r\\n'\'']:STR:_default' \
+'--expect=[What a tcp\: or unix\: target must say, within one try and 64 KiB]:REGEX:_default' \
+'--status=[The statuses that count as ready, as in 200,204,300-399]:LIST:_default' \
+'*--header=[A header to send, as in '\''Host\: example.org'\'' (repeatable)]:NAME: VALUE:_default' \
+'--method=[The method]:METHOD:_default' \
+'--match=[What must be found in the first MiB of the body]:REGEX:_default' \
+'(--insecure)--cacert=[Trust the certificate authorities in FILE (PEM), and no others]:FILE:_files' \
+'--user-agent=[What to call ourselves]:NAME:_default' \
+'--proxy=[Ask through this proxy (by CONNECT); none is taken from the environment]:URL:_default' \
+'--any[One TARGET is enough]' \
+'(--send --expect)--down[Wait for the opposite\: nothing answers, the file or process is gone, the lock or claim is free]' \
+'--follow[Follow redirects; else a redirect is an answer]' \
+'--insecure[Trust any certificate]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '-v[Say more about what is done and why]' \
