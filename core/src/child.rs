@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -115,6 +115,13 @@ pub fn die_with_us(command: &mut Command) {
         // We may have ended before that; then nothing would be sent any more.
         if rustix::process::getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
     });
+}
+
+/// Closes a descriptor in the child before the steps that are added after this one. One of the same file that were
+/// closed by execve(2) only would drop the record locks that those steps take.
+pub fn close_first(command: &mut Command, descriptor: impl AsFd) {
+    let number = descriptor.as_fd().as_raw_fd();
+    sys::before_exec(command, move || sys::close_in_child(number));
 }
 
 /// Takes steps in the child after fork(2) and before execve(2). They may only make system calls.

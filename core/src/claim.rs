@@ -7,11 +7,12 @@
 use crate::error::{Doing, Result, refusal};
 use crate::events::ready_by;
 use crate::exit::Exit;
-pub use crate::held::{Held, Naming};
+pub use crate::held::Held;
 use crate::lock::{flock_by, still_at, try_flock};
 use crate::process::Process;
 use crate::reading::{self, Reading};
 use crate::text::{self, Text};
+use crate::ticket::{self, Ticket};
 use crate::time::Deadline;
 use crate::voice::StatusLine;
 use crate::vouch::vouched;
@@ -69,6 +70,7 @@ impl Claim {
     /// The file cannot be opened or created, is not a regular file, is a symbolic link, or holds what cannot have been
     /// a PID file; it is left as it was.
     pub fn under(terms: Terms, path: &Path) -> Result<Claim> {
+        let patience = Deadline::after(PATIENCE).or_later(terms.until);
         for _ in 0..REPLACED_AT_MOST {
             let file = open(path, terms.mode)?;
             acceptable(&file, path)?;
@@ -77,6 +79,14 @@ impl Claim {
             }
             // Removed or replaced between open and lock: another may hold what the path names now.
             if !still_at(&file, path) {
+                continue;
+            }
+            // Between two generations of a daemon whose descriptor could not be shared: the claim is promised.
+            if ticket::is_taken(&file)? {
+                drop(file);
+                if Ticket::take_by(path, patience)?.is_none() {
+                    return Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into())));
+                }
                 continue;
             }
             // The flock was free, but the kernel vouches: a claim by fcntl(2), which is another kind of lock.
@@ -130,7 +140,7 @@ fn wait_for_end(pid: Pid, until: Deadline) -> Result<()> {
     }
 }
 
-fn open(path: &Path, mode: Option<u32>) -> Result<File> {
+pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<File> {
     if let Ok(there) = std::fs::symlink_metadata(path)
         && !there.is_file()
     {

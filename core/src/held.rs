@@ -3,22 +3,23 @@
 //! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
 
 use crate::child::not_executed;
-use crate::claim::{acceptable, take_flock};
+use crate::claim::{acceptable, open, take_flock};
 use crate::error::{Doing, Result, refusal};
 use crate::exit::Exit;
-use crate::holders::{Holder, Holds, Identity, holds};
-use crate::lock::still_at;
+use crate::holders::{Holder, Holds, Identity, descriptor, holds};
+use crate::lock::{still_at, try_flock};
+use crate::naming::{Naming, write_text};
+use crate::process::Process;
 use crate::record;
-use crate::sys;
-use crate::text::Line;
+use crate::ticket;
 use crate::time::Deadline;
 use crate::vouch;
 use rustix::io::Errno;
-use rustix::process::Pid;
+use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,60 @@ impl Held {
             return Ok(None);
         }
         Ok(Some(held))
+    }
+
+    /// The claim that our launcher has, or will have: it is the same open file description.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn inherited(descriptor: OwnedFd, path: &Path) -> Result<Held> {
+        let file = File::from(descriptor);
+        let before = acceptable(&file, path)?;
+        Ok(Held::new(file, path.to_owned(), before))
+    }
+
+    /// Shares the claim of a living claimant: the same open file description, so that the claim is never free while one
+    /// of the two lives (pidfd_getfd(2)). `None` where that is refused, as for another user's daemon.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn shared_with(process: &Process, path: &Path) -> Result<Option<Held>> {
+        let metadata = std::fs::metadata(path).doing("look at", path.display())?;
+        let Ok(Some(number)) = descriptor(process.pid(), Identity::from(&metadata)) else { return Ok(None) };
+        let Ok(shared) = pidfd_getfd(process, number, PidfdGetfdFlags::empty()) else { return Ok(None) };
+        // It may have closed that number meanwhile, and opened another file under it: then this is not its claim.
+        let file = File::from(shared);
+        if !still_at(&file, path) || !try_flock(&file).doing("share", path.display())? {
+            return Ok(None);
+        }
+        let before = acceptable(&file, path)?;
+        Ok(Some(Held::new(file, path.to_owned(), before)))
+    }
+
+    /// Opens what is to be ours once its claimant has left: see [`Held::take_by`].
+    ///
+    /// # Errors
+    /// As [`crate::claim::Claim::under`].
+    pub fn unlocked(path: &Path) -> Result<Held> {
+        let file = open(path, None)?;
+        let before = acceptable(&file, path)?;
+        Ok(Held::new(file, path.to_owned(), before))
+    }
+
+    /// Takes the lock, for all who share the descriptor; `false` if another has it until the deadline.
+    ///
+    /// # Errors
+    /// The file system refuses to lock.
+    pub fn take_by(&self, until: Deadline) -> Result<bool> {
+        take_flock(&self.file, until, &self.path).doing("lock", self.path.display())
+    }
+
+    /// What restarts have left that were killed: see [`crate::ticket`].
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn leftovers(&self) -> Result<Vec<Process>> {
+        ticket::unannounced(&self.file)
     }
 
     /// Frees the claim for everyone who shares it.
@@ -142,7 +197,7 @@ impl Held {
 
     /// What a child needs to make the claim name itself, between fork and exec.
     pub fn naming(&self) -> Naming {
-        Naming { descriptor: self.file.as_raw_fd() }
+        Naming::through(self.file.as_raw_fd())
     }
 
     /// Puts the text back as it was, for a COMMAND that could not be executed.
@@ -166,63 +221,4 @@ impl Held {
         }
         Ok(holds(pid, self.identity()?) == Holds::Yes)
     }
-}
-
-/// The steps by which a process takes a claim that its parent holds. Only system calls: it runs after fork(2).
-#[derive(Clone, Copy, Debug)]
-pub struct Naming {
-    descriptor: RawFd,
-}
-
-impl Naming {
-    /// The descriptor that is to be inherited.
-    pub fn descriptor(self) -> RawFd {
-        self.descriptor
-    }
-
-    /// Locks the byte of the calling process, writes its number, and lets the descriptor be inherited over exec.
-    ///
-    /// # Errors
-    /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
-    pub fn take(self) -> io::Result<()> {
-        self.vouch()?;
-        self.write()
-    }
-
-    /// The same without the text, which still names another.
-    ///
-    /// # Errors
-    /// EAGAIN: another process has locked the byte.
-    pub fn vouch(self) -> io::Result<()> {
-        record::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
-        self.inherit()
-    }
-
-    /// The same without the byte: the parent will vouch.
-    ///
-    /// # Errors
-    /// ENOSPC, EIO: the text cannot be written.
-    pub fn write(self) -> io::Result<()> {
-        write_text(sys::borrow(self.descriptor), rustix::process::getpid())?;
-        self.inherit()
-    }
-
-    /// Neither: only lets the descriptor be inherited over exec.
-    ///
-    /// # Errors
-    /// A refused fcntl(2).
-    pub fn inherit(self) -> io::Result<()> {
-        sys::set_inherited(self.descriptor, true)
-    }
-}
-
-/// One write, then the cut: the first line is a whole number at every instant.
-fn write_text(file: BorrowedFd<'_>, pid: Pid) -> io::Result<()> {
-    let line = Line::of(pid);
-    let text = line.as_bytes();
-    let written = rustix::io::pwrite(file, text, 0)?;
-    if written < text.len() {
-        return Err(io::ErrorKind::WriteZero.into());
-    }
-    Ok(rustix::fs::ftruncate(file, text.len() as u64)?)
 }

@@ -7,6 +7,7 @@ use crate::procfs;
 use rustix::process::Pid;
 use std::fmt;
 use std::fs::{self, Metadata};
+use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 
 /// A file's identity: what its path names may change, this does not.
@@ -35,18 +36,26 @@ pub enum Holds {
 
 /// Whether a process has a descriptor that holds the flock on this file.
 pub fn holds(pid: Pid, file: Identity) -> Holds {
-    let descriptors = match fs::read_dir(format!("/proc/{pid}/fd")) {
-        Ok(descriptors) => descriptors,
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => return Holds::Hidden,
-        Err(_) => return Holds::No,
-    };
-    for descriptor in descriptors.flatten() {
+    match descriptor(pid, file) {
+        Ok(Some(_)) => Holds::Yes,
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => Holds::Hidden,
+        Ok(None) | Err(_) => Holds::No,
+    }
+}
+
+/// The number of a descriptor by which a process holds the flock on this file.
+///
+/// # Errors
+/// EACCES: its descriptors may not be looked at. ENOENT: it is gone.
+pub fn descriptor(pid: Pid, file: Identity) -> std::io::Result<Option<RawFd>> {
+    for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
         let same_file = fs::metadata(descriptor.path()).is_ok_and(|m| Identity::from(&m) == file);
-        if same_file && has_flock(pid, &descriptor.file_name().to_string_lossy()) {
-            return Holds::Yes;
+        let number = descriptor.file_name();
+        if same_file && has_flock(pid, &number.to_string_lossy()) {
+            return Ok(number.to_string_lossy().parse().ok());
         }
     }
-    Holds::No
+    Ok(None)
 }
 
 fn has_flock(pid: Pid, descriptor: &str) -> bool {

@@ -168,16 +168,27 @@ pub(crate) fn flock_by(
     status: &mut StatusLine,
     awaited: impl Fn() -> String,
 ) -> std::io::Result<bool> {
+    blocked_by(deadline, status, awaited, || try_flock(file), || FileExt::lock(file))
+}
+
+/// Waits in a system call that blocks, until the deadline; then tries once more.
+pub(crate) fn blocked_by(
+    deadline: Deadline,
+    status: &mut StatusLine,
+    awaited: impl Fn() -> String,
+    try_now: impl Fn() -> std::io::Result<bool>,
+    block: impl Fn() -> std::io::Result<()>,
+) -> std::io::Result<bool> {
     const AGAIN: Duration = Duration::from_millis(5);
     loop {
         if deadline.passed() {
-            return try_flock(file);
+            return try_now();
         }
         let alarm = match (deadline.left(), status.tick()) {
             (None, None) => None,
             (left, tick) => Some(Alarm::set(left.into_iter().chain(tick).min().unwrap_or(AGAIN), AGAIN)?),
         };
-        match FileExt::lock(file) {
+        match block() {
             Ok(()) => return Ok(true),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => drop(alarm),
             Err(e) => return Err(e),

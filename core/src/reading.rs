@@ -133,7 +133,7 @@ impl Reading {
 }
 
 /// Opens a PID file for reading, without waiting for a FIFO's writer or waking a device.
-fn open(path: &Path) -> Result<Option<File>> {
+pub(crate) fn open(path: &Path) -> Result<Option<File>> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e).doing("look at", path.display()),

@@ -19,10 +19,14 @@ pub struct Owner {
 }
 
 fn byte(kind: i32, pid: Pid) -> libc::flock {
+    byte_at(kind, pid.as_raw_pid().into())
+}
+
+fn byte_at(kind: i32, offset: i64) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: pid.as_raw_pid().into(),
+        l_start: offset,
         l_len: 1,
         l_pid: 0,
     }
@@ -47,6 +51,36 @@ pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
         return Ok(None);
     }
     Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len == 0 }))
+}
+
+/// Locks one byte for the open file description, which whoever shares it shares, and asks no PID (fcntl(2),
+/// F_OFD_SETLK). `false` if another has it.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn take_shared(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&byte_at(libc::F_WRLCK, offset))) {
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        answer => answer.map(|_| true),
+    }
+}
+
+/// The same, in the kernel's queue.
+///
+/// # Errors
+/// EINTR: a signal came.
+pub(crate) fn wait_shared(file: impl AsFd, offset: i64) -> Result<(), Errno> {
+    fcntl(file, FcntlArg::F_OFD_SETLKW(&byte_at(libc::F_WRLCK, offset))).map(|_| ())
+}
+
+/// Whether anybody has locked the byte for writing.
+///
+/// # Errors
+/// As [`owner`].
+pub(crate) fn is_taken(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
+    let mut asked = byte_at(libc::F_RDLCK, offset);
+    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+    Ok(i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
 /// A range of the file that somebody has locked.

@@ -138,6 +138,12 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Closes a descriptor in a forked child. Async-signal-safe.
+pub(crate) fn close_in_child(number: RawFd) -> io::Result<()> {
+    // SAFETY: between fork(2) and execve(2) no owner is ever dropped, so none closes it a second time.
+    if unsafe { libc::close(number) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Lets a descriptor be inherited over exec, or not (fcntl(2), F_SETFD). Async-signal-safe.
 pub(crate) fn set_inherited(number: RawFd, inherited: bool) -> io::Result<()> {
     let flags = if inherited { 0 } else { libc::FD_CLOEXEC };
