@@ -1,12 +1,13 @@
 //! `pidfile claim`: claim PIDFILE, then become COMMAND, or start it in the background.
 
-use crate::{shell, start, supervise};
+use crate::{leftover, replace, shell, start, supervise};
 use clap::{ArgGroup, Args};
 use racefree_core::child;
 use racefree_core::claim as core;
 use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
 use racefree_core::reading::Reading;
+use racefree_core::ticket;
 use racefree_core::time::{Deadline, Limit, parse_duration};
 use std::ffi::OsString;
 use std::os::fd::RawFd;
@@ -19,7 +20,7 @@ use std::time::Duration;
 /// have ended, so a claim is never left behind. If another process has claimed PIDFILE, COMMAND is not run and the exit
 /// code is 75.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("detached").args(["background", "forking"]).multiple(true)))]
+#[command(group(ArgGroup::new("detached").args(["background", "forking", "replace"]).multiple(true)))]
 pub(crate) struct Claim {
     /// Run COMMAND in the background, and return once it runs and is ready
     ///
@@ -44,6 +45,13 @@ pub(crate) struct Claim {
     /// With --forking: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE
     #[arg(long, value_name = "FILE", requires = "forking")]
     pub(crate) pid_from: Option<PathBuf>,
+    /// Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one
+    ///
+    /// In the background, as with --background. The claim is never free in between. If the new one does not become ready
+    /// (or the old one does not end at SIGTERM within --timeout), the new one is stopped and the old one stays the
+    /// claimant. MAINPID= is sent to NOTIFY_SOCKET, so that a service manager follows. Nothing running: a plain start.
+    #[arg(long, conflicts_with_all = ["forking", "ensure", "wait"])]
+    pub(crate) replace: bool,
     #[command(flatten)]
     pub(crate) detached: Detached,
     /// That PIDFILE is already claimed is success (with --ready: once that daemon is ready)
@@ -69,6 +77,9 @@ pub(crate) struct Claim {
     /// How a supervisor in the background gets the claim, and reports: two descriptors
     #[arg(long, hide = true, num_args = 2, requires = "supervise", conflicts_with = "detached")]
     heir: Option<Vec<RawFd>>,
+    /// Such a supervisor lets the text name another
+    #[arg(long, hide = true, requires = "heir")]
+    pub(crate) unannounced: bool,
     /// The PID file: created if it is absent, never removed
     pub(crate) pidfile: PathBuf,
     /// The daemon, and its arguments. It must stay in the foreground, except with --forking
@@ -112,6 +123,9 @@ impl Claim {
         if let Some(heir) = &self.heir {
             return supervise::as_heir(&self, heir[0], heir[1]);
         }
+        if self.replace {
+            return replace::replace(&self);
+        }
         if self.background || self.forking {
             return start::in_background(&self);
         }
@@ -127,14 +141,22 @@ impl Claim {
 
     /// The claim; `None` if it is taken already, and that is as good.
     pub(crate) fn hold(&self) -> Result<Option<core::Held>> {
-        match core::Claim::under(self.terms(), &self.pidfile)? {
-            core::Claim::Ours(held) => Ok(Some(held)),
+        let mut attempt = core::Claim::under(self.terms(), &self.pidfile)?;
+        if let core::Claim::Theirs(Reading::Orphaned(..)) = attempt {
+            leftover::end(ticket::leftovers(&self.pidfile)?, self.detached.kill_after)?;
+            attempt = core::Claim::under(self.terms(), &self.pidfile)?;
+        }
+        match attempt {
+            core::Claim::Ours(held) => {
+                leftover::end(held.leftovers()?, self.detached.kill_after)?;
+                Ok(Some(held))
+            }
             core::Claim::Theirs(Reading::Held(_)) if self.ensure => Ok(None),
             core::Claim::Theirs(reading) => Err(busy(&self.pidfile, &reading)),
         }
     }
 
-    fn terms(&self) -> core::Terms {
+    pub(crate) fn terms(&self) -> core::Terms {
         let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
         core::Terms { until, mode: self.mode }
     }

@@ -3,10 +3,12 @@
 mod claim;
 mod ensure;
 mod forking;
+mod leftover;
 mod log;
 mod notify;
 mod read;
 mod ready;
+mod replace;
 mod report;
 mod shell;
 mod signal;

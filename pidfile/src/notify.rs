@@ -5,13 +5,14 @@ use racefree_core::family::Family;
 use racefree_core::process::Process;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
-    UCred, bind, recvmsg, socket_with, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags,
+    SocketType, UCred, bind, recvmsg, sendto, socket_with, sockopt,
 };
 use rustix::process::Pid;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
@@ -80,6 +81,19 @@ fn is_believed(sender: UCred, family: &Family, daemon: Pid) -> bool {
         Ok(Some(process)) if !process.has_ended().unwrap_or(false) => false,
         _ => std::fs::metadata(format!("/proc/{daemon}")).is_ok_and(|m| m.uid() == sender.uid.as_raw()),
     }
+}
+
+/// Tells the service manager that has started us, if there is one.
+pub(crate) fn tell_manager(message: &str) -> Result<()> {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(()) };
+    let shown = name.display();
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddrUnix::new_abstract_name(name),
+        None => SocketAddrUnix::new(name.as_bytes()),
+    };
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    let sent = address.and_then(|address| sendto(socket?, message.as_bytes(), SendFlags::NOSIGNAL, &address));
+    sent.doing(&format!("send {message} to"), shown).map(|_| ())
 }
 
 impl Message {

@@ -57,7 +57,7 @@ impl Start<'_> {
                 }
                 Event::Ready(0) => {
                     self.hear(daemon, &mut notified, &mut deadline)?;
-                    return Err(self.early_death(daemon, &notified));
+                    return Err(self.early_death_said(daemon, &notified));
                 }
                 Event::Ready(1) if self.notify.is_some() => self.hear(daemon, &mut notified, &mut deadline)?,
                 Event::Ready(_) => match check.take().map_or(Ok(Exit::Status(0)), |mut check| check.reap())? {
@@ -73,14 +73,15 @@ impl Start<'_> {
                 Event::Deadline => {}
             }
         }
-        let asked = self.claim.detached.ready.is_some() || self.notify.is_some() || self.claim.forking;
+        let asked =
+            self.claim.detached.ready.is_some() || self.notify.is_some() || self.claim.forking || self.claim.replace;
         if asked { self.alive_and_claimed(daemon, &notified) } else { Ok(()) }
     }
 
     /// Ready is not enough: it may have died or lost its claim at the very moment of the answer.
     fn alive_and_claimed(&self, daemon: &mut Daemon, notified: &Notified) -> Result<()> {
         if daemon.child.process().has_ended()? {
-            return Err(self.early_death(daemon, notified));
+            return Err(self.early_death_said(daemon, notified));
         }
         if !self.held.still_has(daemon.pid)? {
             let why = match self.claim.forking {
@@ -92,7 +93,11 @@ impl Start<'_> {
         Ok(())
     }
 
-    fn early_death(&self, daemon: &mut Daemon, notified: &Notified) -> anyhow::Error {
+    pub(crate) fn early_death(&self, daemon: &mut Daemon) -> anyhow::Error {
+        self.early_death_said(daemon, &Notified::default())
+    }
+
+    fn early_death_said(&self, daemon: &mut Daemon, notified: &Notified) -> anyhow::Error {
         // One that is not our child has told its end to another.
         let how = daemon.child.reap().map_or("has ended".into(), child::how_it_ended);
         let said = [&notified.error, &notified.status].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");

@@ -7,6 +7,7 @@ use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
 use racefree_core::holders::Holder;
 use racefree_core::process::Process;
+use racefree_core::reading::Evidence;
 use racefree_core::{procfs, signal};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,18 @@ impl Signal {
                 Err(refusal(reading.exit(), why))
             }
         }
+    }
+}
+
+/// The claimant, if more than the text says that it is: that alone is no ground for a signal.
+pub(crate) fn to_be_signalled(verb: &str, pidfile: &Path, found: Found) -> Result<Found> {
+    match found {
+        Found::Running(process, claimant) if claimant.evidence == Evidence::Recorded => {
+            let (path, pid) = (pidfile.display(), process.pid());
+            let why = format!("{verb} {path}: it is another user's, and only the file says that it is {pid}");
+            Err(refusal(Exit::Unknown, why))
+        }
+        found => Ok(found),
     }
 }
 

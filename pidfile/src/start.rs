@@ -11,6 +11,7 @@ use racefree_core::error::{Result, ending, refusal, sentence};
 use racefree_core::events::Events;
 use racefree_core::exit::Exit;
 use racefree_core::family::Family;
+use racefree_core::ticket::Ticket;
 use racefree_core::time::{Deadline, Limit, for_people};
 use racefree_core::voice;
 use rustix::process::Pid;
@@ -40,6 +41,8 @@ pub(crate) struct Start<'a> {
     pub(crate) family: Family,
     pub(crate) notify: Option<Socket>,
     pub(crate) held: Held,
+    /// Of the restart that this is part of.
+    ticket: Option<Ticket>,
     log: Option<Log<'a>>,
 }
 
@@ -65,10 +68,16 @@ impl<'a> Start<'a> {
         let log = claim.detached.log.as_deref().map(Log::open).transpose()?;
         let notify = claim.detached.notify.then(Socket::listen).transpose()?;
         let (events, family) = (Events::armed_for_orphans()?, Family::adopt()?);
-        Ok(Start { claim, deadline, events, family, notify, held, log })
+        Ok(Start { claim, deadline, events, family, notify, held, ticket: None, log })
     }
 
-    fn run(self) -> Result<Exit> {
+    /// Keeps the ticket of a restart to its end.
+    pub(crate) fn under(mut self, ticket: Ticket) -> Start<'a> {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    pub(crate) fn run(self) -> Result<Exit> {
         let daemon = self.spawn(Naming::Full)?;
         voice::detail(|| format!("started {} as process {}", self.name(), daemon.pid));
         let ready = self.find(daemon).and_then(|mut daemon| self.wait_until_ready(&mut daemon));
@@ -76,13 +85,16 @@ impl<'a> Start<'a> {
     }
 
     pub(crate) fn spawn(&self, naming: Naming) -> Result<Daemon> {
-        if self.claim.supervise { self.spawn_supervised() } else { self.spawn_daemon(naming) }
+        if self.claim.supervise { self.spawn_supervised(naming) } else { self.spawn_daemon(naming) }
     }
 
     fn spawn_daemon(&self, how: Naming) -> Result<Daemon> {
         let mut command = child::command(&self.claim.command);
         self.detach(&mut command, &[])?;
         let naming = self.held.naming();
+        if let Some(ticket) = &self.ticket {
+            child::close_first(&mut command, ticket);
+        }
         child::before_exec(&mut command, move || match how {
             Naming::Full => naming.take(),
             Naming::Unannounced => naming.vouch(),
@@ -94,8 +106,8 @@ impl<'a> Start<'a> {
         }
     }
 
-    fn spawn_supervised(&self) -> Result<Daemon> {
-        let (mut supervisor, to_report) = Background::prepare(self.claim, &self.held)?;
+    fn spawn_supervised(&self, how: Naming) -> Result<Daemon> {
+        let (mut supervisor, to_report) = Background::prepare(self.claim, &self.held, how)?;
         let command = supervisor.command();
         self.detach(command, &[to_report.as_raw_fd()])?;
         let naming = self.held.naming();

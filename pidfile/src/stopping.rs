@@ -10,6 +10,7 @@ use racefree_core::holders::{self, Holder, Holds, Identity};
 use racefree_core::process::Process;
 use racefree_core::reading::Reading;
 use racefree_core::signal::Signal;
+use racefree_core::ticket;
 use racefree_core::voice;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -39,6 +40,16 @@ impl<'a> Stopping<'a> {
     }
 
     fn ask(&self) -> Result<State> {
+        let state = self.ask_claimant()?;
+        // What a killed restart has left goes with it.
+        let left = ticket::leftovers(self.pidfile).unwrap_or_default();
+        for process in &left {
+            send("stop", self.pidfile, process, self.stop.signal)?;
+        }
+        Ok(if !left.is_empty() && matches!(state, State::Over(Ok(()))) { self.still_held() } else { state })
+    }
+
+    fn ask_claimant(&self) -> Result<State> {
         Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
             Found::Running(process, _) => {
                 send("stop", self.pidfile, &process, self.stop.signal)?;
@@ -82,7 +93,11 @@ impl<'a> Stopping<'a> {
     /// The process has ended; its children may still hold the lock. A claim by somebody else is none of our business.
     fn still_held(&self) -> State {
         let holders = match Reading::of(self.pidfile) {
-            Reading::Absent | Reading::Stale(_) | Reading::Unfit(..) | Reading::Held(_) => return State::Over(Ok(())),
+            Reading::Absent | Reading::Stale(_) | Reading::Unfit(..) | Reading::Held(_) => {
+                let left = ticket::leftovers(self.pidfile).unwrap_or_default();
+                let holders = left.iter().map(|process| Holder::new(process.pid())).collect();
+                return if left.is_empty() { State::Over(Ok(())) } else { State::Freeing(holders, left) };
+            }
             Reading::Orphaned(_, holders) => holders,
             Reading::Unknown(_) => vec![],
         };
@@ -116,10 +131,14 @@ impl<'a> Stopping<'a> {
         for process in processes {
             // Asked again now that it is held: the number may have been recycled since it was seen. One that may not be
             // killed is named at the deadline.
-            if holders::holds(process.pid(), identity) == Holds::Yes {
+            if holders::holds(process.pid(), identity) == Holds::Yes || self.is_leftover(process) {
                 self.killed |= process.signal(Signal::KILL).unwrap_or(false);
             }
         }
+    }
+
+    fn is_leftover(&self, process: &Process) -> bool {
+        ticket::leftovers(self.pidfile).unwrap_or_default().iter().any(|left| left.pid() == process.pid())
     }
 
     pub(crate) fn interrupt(&mut self, by: Signal) {

@@ -3,6 +3,7 @@
 //! COMMAND inherits the lock too: if the supervisor is killed, the claim is not free before COMMAND is gone.
 
 use crate::claim::Claim;
+use crate::start::Naming;
 use racefree_core::child::{self, Child};
 use racefree_core::claim::Held;
 use racefree_core::error::{Doing, Result, ending, refusal, sentence};
@@ -32,16 +33,20 @@ fn spawn(claim: &Claim, held: &Held, events: &Events) -> Result<Child> {
         child::ignore_int(&mut command);
     }
     let naming = held.naming();
-    child::before_exec(&mut command, move || naming.write());
+    let unannounced = claim.unannounced;
+    child::before_exec(&mut command, move || if unannounced { naming.inherit() } else { naming.write() });
     let mut child = match Child::try_spawn(&mut command, events)? {
         Ok(child) => child,
+        Err(e) if unannounced => return Err(child::not_executed(&claim.command[0], &e)),
         Err(e) => return Err(held.not_started(&claim.command[0], e)),
     };
     // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
     if let Err(e) = held.vouch_for(child.process().pid()) {
         child.process().signal(Signal::KILL)?;
         child.reap()?;
-        held.put_back_text()?;
+        if !unannounced {
+            held.put_back_text()?;
+        }
         return Err(e);
     }
     Ok(child)
@@ -68,11 +73,12 @@ pub(crate) struct Background {
 
 impl Background {
     /// Prepares it. It inherits the claim and a pipe, on which it reports.
-    pub(crate) fn prepare(claim: &Claim, held: &Held) -> Result<(Background, rustix::fd::OwnedFd)> {
+    pub(crate) fn prepare(claim: &Claim, held: &Held, how: Naming) -> Result<(Background, rustix::fd::OwnedFd)> {
         let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).doing("make", "a pipe")?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("pidfile").args(["claim", "--supervise"]);
         command.args(claim.ignore_int.then_some("--ignore-int"));
+        command.args((how == Naming::Unannounced).then_some("--unannounced"));
         let descriptors = [held.naming().descriptor(), to_report.as_raw_fd()];
         command.arg("--heir").args(descriptors.map(|fd| fd.to_string()));
         command.arg("--").arg(&claim.pidfile).args(&claim.command);
@@ -100,8 +106,7 @@ impl Background {
 pub(crate) fn as_heir(claim: &Claim, held: RawFd, report: RawFd) -> Result<Exit> {
     let mut report = File::from(sys::adopt(report).doing("use descriptor", report)?);
     let held = sys::adopt(held).doing("use descriptor", held)?;
-    let begun = Held::through(held, Deadline::after(std::time::Duration::ZERO), &claim.pidfile).and_then(|held| {
-        let held = held.ok_or_else(|| refusal(Exit::Busy, "inherit the claim: it is another's"))?;
+    let begun = Held::inherited(held, &claim.pidfile).and_then(|held| {
         let events = Events::armed()?;
         let child = spawn(claim, &held, &events)?;
         Ok((held, events, child))

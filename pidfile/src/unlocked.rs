@@ -1,10 +1,10 @@
 //! `--unlocked`: the PID files of daemons that write their own and lock nothing.
 
+use crate::signal::to_be_signalled;
 use clap::Args;
 use racefree_core::control::{self, Found};
-use racefree_core::error::{Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::reading::{Evidence, Reading};
+use racefree_core::error::Result;
+use racefree_core::reading::Reading;
 use racefree_core::text::Text;
 use racefree_core::{procfs, unlocked};
 use std::path::{Path, PathBuf};
@@ -29,19 +29,10 @@ impl Unlocked {
         if self.unlocked { unlocked::reading(pidfile, self.exe.as_deref()) } else { Reading::of(pidfile) }
     }
 
-    /// The claimant, held, if it may be believed. What only the text says is no ground for a signal, unless asked for.
+    /// The claimant, held, if it may be believed.
     pub(crate) fn to_be_signalled(&self, verb: &str, pidfile: &Path) -> Result<Found> {
-        match control::claimant_as(|| self.read(pidfile))? {
-            Found::Running(process, claimant) if claimant.evidence == Evidence::Recorded && !self.unlocked => {
-                let why = format!(
-                    "{verb} {}: it is another user's, and only the file says that it is {}",
-                    pidfile.display(),
-                    process.pid()
-                );
-                Err(refusal(Exit::Unknown, why))
-            }
-            found => Ok(found),
-        }
+        let found = control::claimant_as(|| self.read(pidfile))?;
+        if self.unlocked { Ok(found) } else { to_be_signalled(verb, pidfile, found) }
     }
 
     /// What was found, in words; and where a living process has the recorded number, that there is `--unlocked`.

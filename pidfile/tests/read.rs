@@ -1,6 +1,6 @@
 //! What `pidfile read` promises at the prompt, of claims of our own and of others.
 
-use tests::Place;
+use tests::{Place, needs_root};
 
 fn place() -> Place {
     let place = Place::with(&[("pidfile", env!("CARGO_BIN_EXE_pidfile"))]);
@@ -11,15 +11,6 @@ fn place() -> Place {
 
 /// As nobody, who may read and look at little else.
 const NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
-
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("skipped: needs root");
-        assert!(std::env::var_os("CI").is_none(), "CI runs as root");
-    }
-    root
-}
 
 /// A claim the way APUE teaches it: a POSIX record lock on the whole file. It says `locked` when it has it.
 const RECORD_LOCK: &str = r#"perl -e '
@@ -141,7 +132,7 @@ fn a_locked_byte_gives_no_power_over_a_stranger() {
 
 #[test]
 fn another_user_is_told_the_pid_and_may_not_signal() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let place = place();
@@ -155,7 +146,7 @@ fn another_user_is_told_the_pid_and_may_not_signal() {
 
 #[test]
 fn of_a_foreign_claim_that_may_not_be_looked_at_the_recorded_pid_is_told() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let place = place();
@@ -171,7 +162,7 @@ fn of_a_foreign_claim_that_may_not_be_looked_at_the_recorded_pid_is_told() {
 
 #[test]
 fn a_claimant_in_another_pid_namespace_is_told_by_its_number_here() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let place = place();
@@ -185,7 +176,7 @@ fn a_claimant_in_another_pid_namespace_is_told_by_its_number_here() {
 
 #[test]
 fn from_inside_a_pid_namespace_a_claimant_outside_is_unknown_not_dead() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let said = place().sh("pidfile claim -b p sleep 60; unshare -pf --mount-proc pidfile read p");
@@ -214,7 +205,7 @@ fn unlocked_believes_a_living_writer_and_no_recycled_number() {
 
 #[test]
 fn unlocked_does_not_let_another_user_choose_the_victim() {
-    if !is_root() {
+    if !needs_root() {
         return;
     }
     let place = place();

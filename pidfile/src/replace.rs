@@ -1,0 +1,120 @@
+//! `--replace`: the new daemon starts beside the old one, and takes over when it is ready.
+//!
+//! Both share the open file description of the claim, so it is never free in between. The switch is one write: before
+//! it the old one is the claimant, after it the new one is, and the kernel vouches for both.
+
+use crate::claim::{Claim, busy};
+use crate::leftover;
+use crate::notify;
+use crate::signal::{send, to_be_signalled};
+use crate::start::{Daemon, Naming, Start};
+use racefree_core::claim as core;
+use racefree_core::claim::Held;
+use racefree_core::control::{self, Found};
+use racefree_core::error::{Result, refusal};
+use racefree_core::events::{Event, Watched};
+use racefree_core::exit::Exit;
+use racefree_core::process::Process;
+use racefree_core::reading::Reading;
+use racefree_core::signal::Signal;
+use racefree_core::ticket::Ticket;
+use racefree_core::time::Deadline;
+use racefree_core::voice::{self, StatusLine};
+use std::os::fd::AsFd;
+
+/// Replaces the claimant, or starts the first one.
+pub(crate) fn replace(claim: &Claim) -> Result<Exit> {
+    let deadline = Deadline::within(claim.detached.timeout);
+    loop {
+        let Some(ticket) = Ticket::take_by(&claim.pidfile, deadline)? else {
+            let why = format!("replace the claimant of {}: another restart is under way", claim.pidfile.display());
+            return Err(refusal(Exit::Busy, why));
+        };
+        leftover::end(ticket.leftovers()?, claim.detached.kill_after)?;
+        match to_be_signalled("replace the claimant of", &claim.pidfile, control::claimant(&claim.pidfile)?)? {
+            Found::Running(old, _) => return Restart::prepare(claim, deadline, ticket, old)?.run(),
+            Found::Nobody(_) => drop(ticket),
+        }
+        // Nobody runs. Another may have started one since: then that is the one to replace.
+        match core::Claim::under(claim.terms(), &claim.pidfile)? {
+            core::Claim::Ours(held) => return Start::prepare(claim, deadline, held)?.run(),
+            core::Claim::Theirs(Reading::Held(_)) => {}
+            core::Claim::Theirs(reading) => return Err(busy(&claim.pidfile, &reading)),
+        }
+    }
+}
+
+struct Restart<'a> {
+    start: Start<'a>,
+    old: Process,
+    /// The lock is ours already, together with the old one.
+    shared: bool,
+}
+
+impl<'a> Restart<'a> {
+    fn prepare(claim: &'a Claim, deadline: Deadline, ticket: Ticket, old: Process) -> Result<Restart<'a>> {
+        let shared = Held::shared_with(&old, &claim.pidfile)?;
+        let (held, shared) = match shared {
+            Some(held) => (held, true),
+            None => (Held::unlocked(&claim.pidfile)?, false),
+        };
+        voice::detail(|| {
+            let how = if shared { "shared with" } else { "taken over at the end of" };
+            format!("the claim is {how} process {}", old.pid())
+        });
+        Ok(Restart { start: Start::prepare(claim, deadline, held)?.under(ticket), old, shared })
+    }
+
+    fn run(self) -> Result<Exit> {
+        let mut new = self.start.spawn(Naming::Unannounced)?;
+        voice::detail(|| format!("started {} as process {}", self.start.name(), new.pid));
+        let outcome = self.start.wait_until_ready(&mut new).and_then(|()| self.switch(&mut new));
+        outcome.map(|()| Exit::Done).map_err(|failure| self.start.undo(failure))
+    }
+
+    /// Lets the new one be the claimant, and stops the old one. If that will not go, it is the claimant again.
+    fn switch(&self, new: &mut Daemon) -> Result<()> {
+        self.start.held.name(new.pid)?;
+        // Before the old one ends: a manager must not take that for the end of the service.
+        notify::tell_manager(&format!("MAINPID={}", new.pid))?;
+        let outcome = self.stop_old(new).and_then(|()| self.lock());
+        if outcome.is_err() && !self.old.has_ended()? {
+            self.start.held.put_back_text()?;
+            notify::tell_manager(&format!("MAINPID={}", self.old.pid()))?;
+        }
+        outcome
+    }
+
+    fn stop_old(&self, new: &mut Daemon) -> Result<()> {
+        send("replace the claimant of", &self.start.claim.pidfile, &self.old, Signal::TERM)?;
+        let mut status = StatusLine::begin();
+        let old = self.old.pid();
+        loop {
+            status.show(|| format!("waiting for process {old} to end"));
+            let watched = [Watched::Read(self.old.as_fd()), Watched::Read(new.child.process().as_fd())];
+            match self.start.events.next(&watched, self.start.deadline.or(status.due()))? {
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
+                Event::Signal(arrived) => {
+                    let (signal, why) =
+                        (arrived.signal, format!("{} arrived; process {old} may go on", arrived.signal));
+                    return Err(self.start.failure(Exit::Signalled(signal), why));
+                }
+                Event::Ready(0) => return Ok(()),
+                Event::Ready(_) => return Err(self.start.early_death(new)),
+                Event::Deadline if self.start.deadline.passed() => {
+                    return Err(self.start.too_late(&format!("the old one, process {old}, has not ended")));
+                }
+                Event::Deadline => {}
+            }
+        }
+    }
+
+    /// Where the lock could not be shared, it is taken now. The ticket keeps all claimers of our kind away.
+    fn lock(&self) -> Result<()> {
+        if self.shared || self.start.held.take_by(self.start.deadline)? {
+            return Ok(());
+        }
+        let why = format!("another process has taken the lock of {} meanwhile", self.start.claim.pidfile.display());
+        Err(self.start.failure(Exit::Busy, why))
+    }
+}
