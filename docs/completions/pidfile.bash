@@ -67,7 +67,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__claim)
-            opts="-b -q -v -h --background --supervise --ignore-int --forking --pid-from --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --heir --quiet --verbose --help"
+            opts="-b -q -v -h --background --supervise --ignore-int --forking --pid-from --replace --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --heir --unannounced --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

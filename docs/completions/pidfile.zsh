@@ -43,16 +43,18 @@ _arguments "${_arguments_options[@]}" : \
 '(--ensure)--wait=[Wait for another claimant to leave, at most DUR]:DUR:_default' \
 '--mode=[The permission bits of PIDFILE, in octal (else a new file gets 0644 less the umask)]:MODE:_default' \
 '--chdir=[Run COMMAND (and the ready command) in DIR; it is looked for from there]:DIR:_files' \
-'(-b --background --forking --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
+'(-b --background --forking --replace --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
 '()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
-'(-b --background --forking)*--heir=[How a supervisor in the background gets the claim, and reports\: two descriptors]:HEIR:_default:HEIR:_default' \
+'(-b --background --forking --replace)*--heir=[How a supervisor in the background gets the claim, and reports\: two descriptors]:HEIR:_default:HEIR:_default' \
 '-b[Run COMMAND in the background, and return once it runs and is ready]' \
 '--background[Run COMMAND in the background, and return once it runs and is ready]' \
 '(--forking)--supervise[Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors]' \
 '--ignore-int[With --supervise\: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM]' \
 '(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once that is ready]' \
+'(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one]' \
 '--notify[Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
 '--ensure[That PIDFILE is already claimed is success (with --ready\: once that daemon is ready)]' \
+'--unannounced[Such a supervisor lets the text name another]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '-v[Say more about what is done and why]' \
