@@ -4,7 +4,9 @@ mod engine;
 mod errand;
 mod escapes;
 mod http_options;
+mod listeners;
 mod named_target;
+mod owner;
 mod path_watch;
 mod target;
 
@@ -12,6 +14,7 @@ use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use engine::{Rules, Wait};
 use named_target::NamedTarget;
+use owner::Owner;
 use racefree_core::child;
 use racefree_core::cli;
 use racefree_core::error::{Result, refusal};
@@ -20,6 +23,7 @@ use racefree_core::named::Named;
 use racefree_core::time::{Limit, parse_duration};
 use racefree_core::voice::Loudness;
 use std::ffi::OsString;
+use std::rc::Rc;
 use std::time::Duration;
 use target::Means;
 use target::call::Words;
@@ -29,6 +33,7 @@ use target::call::Words;
 /// A TARGET is one of
 ///
 ///   tcp:HOST:PORT, HOST:PORT   a connection is accepted, on any address of HOST
+///   listen:[HOST:]PORT         somebody listens on the port of this machine; nobody is connected to
 ///   unix:PATH                  a connection to the socket is accepted (@NAME: an abstract one)
 ///   http://... https://...     a request is answered with a status from 200 to 399
 ///   file:PATH                  the file exists
@@ -53,6 +58,11 @@ pub struct Cli {
     /// It is looked at again after the last TARGET has answered: ready means ready and alive.
     #[arg(long = "while", value_name = "PROCESS")]
     alive: Option<Named>,
+    /// What answers must belong to this process or a descendant: pidfile:PATH or pid:N
+    ///
+    /// For tcp:, listen:, unix: and http(s): on this machine. A stranger on the port is not our daemon.
+    #[arg(long, value_name = "PROCESS", conflicts_with = "down")]
+    by: Option<Named>,
     /// How long one try may take
     #[arg(long, value_name = "DUR", default_value = "1s", value_parser = parse_duration)]
     attempt: Duration,
@@ -130,6 +140,7 @@ impl Cli {
     fn means(&self) -> Result<Means> {
         let stable = Some(self.stable).filter(|stable| !stable.is_zero() && !self.down);
         let http = self.http.asked(self.attempt)?.into();
-        Ok(Means { talk: self.words.talk(stable), down: self.down, http })
+        let by = self.by.clone().map(|named| Rc::new(Owner::new(named)));
+        Ok(Means { talk: self.words.talk(stable), down: self.down, by, http })
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct NamedTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Tcp { host: String, port: u16 },
+    Listen { host: Option<String>, port: u16 },
     Http(Uri),
     Unix(PathBuf),
     File(PathBuf),
@@ -47,6 +48,7 @@ impl NamedTarget {
     pub(crate) fn target(&self, means: &Means) -> Result<Box<dyn Target>> {
         Ok(match self.kind.clone() {
             Kind::Tcp { host, port } => Box::new(target::tcp::Tcp::new(host, port, means)),
+            Kind::Listen { host, port } => Box::new(target::listen::Listen::new(host, port, means)),
             Kind::Http(uri) => Box::new(target::http::Http::new(uri, means)),
             Kind::Unix(path) => Box::new(target::unix::Unix::new(path, means)),
             Kind::File(path) => Box::new(target::file::File::existing(path)),
@@ -72,6 +74,7 @@ fn kind_of(word: &OsStr) -> std::result::Result<Kind, String> {
     };
     match scheme {
         b"tcp" => host_and_port(&text(rest)?, &shown.to_string()),
+        b"listen" => listening(&text(rest)?, &shown.to_string()),
         b"http" | b"https" if rest.starts_with(b"//") => url(&text(word.as_bytes())?),
         b"unix" => path().map(Kind::Unix),
         b"file" => path().map(Kind::File),
@@ -84,6 +87,19 @@ fn kind_of(word: &OsStr) -> std::result::Result<Kind, String> {
         b"exec" if rest.trim_ascii().is_empty() => Err(format!("'{shown}' names no command")),
         b"exec" => Ok(Kind::Exec(OsString::from_vec(rest.to_vec()))),
         _ => host_and_port(&text(word.as_bytes())?, &shown.to_string()),
+    }
+}
+
+/// Reads `[HOST:]PORT`.
+fn listening(text: &str, shown: &str) -> std::result::Result<Kind, String> {
+    if !text.contains(':') {
+        let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let port = digits.and_then(|digits| digits.parse().ok()).filter(|&port| port > 0);
+        return port.map(|port| Kind::Listen { host: None, port }).ok_or_else(|| no_port(shown));
+    }
+    match host_and_port(text, shown)? {
+        Kind::Tcp { host, port } => Ok(Kind::Listen { host: Some(host).filter(|host| host != "*"), port }),
+        other => Ok(other),
     }
 }
 
@@ -176,6 +192,10 @@ mod tests {
             "db:http",
             "tcp:80",
             "tcp:",
+            "listen:",
+            "listen:0",
+            "listen:x",
+            "listen::80",
             "::1:80",
             "ftp://db/",
             "http://",

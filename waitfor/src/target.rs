@@ -7,6 +7,7 @@ pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod file;
 pub(crate) mod http;
+pub(crate) mod listen;
 pub(crate) mod lock;
 pub(crate) mod pid;
 pub(crate) mod pidfile;
@@ -15,10 +16,12 @@ pub(crate) mod tcp;
 pub(crate) mod unix;
 
 use crate::http_options::Asked;
+use crate::owner::Owner;
 use racefree_core::error::Result;
 use racefree_core::events::{Events, Watched};
 use racefree_core::time::Deadline;
 use std::os::fd::BorrowedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +57,8 @@ pub(crate) struct Means {
     pub(crate) talk: call::Talk,
     /// The end is awaited, not the beginning.
     pub(crate) down: bool,
+    /// Who must own the socket that answers.
+    pub(crate) by: Option<Rc<Owner>>,
     /// What a request over http looks like.
     pub(crate) http: Arc<Asked>,
 }

@@ -7,11 +7,14 @@ use super::tcp::Tcp;
 use super::{Answer, Means, Step, Target};
 use crate::errand::Errand;
 use crate::http_options::Asked;
+use crate::listeners;
+use crate::owner::Owner;
 use racefree_core::error::{Result, reason};
 use racefree_core::events::{Events, Watched};
 use racefree_core::time::{Deadline, for_people};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::Uri;
@@ -24,6 +27,8 @@ pub(crate) struct Http {
     uri: Uri,
     asked: Arc<Asked>,
     door: Tcp,
+    port: u16,
+    by: Option<Rc<Owner>>,
     open: bool,
     errand: Option<Errand<Answer>>,
 }
@@ -34,13 +39,32 @@ impl Http {
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let door = Tcp::to_knock_at(host.to_owned(), port, means);
         // Behind a proxy there is no door that we could knock at.
-        Http { uri, asked: means.http.clone(), door, open: means.http.has_proxy(), errand: None }
+        Http {
+            uri,
+            port,
+            by: means.by.clone(),
+            asked: means.http.clone(),
+            door,
+            open: means.http.has_proxy(),
+            errand: None,
+        }
     }
 
     fn request(&mut self) -> Result<Step> {
         let (uri, asked) = (self.uri.clone(), self.asked.clone());
         self.errand = Some(Errand::begin(move || answer(&uri, &asked))?);
         Ok(Step::Pending)
+    }
+
+    /// The same answer, if it came from whom we want.
+    fn if_owned(&self, answer: Answer) -> Result<Answer> {
+        match (&answer, &self.by) {
+            (Answer::Yes(_), Some(owner)) => {
+                let sockets: Vec<u64> = listeners::on_port(self.port)?.iter().map(|listener| listener.socket).collect();
+                Ok(owner.disowns(&sockets)?.map_or(answer, Answer::Unclear))
+            }
+            _ => Ok(answer),
+        }
     }
 
     /// Somebody listens, so a request is worth its thread; or nobody does, and that is the answer.
@@ -112,7 +136,7 @@ impl Target for Http {
         self.errand = None;
         // Whoever listened does so no more, perhaps: knock again.
         self.open = !matches!(answer, Answer::No(_)) || self.asked.has_proxy();
-        Ok(Step::Answered(answer))
+        Ok(Step::Answered(self.if_owned(answer)?))
     }
 
     fn cut_off(&mut self, after: Duration) -> Answer {

@@ -3,6 +3,8 @@
 use super::call::{Call, Talk};
 use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
+use crate::listeners;
+use crate::owner::Owner;
 use racefree_core::error::{Doing, Result, reason, refusal};
 use racefree_core::events::{Events, Watched};
 use racefree_core::exit::Exit;
@@ -10,6 +12,7 @@ use racefree_core::time::{Deadline, for_people};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A port to wait for.
@@ -17,18 +20,26 @@ pub(crate) struct Tcp {
     host: Host,
     talk: Talk,
     down: bool,
+    by: Option<Rc<Owner>>,
     calls: Vec<(SocketAddr, Call)>,
     ended: Vec<(SocketAddr, Answer)>,
 }
 
 impl Tcp {
     pub(crate) fn new(host: String, port: u16, means: &Means) -> Tcp {
-        Tcp { host: Host::new(host, port), talk: means.talk.clone(), down: means.down, calls: vec![], ended: vec![] }
+        Tcp { talk: means.talk.clone(), by: means.by.clone(), ..Tcp::to_knock_at(host, port, means) }
     }
 
     /// Only whether somebody accepts.
     pub(crate) fn to_knock_at(host: String, port: u16, means: &Means) -> Tcp {
-        Tcp { host: Host::new(host, port), talk: Talk::default(), down: means.down, calls: vec![], ended: vec![] }
+        Tcp {
+            host: Host::new(host, port),
+            talk: Talk::default(),
+            down: means.down,
+            by: None,
+            calls: vec![],
+            ended: vec![],
+        }
     }
 
     /// Calls every address at once: one that is silent does not hold up the others.
@@ -49,14 +60,25 @@ impl Tcp {
         for (address, mut call) in std::mem::take(&mut self.calls) {
             match call.go_on(&self.talk) {
                 None => self.calls.push((address, call)),
-                Some(Answer::Yes(lasted)) => {
-                    self.hang_up();
-                    return Ok(Step::Answered(Answer::Yes(lasted)));
-                }
+                Some(Answer::Yes(lasted)) => match self.disowned(address)? {
+                    Some(why) => self.ended.push((address, Answer::Unclear(why))),
+                    None => {
+                        self.hang_up();
+                        return Ok(Step::Answered(Answer::Yes(lasted)));
+                    }
+                },
                 Some(answer) => self.ended.push((address, answer)),
             }
         }
         Ok(if self.calls.is_empty() { Step::Answered(self.summed_up()) } else { Step::Pending })
+    }
+
+    /// Why what answers there is not whom we want.
+    fn disowned(&self, address: SocketAddr) -> Result<Option<String>> {
+        self.by.as_ref().map_or(Ok(None), |owner| {
+            let listeners = listeners::at(address.ip(), &listeners::on_port(address.port())?);
+            owner.disowns(&listeners.iter().map(|listener| listener.socket).collect::<Vec<_>>())
+        })
     }
 
     fn hang_up(&mut self) {

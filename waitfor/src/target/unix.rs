@@ -2,6 +2,8 @@
 
 use super::call::{Call, Talk};
 use super::{Answer, Means, Step, Target};
+use crate::listeners;
+use crate::owner::Owner;
 use crate::path_watch::PathWatch;
 use racefree_core::error::{Doing, Result, reason};
 use racefree_core::events::{Events, Watched};
@@ -12,6 +14,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A unix socket to wait for.
@@ -20,23 +23,28 @@ pub(crate) struct Unix {
     watch: Option<PathWatch>,
     talk: Talk,
     call: Option<Call>,
+    by: Option<Rc<Owner>>,
     absent: bool,
 }
 
 impl Unix {
     pub(crate) fn new(path: PathBuf, means: &Means) -> Unix {
         let watch = if abstract_name(&path).is_some() { None } else { PathWatch::on(&path).ok() };
-        Unix { path, watch, talk: means.talk.clone(), call: None, absent: false }
+        Unix { path, watch, talk: means.talk.clone(), call: None, by: means.by.clone(), absent: false }
     }
 
-    fn talk_on(&mut self, mut call: Call) -> Step {
-        match call.go_on(&self.talk) {
-            Some(answer) => Step::Answered(answer),
-            None => {
+    fn talk_on(&mut self, mut call: Call) -> Result<Step> {
+        Ok(match (call.go_on(&self.talk), &self.by) {
+            (Some(yes @ Answer::Yes(_)), Some(owner)) => {
+                let disowned = owner.disowns(&listeners::on_path(&self.path)?)?;
+                Step::Answered(disowned.map_or(yes, Answer::Unclear))
+            }
+            (Some(answer), _) => Step::Answered(answer),
+            (None, _) => {
                 self.call = Some(call);
                 Step::Pending
             }
-        }
+        })
     }
 }
 
@@ -82,7 +90,7 @@ impl Target for Unix {
         let dialled = dial(&self.path);
         self.absent = matches!(dialled, Err(Errno::NOENT | Errno::NOTDIR));
         Ok(match dialled {
-            Ok(socket) => self.talk_on(Call::on(socket)),
+            Ok(socket) => self.talk_on(Call::on(socket))?,
             Err(Errno::AGAIN) => Step::Answered(Answer::Unclear("it accepts nobody: its backlog is full".into())),
             Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NAMETOOLONG)) => {
                 return Err(e).doing("connect to", self.path.display());
@@ -107,7 +115,7 @@ impl Target for Unix {
 
     fn go_on(&mut self, events: &Events) -> Result<Step> {
         match self.call.take() {
-            Some(call) => Ok(self.talk_on(call)),
+            Some(call) => self.talk_on(call),
             None => self.ask(events),
         }
     }
