@@ -4,18 +4,19 @@
 //! there are file systems that never hint (NFS, overlays), and limits on watches. Add the watch, *then* look, and only
 //! then wait: so nothing falls in between.
 
+use crate::slow_close::SlowToClose;
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// What is watched, by one descriptor. It can be read when there is a hint.
 #[derive(Debug)]
 pub struct Hints {
-    fd: OwnedFd,
+    fd: SlowToClose,
 }
 
 /// One watched file or directory. The same one watched twice is the same watch.
@@ -44,7 +45,7 @@ impl Hints {
     /// # Errors
     /// The user's instances (`fs.inotify.max_user_instances`) or our descriptors run out.
     pub fn new() -> io::Result<Hints> {
-        Ok(Hints { fd: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)? })
+        Ok(Hints { fd: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?.into() })
     }
 
     /// Watches a file's content and fate. A symbolic link is followed.

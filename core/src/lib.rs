@@ -24,6 +24,7 @@ pub mod procfs;
 pub mod reading;
 pub mod record;
 pub mod signal;
+pub mod slow_close;
 pub mod sys;
 pub mod text;
 pub mod ticket;
