@@ -1,5 +1,6 @@
 complete -c waitfor -s t -l timeout -d 'How long to wait: 0 is one try of each, `none` is for ever' -r
 complete -c waitfor -l while -d 'Give up with 3 as soon as this process is gone: pidfile:PATH or pid:N' -r
+complete -c waitfor -l by -d 'What answers must belong to this process or a descendant: pidfile:PATH or pid:N' -r
 complete -c waitfor -l attempt -d 'How long one try may take' -r
 complete -c waitfor -l interval -d 'The pause between two tries, instead of one that grows with the time waited' -r
 complete -c waitfor -l stable -d 'It must go on answering for DUR, or the connection stay open for so long' -r
