@@ -1,0 +1,65 @@
+//! Every shell block of the documentation runs under `sh -eu` as printed, and prints what the page says.
+
+use std::fs;
+use std::path::Path;
+use tests::Place;
+
+struct Recipe {
+    page: String,
+    line: usize,
+    script: String,
+    prints: String,
+}
+
+/// Finds the blocks marked `sh`, each with the block marked `text` that follows at once, if one does.
+fn recipes(page: &str) -> Vec<Recipe> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = fs::read_to_string(path).expect("a page");
+    let mut recipes: Vec<Recipe> = Vec::new();
+    let mut lines = text.lines().enumerate();
+    let mut after_script = false;
+    while let Some((number, line)) = lines.next() {
+        if !line.starts_with("```") {
+            after_script = false;
+            continue;
+        }
+        let body: String =
+            lines.by_ref().map(|(_, l)| l).take_while(|l| !l.starts_with("```")).map(|l| format!("{l}\n")).collect();
+        match line {
+            "```sh" => {
+                recipes.push(Recipe { page: page.into(), line: number + 1, script: body, prints: String::new() })
+            }
+            "```text" if after_script => recipes.last_mut().expect("a script before").prints = body,
+            _ => {}
+        }
+        after_script = line == "```sh";
+    }
+    recipes
+}
+
+fn prints_what_it_says(recipe: &Recipe) {
+    let us = env!("CARGO_BIN_EXE_racefree");
+    let links = [("pidfile", us), ("withlock", us), ("waitfor", us), ("logwatch", us)];
+    let place = Place::with(&[&links[..], &[("demod", env!("CARGO_BIN_EXE_demod"))]].concat());
+    let needed = recipe.script.lines().filter_map(|line| line.strip_prefix("# needs "));
+    for need in needed {
+        let (program, package) = need.split_once(' ').unwrap_or((need, need));
+        if !tests::needs(program, package.trim_matches(['(', ')'])) {
+            return;
+        }
+    }
+    let said = place.run(place.command("sh").arg("-euc").arg(&recipe.script));
+    let at = format!("{}:{}\n{}", recipe.page, recipe.line, said.stderr);
+    assert_eq!((said.stdout.as_str(), said.code), (recipe.prints.as_str(), 0), "{at}");
+    place.wait_until(&format!("{at} leaves nothing running"), |place| place.still_running().is_empty());
+}
+
+#[test]
+fn the_readme_does_what_it_says() {
+    recipes("README.md").iter().for_each(prints_what_it_says);
+}
+
+#[test]
+fn every_recipe_of_the_cookbook_does_what_it_says() {
+    recipes("docs/cookbook.md").iter().for_each(prints_what_it_says);
+}
