@@ -1,0 +1,179 @@
+//! PID files: reading one or many, stopping a daemon, and the whole start.
+
+use crate::contest::{Measured, Report, Tools, commands, interleaved, shown, timed};
+use racefree_core::process::Process;
+use racefree_core::time::Deadline;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+fn claimed(tools: &Tools, name: &str, daemon: &str) -> Process {
+    let claim = tools.command(&format!("pidfile claim --background {name} {daemon}")).status();
+    assert!(claim.is_ok_and(|status| status.success()), "claim {name}");
+    held(&tools.directory().join(name))
+}
+
+fn held(pidfile: &Path) -> Process {
+    match racefree_core::control::claimant(pidfile) {
+        Ok(racefree_core::control::Found::Running(process, _)) => process,
+        other => panic!("not claimed: {other:?}"),
+    }
+}
+
+fn end(tools: &Tools, name: &str) {
+    assert!(
+        tools.command(&format!("pidfile stop {name}")).status().is_ok_and(|status| status.success()),
+        "stop {name}"
+    );
+}
+
+pub fn read(tools: &Tools, report: &mut Report) {
+    let _daemon = claimed(tools, "R", "sleep 1000");
+    let peers =
+        [("start-stop-daemon", "start-stop-daemon --status --pidfile R", "0.9"), ("pgrep", "pgrep -F R -L", "0.1")];
+    for (program, line, mark) in peers {
+        if !tools.has(program) {
+            report.skip(program);
+            continue;
+        }
+        let [our, their] = commands(tools, 300, &["pidfile read R", line])[..] else { unreachable!("two") };
+        report.ratio("`pidfile read F`", our.median, line, their.median, mark);
+    }
+    end(tools, "R");
+}
+
+pub fn read_many(tools: &Tools, report: &mut Report) {
+    const MANY: usize = 10_000;
+    // One daemon that claims them all is enough: what is measured is the reader.
+    let daemon = claimed(tools, "M", "sleep 1000");
+    let text = std::fs::read(tools.directory().join("M")).expect("a PID file");
+    for number in 0..MANY {
+        std::fs::write(tools.directory().join(format!("many{number}")), &text).expect("a file");
+    }
+    let files: Vec<String> = (0..MANY).map(|number| format!("many{number}")).collect();
+    let one = || timed(|| drop(tools.command("pidfile -q read M").status()));
+    let all = || timed(|| drop(tools.command("pidfile -q read").args(&files).status()));
+    let [one, all]: [Measured; 2] =
+        interleaved(5, &mut [Box::new(one), Box::new(all)]).try_into().unwrap_or_else(|_| unreachable!("two"));
+    let each = all.beyond(one) / MANY as u32;
+    report.row(
+        "`pidfile read` of 10,000 stale files, each",
+        &format!("{:.1} µs", each.as_nanos() as f64 / 1e3),
+        "",
+        "",
+        "5 µs",
+    );
+    drop(daemon);
+    end(tools, "M");
+
+    let _daemon = claimed(tools, "R", "sleep 1000");
+    let read = || timed(|| drop(tools.command("pidfile read R").status()));
+    let without = Measured::of((0..200).map(|_| read()).collect());
+    let locks: Vec<_> = files
+        .iter()
+        .map(|name| std::fs::File::open(tools.directory().join(name)).expect("a file"))
+        .map(|file| file.lock().map(|()| file).expect("a free lock"))
+        .collect();
+    let with = Measured::of((0..200).map(|_| read()).collect());
+    report.ratio("`pidfile read F` beside 10,000 unrelated locks", with.median, "without them", without.median, "1.0");
+    drop(locks);
+    end(tools, "R");
+}
+
+/// From the daemon's death, seen by a pidfd of our own, to the return of the tool that stops it.
+fn stop_latency(tools: &Tools, linger: &str, mut stopper: Command) -> Duration {
+    let daemon = claimed(tools, "S", &format!("demod --unix stop.socket --linger {linger}"));
+    let watcher = std::thread::spawn(move || {
+        let events = racefree_core::events::Watched::Read(daemon.as_fd());
+        let waiting = racefree_core::events::Events::armed().expect("signals");
+        waiting.next(&[events], Deadline::NEVER).expect("the daemon's end");
+        Instant::now()
+    });
+    // The daemon must be at its post, or it dies of TERM before it can linger.
+    while !tools.directory().join("stop.socket").exists() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    stopper.status().expect("a stopper");
+    let returned = Instant::now();
+    let died = watcher.join().expect("the watcher");
+    let _ = std::fs::remove_file(tools.directory().join("stop.socket"));
+    returned.saturating_duration_since(died)
+}
+
+pub fn stop(tools: &Tools, report: &mut Report) {
+    let peers = [
+        ("start-stop-daemon", "start-stop-daemon --stop --retry 5 --pidfile S"),
+        ("pidwait", "kill $(cat S); pidwait -F S"),
+        ("sh", "kill $(cat S); while kill -0 $(cat S) 2>/dev/null; do sleep 0.1; done"),
+    ];
+    for linger in ["0ms", "15ms", "150ms"] {
+        for (program, script) in peers {
+            if !tools.has(program) {
+                report.skip(program);
+                continue;
+            }
+            let ours = || stop_latency(tools, linger, tools.command("pidfile stop S"));
+            let theirs = || stop_latency(tools, linger, tools.shell(script));
+            let [our, their] = interleaved(25, &mut [Box::new(ours), Box::new(theirs)])[..] else {
+                unreachable!("two")
+            };
+            let what = format!("stop: return after the death of a daemon that takes {linger}");
+            report.ratio(&what, our.median, script, their.median, "1 ms");
+        }
+    }
+}
+
+/// The whole start around a daemon that is ready at once.
+pub fn chain(tools: &Tools, report: &mut Report) {
+    std::fs::write(tools.directory().join("log"), "").expect("a log");
+    let port = tests::free_port();
+    let end = || end(tools, "C");
+    let own = || {
+        let mut daemon = tools.command(&format!("demod --port {port}"));
+        let begun = Instant::now();
+        let mut daemon = daemon.spawn().expect("a daemon");
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        let time = begun.elapsed();
+        daemon.kill().and_then(|()| daemon.wait()).expect("our own child");
+        time
+    };
+    let ours = || {
+        let script = format!(
+            "exec withlock lock logwatch -e 'FATAL|panic' log -- pidfile claim --background --log log \
+             --ready 'waitfor --while pidfile:$PIDFILE tcp:127.0.0.1:{port}' C demod --port {port}"
+        );
+        let time = timed(|| assert!(tools.shell(&script).status().is_ok_and(|status| status.success()), "the chain"));
+        end();
+        time
+    };
+    let demod = tools.path("demod");
+    let script =
+        format!("start-stop-daemon -S -b -m -p D -x {demod} -- --port {port} && wait-for-it -q 127.0.0.1:{port}");
+    let mut runs: Vec<Box<dyn FnMut() -> Duration>> = vec![Box::new(own), Box::new(ours)];
+    let peer = tools.has("start-stop-daemon") && tools.has("wait-for-it");
+    if peer {
+        runs.push(Box::new(|| {
+            let time =
+                timed(|| assert!(tools.shell(&script).status().is_ok_and(|status| status.success()), "{script}"));
+            tools.command("start-stop-daemon --stop --retry 5 --pidfile D").status().expect("a stopper");
+            time
+        }));
+    } else {
+        report.skip("start-stop-daemon with wait-for-it");
+    }
+    let measured = interleaved(25, &mut runs);
+    report.row("the whole chain, over the daemon's own time", &shown(measured[1].beyond(measured[0])), "", "", "8 ms");
+    if peer {
+        report.ratio(
+            "the whole chain",
+            measured[1].median,
+            "start-stop-daemon and wait-for-it",
+            measured[2].median,
+            "0.1",
+        );
+    }
+    report.skip("ruby daemon_controller");
+}

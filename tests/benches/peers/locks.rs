@@ -1,0 +1,100 @@
+//! Lock wrappers: what one call costs, how fast a lock is handed on, how a long queue behaves.
+
+use crate::contest::{Measured, Report, Tools, commands, interleaved};
+use std::fs::File;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+pub fn start_up(tools: &Tools, report: &mut Report) {
+    let peers = [
+        ("flock", "flock F true", "withlock F true", "0.6"),
+        ("flock -F", "flock -F F true", "withlock -F F true", "0.6"),
+        ("setlock", "setlock F true", "withlock -F F true", "0.9"),
+        ("chpst", "chpst -l F true", "withlock -F F true", "0.9"),
+        ("s6-setlock", "s6-setlock F true", "withlock -F F true", "0.9"),
+        ("setlock", "setlock F true", "pidfile claim P true", "1.1"),
+    ];
+    for (peer, theirs, ours, mark) in peers {
+        if !tools.has(theirs.split(' ').next().unwrap_or_default()) {
+            report.skip(peer);
+            continue;
+        }
+        let [alone, our, their] = commands(tools, 600, &["true", ours, theirs])[..] else { unreachable!("three") };
+        report.ratio(&format!("`{ours}`, over `true`"), our.beyond(alone), peer, their.beyond(alone), mark);
+    }
+}
+
+/// From the release by a holder to the end of the waiter's command, which is `true`.
+pub fn hand_off(tools: &Tools, report: &mut Report) {
+    let handed = |waiter: &'static str| {
+        move || {
+            let lock = File::create(tools.directory().join("H")).expect("a lock file");
+            lock.lock().expect("a free lock");
+            let mut waiting = tools.command(waiter).spawn().expect("a waiter");
+            wait_until_blocked(&waiting);
+            let released = Instant::now();
+            drop(lock);
+            waiting.wait().expect("our own child");
+            released.elapsed()
+        }
+    };
+    let compare = |ours, theirs| interleaved(300, &mut [Box::new(handed(ours)), Box::new(handed(theirs))]);
+    for (ours, theirs, mark) in
+        [("withlock H true", "flock H true", "0.7"), ("withlock -F H true", "setlock H true", "1.0")]
+    {
+        if !tools.has(theirs.split(' ').next().unwrap_or_default()) {
+            report.skip(theirs);
+            continue;
+        }
+        let [our, their]: [Measured; 2] = compare(ours, theirs).try_into().unwrap_or_else(|_| unreachable!("two"));
+        report.ratio(&format!("hand-off to `{ours}`"), our.median, theirs, their.median, mark);
+    }
+}
+
+fn wait_until_blocked(waiting: &Child) {
+    let path = format!("/proc/{}/wchan", waiting.id());
+    let lock_wait = |place: &str| place.contains("lock");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&path).is_ok_and(|place| lock_wait(&place)) {
+        // Where the kernel does not tell, it surely waits by now.
+        if begun.elapsed() > Duration::from_millis(20) {
+            return;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+pub fn queue(tools: &Tools, report: &mut Report) {
+    const WAITERS: usize = 1000;
+    let drained = |waiter: &str| {
+        let lock = File::create(tools.directory().join("Q")).expect("a lock file");
+        lock.lock().expect("a free lock");
+        let mut waiting: Vec<Child> = (0..WAITERS).map(|_| tools.command(waiter).spawn().expect("a waiter")).collect();
+        waiting.iter().for_each(wait_until_blocked);
+        let memory: u64 = waiting.iter().map(|child| resident(child.id())).sum();
+        let released = Instant::now();
+        drop(lock);
+        waiting.iter_mut().for_each(|child| drop(child.wait()));
+        let time = released.elapsed();
+        (time, memory / WAITERS as u64)
+    };
+    let (our, our_memory) = drained("withlock Q true");
+    let (their, their_memory) = drained("flock Q true");
+    report.ratio("1,000 waiters on one lock, until the last has had it", our, "flock", their, "");
+    let ratio = our_memory as f64 / their_memory as f64;
+    let kib = |memory| format!("{memory} KiB");
+    report.row(
+        "resident memory of a waiter",
+        &kib(our_memory),
+        &format!("flock: {}", kib(their_memory)),
+        &format!("{ratio:.2}"),
+        "1.5",
+    );
+}
+
+/// Resident memory in KiB.
+pub fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_ascii_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! Logs: a line noticed, and a gigabyte judged.
+
+use crate::contest::{Report, Tools, interleaved, timed};
+use std::fs::{self, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// From the append of an error line to the end of the tool that waits for it.
+pub fn line_to_exit(tools: &Tools, report: &mut Report) {
+    let path = tools.directory().join("line.log");
+    let noticed = |waiter: Command| {
+        let mut waiter = waiter;
+        fs::write(&path, "begun\n").expect("a log");
+        let mut waiting = waiter.spawn().expect("a waiter");
+        std::thread::sleep(Duration::from_millis(50));
+        let mut log = OpenOptions::new().append(true).open(&path).expect("our own log");
+        log.write_all(b"FATAL: no disk\n").expect("our own log");
+        let written = Instant::now();
+        // `tail` ends when it writes the next line into a pipe that nobody reads.
+        let follow = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            let _ = log.write_all(b"more\n");
+        });
+        waiting.wait().expect("our own child");
+        let late = written.elapsed();
+        follow.join().expect("the writer");
+        late
+    };
+    let ours = || noticed(tools.command("logwatch -q --error FATAL line.log"));
+    let theirs = || noticed(tools.shell("tail -n 0 -F line.log | grep -m1 FATAL"));
+    let bash = || {
+        let mut command = tools.command("bash");
+        command.arg("-c").arg("grep -m1 FATAL <(tail -n 0 -F line.log)");
+        noticed(command)
+    };
+    let runs = interleaved(40, &mut [Box::new(ours), Box::new(theirs), Box::new(bash)]);
+    report.ratio("a line appended, to exit", runs[0].median, "tail -F | grep -m1", runs[1].median, "1 ms, 0.5");
+    report.ratio("a line appended, to exit", runs[0].median, "grep -m1 <(tail -F)", runs[2].median, "");
+}
+
+const GIGABYTE: u64 = 1 << 30;
+
+/// A log of ordinary lines, with an error in each `every`.
+fn log_with_errors(tools: &Tools, name: &str, every: Option<u64>) {
+    let mut log = BufWriter::with_capacity(1 << 20, fs::File::create(tools.directory().join(name)).expect("a log"));
+    let mut written = 0;
+    for number in 0u64.. {
+        let error = every.is_some_and(|every| number % every == every - 1);
+        let word = if error { "ERROR" } else { "info" };
+        let line = format!(
+            "2026-11-21T04:05:06.{:06}Z {word} worker[{}]: request {number} served in {} us from 10.0.{}.{}\n",
+            number % 1_000_000,
+            number % 64,
+            number * 7919 % 100_000,
+            number % 256,
+            number * 31 % 256
+        );
+        log.write_all(line.as_bytes()).expect("room for a gigabyte");
+        written += line.len() as u64;
+        if written >= GIGABYTE {
+            return log.flush().expect("room for a gigabyte");
+        }
+    }
+}
+
+pub fn scan(tools: &Tools, report: &mut Report) {
+    for (what, every) in [("no", None), ("few (1 in 100,000)", Some(100_000)), ("many (1 in 10)", Some(10))] {
+        log_with_errors(tools, "big.log", every);
+        for case in ["", "-i "] {
+            let ours = format!("logwatch --no-follow {case}-e ERROR|FATAL|panic --from start big.log");
+            let run = |line: String| {
+                let mut command = tools.command(&line);
+                // Exit codes differ by what was found; what counts here is the time.
+                Box::new(move || timed(|| drop(command.status()))) as Box<dyn FnMut() -> Duration>
+            };
+            for (program, line) in [
+                ("rg", format!("rg --no-config {case}-e ERROR|FATAL|panic big.log")),
+                ("grep", format!("grep -E {case}-e ERROR|FATAL|panic big.log")),
+            ] {
+                if !tools.has(program) {
+                    report.skip(program);
+                    continue;
+                }
+                let runs = interleaved(5, &mut [run(ours.clone()), run(line)]);
+                let mark = if program == "rg" { "1.0" } else { "" };
+                report.ratio(
+                    &format!("1 GB judged, {what} matches{}", if case.is_empty() { "" } else { ", -i" }),
+                    runs[0].median,
+                    program,
+                    runs[1].median,
+                    mark,
+                );
+            }
+        }
+    }
+    fs::remove_file(tools.directory().join("big.log")).expect("our own file");
+}

@@ -1,0 +1,123 @@
+//! Waiting: how late a tool returns, what it costs meanwhile, and how large it is.
+
+use crate::contest::{Measured, Report, Tools, interleaved, shown};
+use crate::locks::resident;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// What makes the awaited thing come true; what it gives is kept until the waiter has returned.
+type Happen<'a> = Box<dyn Fn() -> Box<dyn std::any::Any> + 'a>;
+
+/// From the moment that the awaited thing is true to the waiter's return.
+fn lateness(tools: &Tools, waiter: &str, after: Duration, happen: &Happen) -> Duration {
+    let mut waiting = tools.command(waiter).spawn().expect("a waiter");
+    std::thread::sleep(after);
+    let kept = happen();
+    let happened = Instant::now();
+    waiting.wait().expect("our own child");
+    let late = happened.elapsed();
+    drop(kept);
+    late
+}
+
+pub fn ready(tools: &Tools, report: &mut Report) {
+    let port = tests::free_port();
+    let listen: Happen = Box::new(move || {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("a free port");
+        Box::new(listener)
+    });
+    for (after, mark) in [(10, "1 ms"), (20, "1 ms"), (300, "15 ms"), (1000, "50 ms")] {
+        let after = Duration::from_millis(after);
+        let what = format!("tcp: return after listen(2), ready at {}", shown(after));
+        let waiter = format!("waitfor tcp:127.0.0.1:{port}");
+        let ours = || lateness(tools, &waiter, after, &listen);
+        if !tools.has("wait-for-it") {
+            report.skip("wait-for-it");
+            let our = Measured::of((0..15).map(|_| ours()).collect());
+            report.row(&what, &shown(our.median), "", "", mark);
+            continue;
+        }
+        let peer = format!("wait-for-it -q 127.0.0.1:{port}");
+        let theirs = || lateness(tools, &peer, after, &listen);
+        let [our, their] = interleaved(15, &mut [Box::new(ours), Box::new(theirs)])[..] else { unreachable!("two") };
+        report.ratio(&what, our.median, "wait-for-it", their.median, mark);
+    }
+    let file = tools.directory().join("file");
+    let socket = tools.directory().join("socket");
+    let notified: [(&str, &str, Happen); 2] = [
+        ("a file", "waitfor file:file", {
+            let file = file.clone();
+            Box::new(move || Box::new(fs::File::create(&file).expect("a file")))
+        }),
+        ("a unix socket", "waitfor unix:socket", {
+            let socket = socket.clone();
+            Box::new(move || Box::new(UnixListener::bind(&socket).expect("a socket")))
+        }),
+    ];
+    for (what, waiter, happen) in notified {
+        let all = (0..100).map(|_| {
+            // Absent at the first round.
+            let _ = fs::remove_file(&file);
+            let _ = fs::remove_file(&socket);
+            lateness(tools, waiter, Duration::from_millis(15), &happen)
+        });
+        let our = Measured::of(all.collect());
+        let spread = format!("{} ({} to {})", shown(our.median), shown(our.low), shown(our.high));
+        report.row(&format!("return after {what} is there"), &spread, "", "", "0.5 ms");
+    }
+}
+
+/// What a process has used so far: CPU time, and how often it gave up the processor to wait.
+fn used(child: &Child) -> (Duration, u64) {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
+    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap_or_default();
+    (Duration::from_millis((ticks(11) + ticks(12)) * 10), switches.trim().parse().unwrap_or_default())
+}
+
+pub fn cost_of_waiting(tools: &Tools, report: &mut Report) {
+    const LONG: Duration = Duration::from_secs(10);
+    let port = tests::free_port();
+    let lock = fs::File::create(tools.directory().join("W")).expect("a lock file");
+    lock.lock().expect("a free lock");
+    fs::write(tools.directory().join("quiet.log"), "").expect("a log");
+    let waiters = [
+        ("withlock W true", "0 wake-ups", "1.5 × flock"),
+        ("flock W true", "", ""),
+        ("logwatch --error FATAL quiet.log", "0 wake-ups", "2 × tail -F"),
+        ("tail -F quiet.log", "", ""),
+        ("waitfor --timeout none unix:nowhere", "0 wake-ups", ""),
+        ("waitfor --timeout none pidfile:nowhere", "0 wake-ups", ""),
+        (&format!("waitfor --timeout none tcp:127.0.0.1:{port}"), "10 ms", ""),
+    ];
+    let mut running: Vec<Child> =
+        waiters.iter().map(|(line, ..)| tools.command(line).spawn().expect("a waiter")).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let before: Vec<_> = running.iter().map(used).collect();
+    std::thread::sleep(LONG);
+    for (((line, mark, memory_mark), child), before) in waiters.iter().zip(&mut running).zip(before) {
+        let after = used(child);
+        let cost = format!("{} of CPU, {} wake-ups", shown(after.0.saturating_sub(before.0)), after.1 - before.1);
+        report.row(&format!("10 s of `{line}`"), &cost, "", "", mark);
+        report.row(
+            &format!("resident memory of `{line}`"),
+            &format!("{} KiB", resident(child.id())),
+            "",
+            "",
+            memory_mark,
+        );
+        child.kill().and_then(|()| child.wait()).expect("our own child");
+    }
+}
+
+pub fn sizes(tools: &Tools, report: &mut Report) {
+    for (tool, mark) in [("pidfile", "1.5 MB"), ("withlock", "1.5 MB"), ("waitfor", "4 MB"), ("logwatch", "1.5 MB")] {
+        let bytes = fs::metadata(tools.path(tool)).expect("a built utility").len();
+        report.row(&format!("size of `{tool}`"), &format!("{:.2} MB", bytes as f64 / 1e6), "", "", mark);
+    }
+}
