@@ -1,7 +1,7 @@
 //! COMMAND, run while its logs are watched: it ends by itself, or by what the logs say.
 
-use crate::judge::Verdict;
-use crate::session::{End, Session};
+use crate::ends::Ends;
+use crate::session::{End, Session, Stretch};
 use racefree_core::child::{self, Child};
 use racefree_core::error::{Result, refusal};
 use racefree_core::exit::Exit;
@@ -10,39 +10,46 @@ use racefree_core::signal::Signal;
 use racefree_core::time::Deadline;
 use racefree_core::voice;
 use std::ffi::OsString;
-use std::time::Duration;
 
-/// Runs COMMAND to its end, or ends it because of an error line or the deadline.
+/// Runs COMMAND to its end, or ends it because of an error line or because the time is over.
 ///
 /// # Errors
 /// COMMAND cannot be run; the time is over.
-pub(crate) fn run(words: &[OsString], session: &mut Session, until: Deadline, kill_after: Duration) -> Result<Exit> {
+pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &Ends, until: Deadline) -> Result<Exit> {
     let family = Family::adopt()?;
     let mut command = Child::spawn(&mut child::command(words), session.events())?;
     let name = words[0].display();
     let awaited = format!("waiting for {name} to end");
     loop {
-        match session.watch(Some(command.process()), until, &awaited)? {
+        let process = Some(command.process());
+        let stretch = Stretch { process, is_command: true, until, idle: ends.idle, awaited: &awaited };
+        let too_late = match session.watch(stretch)? {
             End::Found => {
                 voice::notice(&format!("an error line was seen, so {name} is ended"));
-                family.end_own_group(session.events(), kill_after)?;
+                family.end_own_group(session.events(), ends.kill_after)?;
                 session.finish()?;
                 return Ok(Exit::No);
             }
-            End::Deadline => {
-                family.end_own_group(session.events(), kill_after)?;
-                session.finish()?;
-                session.show_gained();
-                return Err(refusal(Exit::TimedOut, format!("run {name}: not ended in time, so it was ended")));
+            End::ProcessGone | End::NoMore => break,
+            End::Signal(arrived) if arrived.signal == Signal::CHLD => {
+                family.reap_orphans(command.process().pid())?;
+                continue;
             }
-            End::Signal(arrived) if arrived.signal == Signal::CHLD => family.reap_orphans(command.process().pid())?,
-            End::Signal(arrived) => command.pass_on(arrived)?,
-            End::ProcessGone => break,
-        }
+            End::Signal(arrived) => {
+                command.pass_on(arrived)?;
+                continue;
+            }
+            End::Deadline => "not ended in time, so it was ended",
+            End::Idle => "the log did not grow any more, so it was ended",
+        };
+        family.end_own_group(session.events(), ends.kill_after)?;
+        session.finish()?;
+        session.show_gained();
+        return Err(refusal(Exit::TimedOut, format!("run {name}: {too_late}")));
     }
     session.finish()?;
     let ended = command.reap()?;
-    if let Some(Verdict::Error(_)) = session.decided {
+    if session.error_seen {
         return Ok(Exit::No);
     }
     if ended != Exit::Status(0) {

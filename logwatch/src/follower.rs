@@ -5,7 +5,7 @@
 
 use crate::cursor::{Cursor, Place};
 use crate::generations::{self, Since};
-use crate::stream::{Look, Piece, Stream};
+use crate::stream::{LastRecord, Look, Piece, Stream};
 use racefree_core::error::Result;
 use racefree_core::holders::Identity;
 use racefree_core::inotify::{Hints, Watch};
@@ -14,7 +14,7 @@ use racefree_core::voice;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ pub(crate) struct Follower {
     named: Option<Identity>,
     /// The place where it was to begin could not be found.
     pub(crate) gap: bool,
+    is_stdin: bool,
 }
 
 #[derive(Debug)]
@@ -63,18 +64,9 @@ impl Follower {
     /// # Errors
     /// The log is there and cannot be read.
     pub(crate) fn from(path: &Path, began: Cursor) -> Result<Follower> {
-        let mut follower = Follower {
-            path: path.to_owned(),
-            before: began.places.first().cloned(),
-            began,
-            files: vec![],
-            named: None,
-            gap: false,
-        };
-        let Since { streams, gap } = generations::since(path, &follower.began)?;
-        follower.gap = gap;
-        follower.add(streams);
-        Ok(follower)
+        let Since { streams, gap } = generations::since(path, &began)?;
+        let before = began.places.first().cloned();
+        Ok(Follower { before, gap, ..Follower::new(path, began) }.with(streams))
     }
 
     /// Follows a log from its beginning on.
@@ -82,11 +74,43 @@ impl Follower {
     /// # Errors
     /// As [`Follower::from`].
     pub(crate) fn from_start(path: &Path) -> Result<Follower> {
-        let began = generations::mark(path)?;
-        let mut follower =
-            Follower { path: path.to_owned(), before: None, began, files: vec![], named: None, gap: false };
+        let mut follower = Follower::new(path, generations::mark(path)?);
         follower.add_log()?;
         Ok(follower)
+    }
+
+    /// Reads stdin to its end.
+    ///
+    /// # Errors
+    /// It is closed.
+    pub(crate) fn of_stdin() -> Result<Follower> {
+        let stdin = Follower { is_stdin: true, ..Follower::new(Path::new("-"), Cursor::now(vec![])) };
+        Ok(stdin.with(vec![Stream::of_stdin()?]))
+    }
+
+    fn new(path: &Path, began: Cursor) -> Follower {
+        let path = path.to_owned();
+        Follower { path, began, files: vec![], before: None, named: None, gap: false, is_stdin: false }
+    }
+
+    fn with(mut self, streams: Vec<Stream>) -> Follower {
+        self.add(streams);
+        self
+    }
+
+    /// stdin, while something can still come from it.
+    pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        self.files.iter().find_map(|file| file.stream.pipe())
+    }
+
+    /// Whether nothing can come any more, ever.
+    pub(crate) fn has_ended_for_good(&self) -> bool {
+        self.is_stdin && self.files.is_empty()
+    }
+
+    /// Whether the log, or any file that it was, is there.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.files.is_empty()
     }
 
     /// The log's name, as the user gave it.
@@ -108,16 +132,17 @@ impl Follower {
     ///
     /// # Errors
     /// A failed read.
-    pub(crate) fn step(&mut self) -> Result<Step> {
+    pub(crate) fn step(&mut self, last_record: LastRecord<'_>) -> Result<Step> {
         for at in 0..self.files.len() {
             let file = &mut self.files[at];
-            let look = file.stream.look()?;
+            let look = file.stream.look(last_record)?;
             if matches!(look, Look::Piece(_) | Look::Unfinished) {
                 file.quiet_at = Deadline::after(QUIET);
             }
             match look {
                 Look::Piece(piece) => return Ok(Step::Judge(at, piece)),
                 Look::Unfinished => return Ok(Step::Again),
+                Look::Later => {}
                 Look::End if !self.has_ended(at) => {}
                 Look::End | Look::Truncated => match self.files[at].stream.rest() {
                     // Its end will never come, so it is judged as it is.
@@ -129,7 +154,7 @@ impl Follower {
                 },
             }
         }
-        self.look_at_name()
+        if self.is_stdin { Ok(Step::Idle) } else { self.look_at_name() }
     }
 
     /// Whether nothing more can be expected from this file.
@@ -214,9 +239,9 @@ impl Follower {
         self.named = self.files.last().and_then(|file| file.stream.identity());
     }
 
-    /// The unfinished last lines, where the end has come: the next one to be judged.
-    pub(crate) fn rest(&self) -> Option<(usize, Piece)> {
-        self.files.iter().enumerate().find_map(|(at, file)| Some((at, file.stream.rest()?)))
+    /// The unfinished last lines.
+    pub(crate) fn rests(&self) -> Vec<(usize, Piece)> {
+        self.files.iter().enumerate().filter_map(|(at, file)| Some((at, file.stream.rest()?))).collect()
     }
 
     /// When a file falls silent for long enough to be given up.
@@ -225,12 +250,32 @@ impl Follower {
         old.iter().fold(Deadline::NEVER, |due, file| due.or(file.quiet_at))
     }
 
+    /// Where judging goes on: in each file that was begun.
+    pub(crate) fn cursor(&self) -> Cursor {
+        let begun = self.files.iter().rposition(|file| file.stream.position() > 0).unwrap_or(0);
+        let places = self.before.iter().cloned().chain(self.files.iter().take(begun + 1).map(|f| Place::of(&f.stream)));
+        let places: Vec<Place> = places.collect();
+        Cursor::now(places[places.len().saturating_sub(4)..].to_vec())
+    }
+
+    /// A record that may be finished, for nothing more has come.
+    pub(crate) fn silent_record(&self) -> Option<(usize, Piece)> {
+        let silent = |(at, file): (usize, &OpenFile)| {
+            let rest = file.stream.rest().filter(|_| file.stream.has_unfinished_record())?;
+            Some((at, rest))
+        };
+        self.files.iter().enumerate().find_map(silent)
+    }
+
     /// Has the kernel hint at whatever may happen to this log.
     ///
     /// # Errors
     /// Watches run out.
     pub(crate) fn watch(&self, hints: &Hints) -> io::Result<BTreeSet<Watch>> {
         let mut watches = BTreeSet::new();
+        if self.is_stdin {
+            return Ok(watches);
+        }
         for file in self.files.iter().filter_map(|file| file.stream.file()) {
             // By the descriptor: the name may stand for another file by now.
             let held = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));

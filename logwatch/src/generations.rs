@@ -1,5 +1,6 @@
 //! A log and its rotated siblings: which files were written under this name, and in which order.
 
+use crate::archive;
 use crate::cursor::{Cursor, Place};
 use crate::stream::{Stream, end_of_whole_lines};
 use racefree_core::error::{Doing, Result};
@@ -192,13 +193,13 @@ impl Generation {
 
     fn begin(self) -> Result<Stream> {
         match self.is_compressed() {
-            true => Ok(Stream::of_reader(crate::archive::open(&self.path, self.file)?, &self.path)),
+            true => Ok(Stream::of_reader(archive::open(&self.path, self.file)?, &self.path)),
             false => Stream::of_file(self.file, &self.path, 0),
         }
     }
 
     fn is_compressed(&self) -> bool {
-        self.path.extension().is_some_and(|e| COMPRESSED.iter().any(|known| e == *known))
+        archive::is_compressed(&self.path)
     }
 
     /// The stream at this place, if this is a copy of the file that the place is in. A damaged archive is not.
@@ -206,14 +207,12 @@ impl Generation {
         if !self.is_compressed() {
             return if place.is_in(&self.file) { self.at(place.offset).ok() } else { None };
         }
-        let reader = crate::archive::open(&self.path, self.file.try_clone().ok()?).ok()?;
+        let reader = archive::open(&self.path, self.file.try_clone().ok()?).ok()?;
         let mut stream = Stream::of_reader(reader, &self.path);
         let there = stream.skip_to(place.offset).ok()? && place.is_proven_by(stream.proof());
         there.then_some(stream)
     }
 }
-
-const COMPRESSED: [&str; 4] = ["gz", "xz", "zst", "bz2"];
 
 /// The archives of this log and of no other, the newest first: `log.1`, `log.2.gz`, `log-20261121`, `log.old`.
 fn siblings(log: &Path) -> Vec<PathBuf> {
@@ -224,11 +223,7 @@ fn siblings(log: &Path) -> Vec<PathBuf> {
     let mut ranked: Vec<(Rank, &String)> =
         names.iter().filter_map(|sibling| Some((rank(name, sibling)?, sibling))).collect();
     // While it is being compressed a file is there twice, the second time cut short.
-    ranked.retain(|(_, sibling)| {
-        !COMPRESSED.iter().any(|c| {
-            sibling.strip_suffix(c).and_then(|s| s.strip_suffix('.')).is_some_and(|s| names.iter().any(|n| n == s))
-        })
-    });
+    ranked.retain(|(_, sibling)| !uncompressed(sibling).is_some_and(|plain| names.iter().any(|name| name == plain)));
     ranked.sort_unstable();
     ranked.into_iter().map(|(_, sibling)| directory.join(sibling)).collect()
 }
@@ -241,8 +236,13 @@ enum Rank {
     Old,
 }
 
+/// The name without the ending that compression gave it.
+fn uncompressed(name: &str) -> Option<&str> {
+    archive::KINDS.iter().find_map(|(ending, _)| name.strip_suffix(ending)?.strip_suffix('.'))
+}
+
 fn rank(log: &str, sibling: &str) -> Option<Rank> {
-    let plain = COMPRESSED.iter().find_map(|c| sibling.strip_suffix(c)?.strip_suffix('.')).unwrap_or(sibling);
+    let plain = uncompressed(sibling).unwrap_or(sibling);
     // logrotate's `extension .log` puts the number before it: app.log, app.1.log.
     let (stem, extension) = log.rsplit_once('.').map_or((log, ""), |(stem, _)| (stem, &log[stem.len()..]));
     let inner = || plain.strip_prefix(stem)?.strip_suffix(extension);

@@ -28,6 +28,12 @@ pub(crate) struct Patterns {
     /// Upper and lower case are the same in all patterns
     #[arg(short, long)]
     pub(crate) ignore_case: bool,
+    /// A line that matches begins a record of several lines, which is judged and shown as a whole
+    ///
+    /// Such as `--start '^\d{4}-'` where each entry begins with a date and a traceback follows it. `(?s)` lets a `.` go
+    /// over the ends of lines. The last record is judged when the next begins, or when nothing came for 100 ms.
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) start: Option<String>,
 }
 
 /// What a line is found to be.
@@ -39,20 +45,30 @@ pub(crate) enum Verdict {
     Ready,
 }
 
-/// A line that was found, by its place in what was judged, without the newline.
+/// A line or record that was found, by its place in what was judged, without the newline at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hit {
     pub(crate) line: Range<usize>,
     pub(crate) verdict: Verdict,
 }
 
+impl Hit {
+    /// The same, cut where the text ends.
+    pub(crate) fn within(mut self, end: usize) -> Hit {
+        self.line.end = self.line.end.min(end);
+        self
+    }
+}
+
 /// The patterns, compiled.
 #[derive(Debug)]
 pub(crate) struct Judge {
     any: Option<Regex>,
+    written: Vec<String>,
     errors: Vec<Regex>,
     ready: Option<Regex>,
     ignore: Option<Regex>,
+    start: Option<Regex>,
 }
 
 impl Patterns {
@@ -61,7 +77,8 @@ impl Patterns {
     /// # Errors
     /// As [`Reading::rewrite`].
     pub(crate) fn judge(&self) -> Result<Judge> {
-        let reading = Reading { ignore_case: self.ignore_case, over_lines: false };
+        let of_lines = Reading { ignore_case: self.ignore_case, over_lines: false };
+        let reading = Reading { over_lines: self.start.is_some(), ..of_lines };
         let all = |option, patterns: &[String]| -> Result<Vec<String>> {
             patterns.iter().map(|pattern| reading.rewrite(option, pattern)).collect()
         };
@@ -74,29 +91,72 @@ impl Patterns {
             errors: errors.iter().map(|one| pattern::compile(std::slice::from_ref(one))).collect::<Result<_>>()?,
             ready: several(&ready)?,
             ignore: several(&ignore)?,
+            start: self.start.as_ref().map(|p| pattern::compile(&[of_lines.rewrite("--start", p)?])).transpose()?,
+            written: self.error.clone(),
         })
     }
 }
 
 impl Judge {
-    /// The first line that counts, at or after `from`. What comes before `from` was judged earlier, and is there so
-    /// that an anchor can see it. The last line may lack its newline.
+    /// The first line or record that counts, at or after `from`. What comes before `from` was judged earlier, and is there
+    /// so that an anchor can see it. The last line may lack its newline.
     pub(crate) fn next(&self, text: &[u8], mut from: usize) -> Option<Hit> {
         let any = self.any.as_ref()?;
         while from < text.len() {
-            let found = any.find_at(text, from)?;
-            let start = memrchr(b'\n', &text[from..found.start()]).map_or(from, |at| from + at + 1);
+            let found = any.find_at(text, from)?.start();
+            let start = self.start_of(text, from, found);
             // An empty match after the last newline is in no line.
             if start == text.len() {
                 return None;
             }
-            let end = memchr(b'\n', &text[found.start()..]).map_or(text.len(), |at| found.start() + at);
+            let end = self.end_of(text, found);
             if let Some(verdict) = self.verdict(&text[..end], start) {
                 return Some(Hit { line: start..end, verdict });
             }
             from = end + 1;
         }
         None
+    }
+
+    fn start_of(&self, text: &[u8], from: usize, found: usize) -> usize {
+        let line = memrchr(b'\n', &text[from..found]).map_or(from, |at| from + at + 1);
+        if self.start.is_none() {
+            return line;
+        }
+        // The end of its own line may decide whether a record begins here.
+        let end = memchr(b'\n', &text[found..]).map_or(text.len(), |at| found + at);
+        self.last_start(&text[..end], from).unwrap_or(from)
+    }
+
+    fn end_of(&self, text: &[u8], found: usize) -> usize {
+        let line = memchr(b'\n', &text[found..]).map_or(text.len(), |at| found + at);
+        match &self.start {
+            Some(start) if line < text.len() => match start.find_at(text, line + 1) {
+                Some(next) => memrchr(b'\n', &text[..next.start()]).unwrap_or(line),
+                None => text.strip_suffix(b"\n").unwrap_or(text).len(),
+            },
+            _ => line,
+        }
+    }
+
+    /// Whether lines belong together, as records.
+    pub(crate) fn has_records(&self) -> bool {
+        self.start.is_some()
+    }
+
+    /// The beginning of the last record that begins in `text`, at or after `from`.
+    pub(crate) fn last_start(&self, text: &[u8], from: usize) -> Option<usize> {
+        let start = self.start.as_ref()?;
+        let mut last = None;
+        let mut at = from;
+        while at < text.len()
+            && let Some(found) = start.find_at(text, at)
+            && found.start() < text.len()
+        {
+            last = Some(memrchr(b'\n', &text[at..found.start()]).map_or(at, |newline| at + newline + 1));
+            at = memchr(b'\n', &text[found.start()..]).map_or(text.len(), |newline| found.start() + newline + 1);
+        }
+        last
     }
 
     /// The verdict on the line that begins at `start`; one that is both an error and ready is an error.
@@ -109,5 +169,32 @@ impl Judge {
             return Some(Verdict::Error(error));
         }
         self.ready.as_ref().is_some_and(matches).then_some(Verdict::Ready)
+    }
+
+    /// One of the error patterns, as it was given.
+    pub(crate) fn written(&self, error: usize) -> &str {
+        &self.written[error]
+    }
+
+    /// What in the line led to the verdict.
+    pub(crate) fn where_in(&self, line: &[u8], verdict: Verdict) -> Option<Range<usize>> {
+        let regex = match verdict {
+            Verdict::Error(error) => self.errors.get(error),
+            Verdict::Ready => self.ready.as_ref(),
+        };
+        regex?.find(line).map(|found| found.range()).filter(|range| !range.is_empty())
+    }
+
+    /// Whether the ready pattern has a capture group.
+    pub(crate) fn captures_something(&self) -> bool {
+        self.ready.as_ref().is_some_and(|ready| ready.captures_len() > 1)
+    }
+
+    /// What the groups of the ready pattern capture; a group that took no part captures nothing.
+    pub(crate) fn captures(&self, line: &[u8]) -> Vec<Vec<u8>> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let found = self.ready.as_ref().and_then(|ready| ready.captures(line));
+        let groups = found.iter().flat_map(|found| found.iter().skip(1));
+        groups.map(|group| group.map_or(vec![], |group| group.as_bytes().to_vec())).collect()
     }
 }

@@ -1,27 +1,32 @@
 //! `logwatch`: what a log says about a start, and about every day after.
 
 mod archive;
+mod beginning;
 mod command;
 mod cursor;
+mod ends;
 mod follower;
+mod gained;
 mod generations;
+mod json;
 mod judge;
 mod pattern;
 mod report;
 mod session;
 mod stream;
+mod waiting;
 
+use beginning::{Beginning, CursorFile};
 use clap::Parser;
-use cursor::Cursor;
-use follower::Follower;
-use judge::{Patterns, Verdict};
+use ends::Ends;
+use judge::{Judge, Patterns};
 use racefree_core::error::{Result, refusal};
 use racefree_core::exit::{Ending, Exit};
-use racefree_core::signal::Signal;
-use racefree_core::time::{Deadline, Limit, for_people, parse_duration};
+use racefree_core::time::Deadline;
 use racefree_core::voice::{self, Loudness};
 use racefree_core::{child, cli};
-use session::{End, Session};
+use report::{Report, Shown};
+use session::Session;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,23 +45,20 @@ pub struct Cli {
     #[command(flatten)]
     patterns: Patterns,
     /// Print a cursor for the end of each LOG as it is now, for a later --from
-    #[arg(long, conflicts_with_all = ["error", "ready", "from", "command"])]
+    #[arg(long, conflicts_with_all = ["error", "ready", "from", "cursor_file", "command"])]
     mark: bool,
-    /// Begin at the `start` of LOG, or at a cursor that --mark printed (several, one a LOG, with blanks between)
-    #[arg(long, value_name = "start|CURSOR")]
-    from: Option<String>,
-    /// Give up after DUR
-    #[arg(long, value_name = "DUR", default_value = "none", value_parser = Limit::parse)]
-    timeout: Limit,
-    /// How long COMMAND may take to end by TERM before KILL
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_duration)]
-    kill_after: Duration,
-    /// If COMMAND fails: how many of the last lines that LOG has gained are shown
+    #[command(flatten)]
+    beginning: Beginning,
+    #[command(flatten)]
+    ends: Ends,
+    #[command(flatten)]
+    shown: Shown,
+    /// If COMMAND fails: show so many of the last lines that LOG has gained
     #[arg(long, value_name = "LINES", default_value_t = 50)]
     show: usize,
     #[command(flatten)]
     loudness: Loudness,
-    /// The log
+    /// The log, or `-` for stdin; it need not be there yet
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// What to run, and its arguments
@@ -72,9 +74,11 @@ impl cli::Cli for Cli {
 
 /// What each exit code says.
 pub const ENDINGS: &[Ending] = &[
-    (Exit::Done, "the ready line was seen; with COMMAND: it exited with status 0 and no error line was seen"),
-    (Exit::No, "an error line was seen"),
-    (Exit::TimedOut, "time ran out"),
+    (Exit::Done, "the ready line was seen; no error for as long as --for says; --no-follow: no error was seen"),
+    (Exit::No, "an error line was seen; --no-follow with --ready: no ready line was seen"),
+    (Exit::NotRunning, "the process named by --while is gone"),
+    (Exit::Busy, "another run has the cursor file"),
+    (Exit::TimedOut, "time ran out, or --idle: no LOG grew for too long"),
 ];
 
 /// Runs the utility.
@@ -86,16 +90,19 @@ pub fn run(cli: Cli) -> Result<Exit> {
         return cli.print_marks();
     }
     let judge = cli.patterns.judge()?;
-    cli.check()?;
-    let until = Deadline::within(cli.timeout);
-    let mut session = Session::new(&judge, cli.followers()?, cli.show)?;
-    if !cli.command.is_empty() {
-        let ended = command::run(&cli.command, &mut session, until, cli.kill_after)?;
-        if ended != Exit::Status(0) || cli.patterns.ready.is_none() {
-            return Ok(ended);
-        }
+    cli.check(&judge)?;
+    let until = Deadline::within(cli.ends.timeout);
+    let file = cli.beginning.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.wait_for_cursor_file()));
+    let file = file.transpose()?;
+    let logs = cli.beginning.followers(&cli.logs, file.as_ref())?;
+    let first_decides = !cli.ends.no_follow || cli.patterns.ready.is_some();
+    let report = Report::new(&cli.shown, &judge, logs.len());
+    let mut session = Session::new(&judge, report, logs, cli.show, first_decides)?;
+    let exit = cli.watch(&mut session, until);
+    if let Some(file) = file {
+        file.note(&cli.logs, session.cursors())?;
     }
-    cli.watch(&mut session, until)
+    exit
 }
 
 impl Cli {
@@ -106,59 +113,40 @@ impl Cli {
         Ok(Exit::Done)
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, judge: &Judge) -> Result<()> {
+        let wrong = |why: &str| Err(refusal(Exit::Usage, format!("watch: {why}")));
+        if self.shown.capture && !judge.captures_something() {
+            return wrong("--capture needs a group in the pattern of --ready, such as 'port (\\d+)'");
+        }
         match self.command.first() {
             Some(command) => child::find(command),
             None if self.patterns.error.is_empty() && self.patterns.ready.is_none() => {
-                Err(refusal(Exit::Usage, "watch: nothing to look for: give -e REGEX, --ready REGEX or -- COMMAND"))
+                wrong("nothing to look for: give -e REGEX, --ready REGEX or -- COMMAND")
             }
             None => Ok(()),
         }
     }
 
-    fn followers(&self) -> Result<Vec<Follower>> {
-        let usage = |why: String| refusal(Exit::Usage, format!("begin at --from: {why}"));
-        let words: Vec<&str> = self.from.as_deref().unwrap_or_default().split_whitespace().collect();
-        match words[..] {
-            [] => self.logs.iter().map(|log| Follower::from(log, generations::mark(log)?)).collect(),
-            ["start"] => self.logs.iter().map(|log| Follower::from_start(log)).collect(),
-            _ if words.len() == self.logs.len() => {
-                let cursor = |word: &&str| word.parse::<Cursor>().map_err(usage);
-                let cursors = words.iter().map(cursor).collect::<Result<Vec<_>>>()?;
-                self.logs.iter().zip(cursors).map(|(log, cursor)| Follower::from(log, cursor)).collect()
-            }
-            _ => Err(usage(format!("{} cursors for {} logs", words.len(), self.logs.len()))),
+    /// Runs from cron must not pile up: without a --timeout a cursor file in use is refused at once.
+    fn wait_for_cursor_file(&self) -> Deadline {
+        match self.ends.timeout {
+            racefree_core::time::Limit::AtMost(duration) => Deadline::after(duration),
+            racefree_core::time::Limit::None => Deadline::after(Duration::ZERO),
         }
     }
 
     fn watch(&self, session: &mut Session<'_>, until: Deadline) -> Result<Exit> {
-        let ended = match session.decided {
-            Some(_) => End::Found,
-            None => session.watch(None, until, "watching")?,
-        };
-        let exit = match ended {
-            End::Found => Exit::Done,
-            End::Signal(arrived) if arrived.signal == Signal::CHLD => return self.watch(session, until),
-            End::Signal(arrived) => Exit::Signalled(arrived.signal),
-            End::Deadline | End::ProcessGone => Exit::TimedOut,
-        };
-        if exit == Exit::TimedOut {
-            session.finish()?;
+        let ready_wanted = self.patterns.ready.is_some();
+        if self.ends.no_follow {
+            return Ends::judge_what_is_there(session, ready_wanted);
         }
-        match (session.decided, exit) {
-            (Some(Verdict::Ready), _) => Ok(Exit::Done),
-            (Some(Verdict::Error(_)), _) => Ok(Exit::No),
-            (None, Exit::TimedOut) => Err(refusal(Exit::TimedOut, self.too_late())),
-            (None, exit) => Ok(exit),
+        if !self.command.is_empty() {
+            let ended = command::run(&self.command, session, &self.ends, until)?;
+            if ended != Exit::Status(0) || !ready_wanted && !self.ends.outlast_command() {
+                return Ok(ended);
+            }
         }
-    }
-
-    fn too_late(&self) -> String {
         let logs: Vec<String> = self.logs.iter().map(|log| log.display().to_string()).collect();
-        let after = match self.timeout {
-            Limit::AtMost(duration) => format!(" after {}", for_people(duration)),
-            Limit::None => String::new(),
-        };
-        format!("watch {}: nothing was seen{after}", logs.join(", "))
+        self.ends.watch(session, until, &logs.join(", "), ready_wanted)
     }
 }

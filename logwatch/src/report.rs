@@ -1,72 +1,240 @@
-//! What is shown: the lines that decided, on stdout; what a log gained before a failure, on stderr.
+//! What is shown on stdout: the lines that were found, with what stands around them, for people or as JSON.
 
-use crate::judge::Verdict;
+use crate::json;
+use crate::judge::{Hit, Judge, Verdict};
+use clap::{Args, ValueEnum};
 use racefree_core::error::Result;
 use racefree_core::voice;
 use std::collections::VecDeque;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
-/// The last lines that a log gained, as many as are wanted.
+/// How the lines are shown.
+#[derive(Debug, Args)]
+pub(crate) struct Shown {
+    /// Show N lines before and after each line that was found
+    #[arg(short = 'C', long, value_name = "N", default_value_t = 0)]
+    context: usize,
+    /// Show at most N of the lines that were found; the rest is only counted
+    #[arg(long, value_name = "N")]
+    max_lines: Option<u64>,
+    /// Print the capture groups of the ready line instead of the line, with tabs between them
+    ///
+    /// `port=$(logwatch --ready 'listening on port (\d+)' --capture LOG)`
+    #[arg(long, requires = "ready")]
+    pub(crate) capture: bool,
+    /// Print one JSON object a line: event, log, file, offset, pattern, line
+    ///
+    /// A line that is no valid UTF-8 is there twice: readable as `line`, and unchanged as `base64`.
+    #[arg(long, conflicts_with = "capture")]
+    json: bool,
+    /// Colour what matched (NO_COLOR is respected)
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// So much is collected before it is written.
+const BATCH: usize = 64 << 10;
+
+/// Where a line comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    /// The log, as the user named it.
+    pub(crate) log: &'a Path,
+    /// The file of it: the log itself, or a rotated sibling.
+    pub(crate) file: &'a Path,
+    /// Where in the file the text begins.
+    pub(crate) offset: u64,
+}
+
+/// What was shown, and what still is to be.
 #[derive(Debug)]
-pub(crate) struct Gained {
-    wanted: usize,
-    lines: VecDeque<Vec<u8>>,
-    count: u64,
+pub(crate) struct Report<'a> {
+    shown: &'a Shown,
+    judge: &'a Judge,
+    several_logs: bool,
+    terminal: bool,
+    colored: bool,
+    out: Vec<u8>,
+    found: u64,
+    around: Around,
 }
 
-/// A line longer than this is shown cut.
-const LONGEST_SHOWN: usize = 8 << 10;
+/// The lines around those that were found.
+#[derive(Debug, Default)]
+struct Around {
+    before: VecDeque<Vec<u8>>,
+    after: usize,
+    left_out: bool,
+    log: PathBuf,
+}
 
-impl Gained {
-    /// Keeps at most so many lines.
-    pub(crate) fn at_most(wanted: usize) -> Gained {
-        Gained { wanted, lines: VecDeque::new(), count: 0 }
+impl<'a> Report<'a> {
+    /// Nothing was shown yet.
+    pub(crate) fn new(shown: &'a Shown, judge: &'a Judge, logs: usize) -> Report<'a> {
+        let terminal = std::io::stdout().is_terminal();
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let colored = shown.color == Color::Always || shown.color == Color::Auto && terminal && !plain;
+        Report {
+            shown,
+            judge,
+            several_logs: logs > 1,
+            terminal,
+            colored,
+            out: vec![],
+            found: 0,
+            around: Around::default(),
+        }
     }
 
-    /// Takes note of lines.
-    pub(crate) fn note(&mut self, lines: &[u8]) {
-        let whole = lines.strip_suffix(b"\n").unwrap_or(lines);
-        self.count += memchr::memchr_iter(b'\n', whole).count() as u64 + 1;
-        let last: Vec<&[u8]> = whole.rsplit(|&b| b == b'\n').take(self.wanted).collect();
+    /// A line was found in `text`, which begins at the origin's offset.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub(crate) fn found(&mut self, origin: Origin<'_>, text: &[u8], hit: &Hit) -> Result<()> {
+        self.found += 1;
+        if self.shown.max_lines.is_some_and(|most| self.found > most) {
+            return Ok(());
+        }
+        self.show_before(origin);
+        let line = &text[hit.line.clone()];
+        if self.shown.json {
+            let captures = if hit.verdict == Verdict::Ready { self.judge.captures(line) } else { vec![] };
+            let offset = origin.offset + hit.line.start as u64;
+            let found = json::Found { origin, offset, line, verdict: hit.verdict, captures: &captures };
+            json::found(&mut self.out, &found, self.judge);
+        } else if self.shown.capture && hit.verdict == Verdict::Ready {
+            let captures = self.judge.captures(line).join(&b'\t');
+            self.out.extend_from_slice(&self.for_reader(&captures));
+            self.out.push(b'\n');
+        } else {
+            self.show_line(origin, b':', line, Some(hit.verdict));
+        }
+        self.around.after = self.shown.context;
+        if self.out.len() > BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Lines go by in which nothing was found.
+    pub(crate) fn pass(&mut self, origin: Origin<'_>, lines: &[u8]) {
+        let context = self.shown.context;
+        if context == 0 || lines.is_empty() {
+            return;
+        }
+        if self.around.log != origin.log {
+            self.around = Around { log: origin.log.to_owned(), left_out: self.found > 0, ..Around::default() };
+        }
+        let mut lines = lines.strip_suffix(b"\n").unwrap_or(lines);
+        while self.around.after > 0 {
+            self.around.after -= 1;
+            let end = memchr::memchr(b'\n', lines);
+            self.show_context(origin, &lines[..end.unwrap_or(lines.len())]);
+            let Some(end) = end else { return };
+            lines = &lines[end + 1..];
+        }
+        let mut last: Vec<&[u8]> = lines.rsplitn(context + 1, |&b| b == b'\n').collect();
+        self.around.left_out |= last.len() > context;
+        last.truncate(context);
         for line in last.into_iter().rev() {
-            if self.lines.len() == self.wanted {
-                self.lines.pop_front();
+            self.around.before.push_back(line.to_vec());
+        }
+        while self.around.before.len() > context {
+            self.around.before.pop_front();
+            self.around.left_out = true;
+        }
+    }
+
+    /// Whether lines that follow are to be shown.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.around.after > 0
+    }
+
+    /// How many lines were found.
+    pub(crate) fn found_so_far(&self) -> u64 {
+        self.found
+    }
+
+    /// A place could not be found again.
+    pub(crate) fn gap(&mut self, log: &Path) {
+        voice::error(&format!("follow {}: gap: the place is lost, lines may be missing", log.display()));
+        if self.shown.json {
+            json::gap(&mut self.out, log);
+        }
+    }
+
+    /// Writes what was collected.
+    ///
+    /// # Errors
+    /// stdout cannot be written.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let written = if self.out.is_empty() { Ok(()) } else { voice::answer(&self.out) };
+        self.out.clear();
+        written
+    }
+
+    /// Says how many lines were found and not shown.
+    pub(crate) fn count_rest(&self) {
+        if let Some(rest) = self.found.checked_sub(self.shown.max_lines.unwrap_or(u64::MAX)).filter(|&rest| rest > 0) {
+            voice::notice(&format!("{rest} more lines were found"));
+        }
+    }
+
+    fn show_before(&mut self, origin: Origin<'_>) {
+        let apart = self.around.left_out && self.found > 1;
+        if self.shown.context > 0 && apart && !self.shown.json && !self.shown.capture {
+            self.out.extend_from_slice(b"--\n");
+        }
+        for line in std::mem::take(&mut self.around.before) {
+            self.show_context(origin, &line);
+        }
+        self.around.left_out = false;
+    }
+
+    fn show_context(&mut self, origin: Origin<'_>, line: &[u8]) {
+        if self.shown.json {
+            json::context(&mut self.out, origin, line);
+        } else if !self.shown.capture {
+            self.show_line(origin, b'-', line, None);
+        }
+    }
+
+    fn show_line(&mut self, origin: Origin<'_>, mark: u8, line: &[u8], verdict: Option<Verdict>) {
+        use std::os::unix::ffi::OsStrExt;
+        if self.several_logs {
+            self.out.extend_from_slice(&self.for_reader(origin.log.as_os_str().as_bytes()));
+            self.out.push(mark);
+        }
+        match verdict.filter(|_| self.colored).and_then(|verdict| Some((verdict, self.judge.where_in(line, verdict)?)))
+        {
+            Some((verdict, matched)) => {
+                let color: &[u8] = if verdict == Verdict::Ready { b"\x1b[1;32m" } else { b"\x1b[1;31m" };
+                self.out.extend_from_slice(&self.for_reader(&line[..matched.start]));
+                self.out.extend_from_slice(color);
+                self.out.extend_from_slice(&self.for_reader(&line[matched.clone()]));
+                self.out.extend_from_slice(b"\x1b[0m");
+                self.out.extend_from_slice(&self.for_reader(&line[matched.end..]));
             }
-            self.lines.push_back(line[..line.len().min(LONGEST_SHOWN)].to_vec());
+            None if self.terminal => self.out.extend_from_slice(&self.for_reader(line)),
+            None => self.out.extend_from_slice(line),
         }
+        self.out.push(b'\n');
     }
 
-    /// Shows on stderr what was gained.
-    pub(crate) fn show(&self, name: &str) {
-        let shown = self.lines.len() as u64;
-        match self.count {
-            0 => return voice::notice(&format!("{name} gained no line")),
-            count if count == shown => voice::notice(&format!("{name} gained:")),
-            count => voice::notice(&format!("{name} gained {count} lines, the last {shown} are:")),
-        }
-        let mut err = std::io::stderr().lock();
-        for line in &self.lines {
-            // stderr that cannot be written leaves nobody to tell.
-            let _ =
-                err.write_all(&for_reader(line, std::io::stderr().is_terminal())).and_then(|()| err.write_all(b"\n"));
-        }
+    fn for_reader(&self, bytes: &[u8]) -> Vec<u8> {
+        for_reader(bytes, self.terminal)
     }
 }
 
-/// Shows a line that was found.
-///
-/// # Errors
-/// stdout cannot be written.
-pub(crate) fn found(line: &[u8], _verdict: Verdict) -> Result<()> {
-    let mut shown = for_reader(line, std::io::stdout().is_terminal());
-    shown.push(b'\n');
-    voice::answer(shown)
-}
-
-/// A line as it is, or, for a terminal, without anything that a terminal would obey.
-fn for_reader(line: &[u8], terminal: bool) -> Vec<u8> {
+/// Bytes as they are, or, for a terminal, without anything that a terminal would obey.
+pub(crate) fn for_reader(bytes: &[u8], terminal: bool) -> Vec<u8> {
     match terminal {
-        true => voice::printable(&String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))).into_bytes(),
-        false => line.to_vec(),
+        true => voice::printable(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into_bytes(),
+        false => bytes.to_vec(),
     }
 }

@@ -1,183 +1,252 @@
 //! Watching: reads whatever comes, has it judged, and waits for more, until something ends it.
 
+use crate::cursor::Cursor;
 use crate::follower::{Follower, Step};
+use crate::gained::Gained;
 use crate::judge::{Judge, Verdict};
-use crate::report::{self, Gained};
+use crate::report::{Origin, Report};
+use crate::stream::Piece;
+use crate::waiting::{Waiting, Woken};
 use racefree_core::error::Result;
-use racefree_core::events::{Arrived, Event, Events, Watched};
-use racefree_core::inotify::{Hints, Watch};
+use racefree_core::events::{Arrived, Events};
 use racefree_core::process::Process;
-use racefree_core::time::{Deadline, Pause};
+use racefree_core::signal::Signal;
+use racefree_core::time::Deadline;
 use racefree_core::voice::{self, StatusLine};
-use std::collections::BTreeSet;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How often we look by ourselves although the kernel hints: some file systems hint at nothing, or not at everything.
-const LOOK_ANYWAY: Duration = Duration::from_secs(15);
+/// How long nothing may come before the last record is taken for finished.
+const RECORD_IS_OVER: Duration = Duration::from_millis(100);
 
 /// What ended a stretch of watching.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
     /// A line decided.
     Found,
-    /// A process ended that was watched too.
+    /// The process that was watched too has ended.
     ProcessGone,
+    /// Nothing can come any more.
+    NoMore,
     /// The time is over.
     Deadline,
+    /// For too long nothing came.
+    Idle,
     /// A signal came.
     Signal(Arrived),
 }
 
+/// How long to watch, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch<'a> {
+    /// A process whose end matters.
+    pub(crate) process: Option<&'a Process>,
+    /// The process is COMMAND, which a ready line does not end.
+    pub(crate) is_command: bool,
+    pub(crate) until: Deadline,
+    pub(crate) idle: Option<Duration>,
+    /// What is waited for, for people.
+    pub(crate) awaited: &'a str,
+}
+
 /// The logs, what is looked for in them, and what came of it so far.
+#[derive(Debug)]
 pub(crate) struct Session<'a> {
     judge: &'a Judge,
-    followers: Vec<Follower>,
-    events: Events,
-    hints: Option<Hints>,
-    watches: BTreeSet<Watch>,
+    report: Report<'a>,
+    logs: Vec<Follower>,
     gained: Vec<Gained>,
-    /// What decided; from then on lines are only counted as gained.
+    waiting: Waiting,
+    /// The first line that counts decides; otherwise all are judged.
+    first_decides: bool,
+    /// What decided; from then on nothing is judged.
     pub(crate) decided: Option<Verdict>,
+    /// An error was seen, whether or not it decided.
+    pub(crate) error_seen: bool,
+    /// Where judging was when it was decided.
+    cursors: Option<Vec<Cursor>>,
 }
 
 impl<'a> Session<'a> {
     /// Arms the loop. Nothing has been read yet.
-    pub(crate) fn new(judge: &'a Judge, followers: Vec<Follower>, show: usize) -> Result<Session<'a>> {
-        let hints = Hints::new();
-        if let Err(e) = &hints {
-            voice::detail(|| format!("no hints from the kernel, so looking again and again: {e}"));
-        }
-        let gained = followers.iter().map(|_| Gained::at_most(show)).collect();
-        let events = Events::armed_for_orphans()?;
-        Ok(Session { judge, followers, events, hints: hints.ok(), watches: BTreeSet::new(), gained, decided: None })
+    pub(crate) fn new(
+        judge: &'a Judge,
+        mut report: Report<'a>,
+        logs: Vec<Follower>,
+        show: usize,
+        first_decides: bool,
+    ) -> Result<Session<'a>> {
+        logs.iter().filter(|log| log.gap).for_each(|log| report.gap(log.path()));
+        let gained = logs.iter().map(|_| Gained::at_most(show)).collect();
+        let (waiting, decided, cursors) = (Waiting::armed()?, None, None);
+        Ok(Session { judge, report, logs, gained, waiting, first_decides, decided, error_seen: false, cursors })
     }
 
     /// The loop, for whoever starts a child.
     pub(crate) fn events(&self) -> &Events {
-        &self.events
+        self.waiting.events()
     }
 
-    /// Watches until something ends it. `awaited` says what is waited for, for people.
-    pub(crate) fn watch(&mut self, process: Option<&Process>, until: Deadline, awaited: &str) -> Result<End> {
+    /// Watches until something ends it.
+    pub(crate) fn watch(&mut self, stretch: Stretch<'_>) -> Result<End> {
         let mut status = StatusLine::begin();
-        let mut pause = Pause::begin();
-        self.rewatch();
+        let silence = |length: Option<Duration>| length.map_or(Deadline::NEVER, Deadline::after);
+        let mut idle = silence(stretch.idle);
+        let mut record_over = Deadline::NEVER;
+        self.waiting.watch(&self.logs);
         loop {
-            status.show(|| awaited.to_owned());
-            if let Some(hints) = &self.hints {
-                hints.forget();
-            }
+            status.show(|| stretch.awaited.to_owned());
+            self.waiting.forget_hints();
             let busy = self.look()?;
-            // While COMMAND runs a ready line ends nothing.
-            if self.decided.is_some_and(|verdict| process.is_none() || verdict != Verdict::Ready) {
+            self.report.flush()?;
+            if self.decided.is_some_and(|verdict| !stretch.is_command || verdict != Verdict::Ready) {
                 return Ok(End::Found);
             }
             if busy {
-                pause = Pause::begin();
-            } else if self.rewatch() {
-                // Something may have come between the last look and the new watch.
+                idle = silence(stretch.idle);
+                record_over = silence(self.judge.has_records().then_some(RECORD_IS_OVER));
+            } else if self.logs.iter().all(Follower::has_ended_for_good) {
+                return Ok(End::NoMore);
+            } else if record_over.passed() {
+                record_over = Deadline::NEVER;
+                self.judge_silent_records()?;
+                continue;
+            } else if self.waiting.watch(&self.logs) {
                 continue;
             }
-            let next = if busy { Deadline::after(Duration::ZERO) } else { self.next_look(&pause).or(status.due()) };
-            match self.wait(process, until.or(next))? {
-                Some(end) => return Ok(end),
-                None if until.passed() => return Ok(End::Deadline),
-                None => {}
+            let again = if busy { Deadline::after(Duration::ZERO) } else { record_over.or(status.due()) };
+            match self.waiting.wait(stretch.process, &self.logs, stretch.until.or(idle).or(again))? {
+                Woken::Signal(arrived) => return Ok(End::Signal(arrived)),
+                Woken::ProcessGone => return Ok(End::ProcessGone),
+                Woken::Look if stretch.until.passed() => return Ok(End::Deadline),
+                Woken::Look if idle.passed() && !self.look()? => return Ok(End::Idle),
+                Woken::Look => {}
             }
         }
     }
 
-    fn wait(&self, process: Option<&Process>, until: Deadline) -> Result<Option<End>> {
-        let process = process.map(|process| Watched::Read(process.as_fd()));
-        let hints = self.hints.as_ref().map(|hints| Watched::Read(hints.as_fd()));
-        let first_is_process = process.is_some();
-        let watched: Vec<Watched> = process.into_iter().chain(hints).collect();
-        Ok(match self.events.next(&watched, until)? {
-            Event::Signal(arrived) => Some(End::Signal(arrived)),
-            Event::Ready(0) if first_is_process => Some(End::ProcessGone),
-            Event::Ready(_) | Event::Deadline => None,
-        })
-    }
-
-    fn next_look(&self, pause: &Pause) -> Deadline {
-        let without_a_hint = if self.hints.is_some() { Deadline::after(LOOK_ANYWAY) } else { pause.next() };
-        self.followers.iter().fold(without_a_hint, |next, follower| next.or(follower.due()))
-    }
-
-    /// Has the kernel hint at what the logs are now; whether that has changed.
-    fn rewatch(&mut self) -> bool {
-        let Some(hints) = &self.hints else { return false };
-        let watches: std::io::Result<Vec<_>> = self.followers.iter().map(|follower| follower.watch(hints)).collect();
-        match watches.map(|sets| sets.into_iter().flatten().collect::<BTreeSet<Watch>>()) {
-            Ok(watches) => {
-                let changed = watches != self.watches;
-                hints.keep_only(&self.watches, &watches);
-                self.watches = watches;
-                changed
+    /// Reads each log to its end as it is now, and stdin to its end. Unless a signal comes.
+    ///
+    /// # Errors
+    /// As [`Session::finish`].
+    pub(crate) fn read_all(&mut self) -> Result<Option<Arrived>> {
+        for log in self.logs.iter().filter(|log| !log.is_there()) {
+            voice::notice(&format!("{} is not there", log.path().display()));
+        }
+        loop {
+            let busy = self.look()?;
+            if self.decided.is_some() || !busy && self.logs.iter().all(|log| log.pipe().is_none()) {
+                return Ok(None);
             }
-            Err(e) => {
-                voice::detail(|| format!("no hints from the kernel, so looking again and again: {e}"));
-                self.hints = None;
-                true
+            let until = if busy { Deadline::after(Duration::ZERO) } else { Deadline::NEVER };
+            match self.waiting.wait(None, &self.logs, until)? {
+                Woken::Signal(arrived) if arrived.signal != Signal::CHLD => return Ok(Some(arrived)),
+                _ => {}
             }
         }
     }
 
     /// One look at each log; whether there may be more at once.
     fn look(&mut self) -> Result<bool> {
+        let judge = self.judge;
+        let last_start = |text: &[u8], from: usize| judge.last_start(text, from);
         let mut busy = false;
-        for at in 0..self.followers.len() {
-            match self.followers[at].step()? {
+        let undecided = self.decided.is_none();
+        for at in 0..self.logs.len() {
+            match self.logs[at].step(judge.has_records().then_some(&last_start))? {
                 Step::Judge(file, piece) => {
-                    self.judge_piece(at, file, piece)?;
+                    self.judge_piece(at, file, &piece)?;
                     busy = true;
                 }
                 Step::Again => busy = true,
                 Step::Idle => {}
             }
-            if self.decided.is_some_and(|verdict| verdict != Verdict::Ready) {
+            // What the next log has is later than what decided.
+            if undecided && self.decided.is_some() {
                 break;
             }
         }
         Ok(busy)
     }
 
-    fn judge_piece(&mut self, at: usize, file: usize, piece: crate::stream::Piece) -> Result<()> {
-        let stream = self.followers[at].stream(file);
-        let text = stream.text(&piece);
-        let hit = if self.decided.is_none() { self.judge.next(text, piece.range.start) } else { None };
-        let judged_to = match &hit {
-            Some(hit) => (hit.line.end + 1).min(piece.range.end),
-            None => piece.range.end,
-        };
-        self.gained[at].note(&text[piece.range.start..judged_to]);
-        if let Some(hit) = hit {
-            self.decided = Some(hit.verdict);
-            report::found(&text[hit.line.start..hit.line.end.min(piece.range.end)], hit.verdict)?;
-        } else if !piece.whole {
-            self.followers[at].stream_mut(file).judged_part(&piece);
-            return Ok(());
+    fn judge_piece(&mut self, at: usize, file: usize, piece: &Piece) -> Result<()> {
+        let log = &self.logs[at];
+        let stream = log.stream(file);
+        let text = stream.text(piece);
+        let origin = Origin { log: log.path(), file: stream.path(), offset: stream.offset_of(0) };
+        let end = piece.range.end;
+        let mut from = piece.range.start;
+        while self.decided.is_none()
+            && let Some(hit) = self.judge.next(text, from)
+        {
+            self.report.pass(origin, &text[from..hit.line.start]);
+            self.report.found(origin, &text[..end], &hit.clone().within(end))?;
+            self.error_seen |= hit.verdict != Verdict::Ready;
+            self.decided = self.first_decides.then_some(hit.verdict);
+            from = (hit.line.end + 1).min(end);
         }
-        self.followers[at].stream_mut(file).judged_to(judged_to);
+        let decided_here = self.decided.is_some() && self.cursors.is_none();
+        let judged_to = if decided_here { from } else { end };
+        self.report.pass(origin, &text[from..judged_to]);
+        self.gained[at].note(&text[piece.range.start..judged_to]);
+        let stream = self.logs[at].stream_mut(file);
+        match piece.whole || from > piece.range.start {
+            true => stream.judged_to(judged_to),
+            false => stream.judged_part(piece),
+        }
+        if decided_here {
+            self.cursors = Some(self.logs.iter().map(Follower::cursor).collect());
+        }
         Ok(())
     }
 
-    /// Judges what is there to its end, and the unfinished lines.
-    pub(crate) fn finish(&mut self) -> Result<()> {
-        while self.look()? {}
-        for at in 0..self.followers.len() {
-            while let Some((file, rest)) = self.followers[at].rest() {
-                self.judge_piece(at, file, rest)?;
+    fn judge_silent_records(&mut self) -> Result<()> {
+        for at in 0..self.logs.len() {
+            while let Some((file, record)) = self.logs[at].silent_record().filter(|_| self.decided.is_none()) {
+                self.judge_piece(at, file, &record)?;
             }
         }
         Ok(())
     }
 
+    /// Judges what is there to its end, and, where nobody comes again to judge them, the unfinished lines too.
+    ///
+    /// # Errors
+    /// A failed read, or stdout cannot be written.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        // A log may be long, and what follows the line that decided is of interest only as its surroundings.
+        while !matches!(self.decided, Some(Verdict::Error(_))) || self.report.wants_more() {
+            if !self.look()? {
+                break;
+            }
+        }
+        for at in 0..self.logs.len() {
+            for (file, rest) in self.logs[at].rests() {
+                let found = self.report.found_so_far();
+                self.judge_piece(at, file, &rest)?;
+                if self.report.found_so_far() == found {
+                    // A later run judges the line when it is finished; one that was found is not judged again.
+                    self.logs[at].stream_mut(file).judged_to(rest.range.start);
+                }
+            }
+        }
+        self.report.count_rest();
+        self.report.flush()
+    }
+
+    /// Whether nothing has been decided, or lines around the one that decided are still to be shown.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.decided.is_none() || self.report.wants_more()
+    }
+
+    /// Where judging goes on in each log.
+    pub(crate) fn cursors(&self) -> Vec<Cursor> {
+        self.cursors.clone().unwrap_or_else(|| self.logs.iter().map(Follower::cursor).collect())
+    }
+
     /// Shows what the logs have gained.
     pub(crate) fn show_gained(&self) {
-        for (follower, gained) in self.followers.iter().zip(&self.gained) {
-            gained.show(&follower.path().display().to_string());
+        for (log, gained) in self.logs.iter().zip(&self.gained) {
+            gained.show(&log.path().display().to_string());
         }
     }
 }

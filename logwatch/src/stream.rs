@@ -2,11 +2,13 @@
 
 use memchr::{memchr, memrchr};
 use racefree_core::error::{Doing, Result};
+use racefree_core::events::ready_now;
 use racefree_core::holders::Identity;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -22,11 +24,16 @@ const OVERLAP: usize = 64 << 10;
 /// How many bytes before a place prove that it is the same place.
 pub(crate) const PROOF: usize = 1 << 10;
 
+/// Where the last record begins in a text, at or after a place: where lines belong together.
+pub(crate) type LastRecord<'a> = Option<&'a dyn Fn(&[u8], usize) -> Option<usize>>;
+
 enum Source {
     /// A file, and its name for people: it may grow.
     Regular(File),
-    /// What can be read only once, from its beginning: a pipe, a compressed archive.
+    /// What can be read only once, from its beginning: a compressed archive.
     Once(Box<dyn Read>),
+    /// The same, and we must not block: stdin.
+    Pipe(OwnedFd),
 }
 
 /// A file that is being read.
@@ -53,6 +60,8 @@ pub(crate) enum Look {
     Unfinished,
     /// There is no more, now.
     End,
+    /// There is no more yet, from a writer that is still there.
+    Later,
     /// The bytes before the place have changed: it was truncated, and may have grown again.
     Truncated,
 }
@@ -86,6 +95,15 @@ impl Stream {
         Stream::new(Source::Once(reader), path, None)
     }
 
+    /// Reads stdin.
+    ///
+    /// # Errors
+    /// It is closed.
+    pub(crate) fn of_stdin() -> Result<Stream> {
+        let fd = io::stdin().as_fd().try_clone_to_owned().doing("read", "stdin")?;
+        Ok(Stream::new(Source::Pipe(fd), Path::new("-"), None))
+    }
+
     fn new(source: Source, path: &Path, identity: Option<Identity>) -> Stream {
         // Zeroed memory costs nothing until it is written to.
         let buffer = vec![0; PROOF + LONGEST + 1];
@@ -103,7 +121,12 @@ impl Stream {
 
     /// Whether nothing can be added to it.
     pub(crate) fn is_once(&self) -> bool {
-        matches!(self.source, Source::Once(_))
+        !matches!(self.source, Source::Regular(_))
+    }
+
+    /// The name it was opened by.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Which file it is, where it is one.
@@ -115,7 +138,15 @@ impl Stream {
     pub(crate) fn file(&self) -> Option<&File> {
         match &self.source {
             Source::Regular(file) => Some(file),
-            Source::Once(_) => None,
+            Source::Once(_) | Source::Pipe(_) => None,
+        }
+    }
+
+    /// The descriptor, where it is one that can be waited for.
+    pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
+        match &self.source {
+            Source::Pipe(fd) => Some(fd.as_fd()),
+            Source::Regular(_) | Source::Once(_) => None,
         }
     }
 
@@ -140,11 +171,17 @@ impl Stream {
         &self.buffer[self.judged.saturating_sub(PROOF)..self.judged]
     }
 
-    /// Looks for more. At most one read(2) of [`CHUNK`] bytes, so that the caller can look elsewhere in between.
+    /// Looks for more, and cuts it before the last record where lines belong together. At most one read(2) of [`CHUNK`]
+    /// bytes, so that the caller can look elsewhere in between.
     ///
     /// # Errors
     /// A failed read.
-    pub(crate) fn look(&mut self) -> Result<Look> {
+    pub(crate) fn look(&mut self, last_record: LastRecord<'_>) -> Result<Look> {
+        if let Source::Pipe(fd) = &self.source
+            && !ready_now(fd.as_fd())?
+        {
+            return Ok(Look::Later);
+        }
         self.make_room();
         let room = self.filled..(self.filled + CHUNK).min(PROOF + LONGEST);
         let count = self.read_into(room).doing("read", self.path.display())?;
@@ -157,17 +194,25 @@ impl Stream {
         }
         let new = self.filled..self.filled + count;
         self.filled = new.end;
-        Ok(self.piece(new).map_or(Look::Unfinished, Look::Piece))
+        Ok(self.piece(new, last_record).map_or(Look::Unfinished, Look::Piece))
     }
 
-    fn piece(&mut self, new: Range<usize>) -> Option<Piece> {
+    fn piece(&mut self, new: Range<usize>, last_record: LastRecord<'_>) -> Option<Piece> {
         if self.inside_judged_line {
             let end = memchr(b'\n', &self.buffer[new.clone()]);
             self.judged = end.map_or(self.filled, |at| new.start + at + 1);
             self.inside_judged_line = end.is_none();
         }
         if let Some(at) = memrchr(b'\n', &self.buffer[new.start.max(self.judged)..self.filled]) {
-            return Some(Piece { range: self.judged..new.start.max(self.judged) + at + 1, whole: true });
+            let end = new.start.max(self.judged) + at + 1;
+            let cut = match last_record {
+                Some(last_record) => last_record(&self.buffer[..end], self.judged).unwrap_or(self.judged),
+                None => end,
+            };
+            if cut > self.judged || self.filled == PROOF + LONGEST {
+                return Some(Piece { range: self.judged..if cut > self.judged { cut } else { end }, whole: true });
+            }
+            return None;
         }
         if self.filled == PROOF + LONGEST {
             self.buffer[self.filled] = 0;
@@ -181,6 +226,11 @@ impl Stream {
         (self.judged < self.filled).then_some(Piece { range: self.judged..self.filled, whole: true })
     }
 
+    /// Whether whole lines wait for the record that they belong to to be finished.
+    pub(crate) fn has_unfinished_record(&self) -> bool {
+        self.buffer[self.judged..self.filled].ends_with(b"\n")
+    }
+
     /// Goes to `offset` of what can be read only once; whether there was that much.
     ///
     /// # Errors
@@ -188,7 +238,7 @@ impl Stream {
     pub(crate) fn skip_to(&mut self, offset: u64) -> Result<bool> {
         while self.offset_of(self.filled) < offset {
             self.judged = self.filled;
-            if self.look()? == Look::End {
+            if self.look(None)? == Look::End {
                 return Ok(false);
             }
         }
@@ -224,6 +274,7 @@ impl Stream {
             let read = match &mut self.source {
                 Source::Regular(file) => file.read_at(&mut self.buffer[room.clone()], at),
                 Source::Once(reader) => reader.read(&mut self.buffer[room.clone()]),
+                Source::Pipe(fd) => rustix::io::read(fd, &mut self.buffer[room.clone()]).map_err(io::Error::from),
             };
             match read {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

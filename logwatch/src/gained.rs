@@ -1,0 +1,57 @@
+//! The last lines that a log gained while COMMAND ran, for the case that it fails.
+
+use crate::report::for_reader;
+use racefree_core::voice;
+use std::collections::VecDeque;
+use std::io::{IsTerminal, Write};
+
+/// As many of the last lines as are wanted.
+#[derive(Debug)]
+pub(crate) struct Gained {
+    wanted: usize,
+    lines: VecDeque<Vec<u8>>,
+    count: u64,
+}
+
+/// A line longer than this is shown cut.
+const LONGEST_SHOWN: usize = 8 << 10;
+
+impl Gained {
+    /// Keeps at most so many lines.
+    pub(crate) fn at_most(wanted: usize) -> Gained {
+        Gained { wanted, lines: VecDeque::new(), count: 0 }
+    }
+
+    /// Takes note of lines.
+    pub(crate) fn note(&mut self, lines: &[u8]) {
+        if lines.is_empty() {
+            return;
+        }
+        let whole = lines.strip_suffix(b"\n").unwrap_or(lines);
+        self.count += memchr::memchr_iter(b'\n', whole).count() as u64 + 1;
+        let last: Vec<&[u8]> = whole.rsplit(|&b| b == b'\n').take(self.wanted).collect();
+        for line in last.into_iter().rev() {
+            if self.lines.len() == self.wanted {
+                self.lines.pop_front();
+            }
+            self.lines.push_back(line[..line.len().min(LONGEST_SHOWN)].to_vec());
+        }
+    }
+
+    /// Shows on stderr what was gained.
+    pub(crate) fn show(&self, name: &str) {
+        let shown = self.lines.len() as u64;
+        match self.count {
+            0 => return voice::notice(&format!("{name} gained no line")),
+            _ if shown == 0 => return,
+            count if count == shown => voice::notice(&format!("{name} gained:")),
+            count => voice::notice(&format!("{name} gained {count} lines, the last {shown} are:")),
+        }
+        let mut err = std::io::stderr().lock();
+        for line in &self.lines {
+            let shown = for_reader(line, std::io::stderr().is_terminal());
+            // stderr that cannot be written leaves nobody to tell.
+            let _ = err.write_all(&shown).and_then(|()| err.write_all(b"\n"));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What was found, one JSON object a line.
+
+use crate::judge::{Judge, Verdict};
+use crate::report::Origin;
+use serde::Serialize;
+use std::path::Path;
+
+/// A line that was found.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) origin: Origin<'a>,
+    pub(crate) offset: u64,
+    pub(crate) line: &'a [u8],
+    pub(crate) verdict: Verdict,
+    pub(crate) captures: &'a [Vec<u8>],
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    event: &'a str,
+    log: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    /// Which of the -e patterns, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pattern: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regex: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    captures: Vec<String>,
+}
+
+impl<'a> Object<'a> {
+    fn of(event: &'a str, log: &Path) -> Object<'a> {
+        let log = log.display().to_string();
+        let (file, offset, pattern, regex) = (None, None, None, None);
+        Object { event, log, file, offset, pattern, regex, line: None, base64: None, captures: vec![] }
+    }
+
+    fn with_line(mut self, line: &[u8]) -> Object<'a> {
+        self.line = Some(String::from_utf8_lossy(line).into_owned());
+        self.base64 = std::str::from_utf8(line).is_err().then(|| base64(line));
+        self
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        // A vector takes everything, and every field here can be written as JSON.
+        if serde_json::to_writer(&mut *out, self).is_ok() {
+            out.push(b'\n');
+        }
+    }
+}
+
+/// An error line or the ready line.
+pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, judge: &Judge) {
+    let (event, pattern) = match found.verdict {
+        Verdict::Error(pattern) => ("error", Some(pattern)),
+        Verdict::Ready => ("ready", None),
+    };
+    let captures = found.captures.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
+    let object = Object {
+        file: Some(found.origin.file.display().to_string()),
+        offset: Some(found.offset),
+        pattern,
+        regex: pattern.map(|at| judge.written(at)),
+        captures,
+        ..Object::of(event, found.origin.log)
+    };
+    object.with_line(found.line).write(out);
+}
+
+/// A line that stands near one that was found.
+pub(crate) fn context(out: &mut Vec<u8>, origin: Origin<'_>, line: &[u8]) {
+    Object::of("context", origin.log).with_line(line).write(out);
+}
+
+/// A place that is lost.
+pub(crate) fn gap(out: &mut Vec<u8>, log: &Path) {
+    Object::of("gap", log).write(out);
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
+        for digit in 0..4 {
+            let value = (bits >> (18 - 6 * digit)) & 63;
+            text.push(if digit > three.len() { '=' } else { DIGITS[value as usize].into() });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Waiting for what may come: growth, a signal, the end of a process, a deadline.
+
+use crate::follower::Follower;
+use racefree_core::error::Result;
+use racefree_core::events::{Arrived, Event, Events, Watched};
+use racefree_core::inotify::{Hints, Watch};
+use racefree_core::process::Process;
+use racefree_core::time::{Deadline, Pause};
+use racefree_core::voice;
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How often we look by ourselves although the kernel hints: some file systems hint at nothing, or not at everything.
+const LOOK_ANYWAY: Duration = Duration::from_secs(15);
+
+/// The loop, and what it waits for.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    events: Events,
+    hints: Option<Hints>,
+    watches: BTreeSet<Watch>,
+    pause: Pause,
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Woken {
+    /// Time to look again.
+    Look,
+    /// The process ended.
+    ProcessGone,
+    /// A signal came.
+    Signal(Arrived),
+}
+
+impl Waiting {
+    /// Arms the loop.
+    ///
+    /// # Errors
+    /// Descriptors run out.
+    pub(crate) fn armed() -> Result<Waiting> {
+        let hints = Hints::new().inspect_err(without_hints).ok();
+        Ok(Waiting { events: Events::armed_for_orphans()?, hints, watches: BTreeSet::new(), pause: Pause::begin() })
+    }
+
+    /// The loop, for whoever starts a child.
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// From here on a hint means something new.
+    pub(crate) fn forget_hints(&mut self) {
+        if let Some(hints) = &self.hints {
+            hints.forget();
+        }
+    }
+
+    /// Has the kernel hint at what the logs are now. Whether that has changed: then look once more before waiting, for
+    /// something may have come between the last look and the new watch.
+    pub(crate) fn watch(&mut self, followers: &[Follower]) -> bool {
+        let Some(hints) = &self.hints else { return false };
+        let watches: io::Result<Vec<_>> = followers.iter().map(|follower| follower.watch(hints)).collect();
+        match watches.map(|sets| sets.into_iter().flatten().collect::<BTreeSet<Watch>>()) {
+            Ok(watches) => {
+                let changed = watches != self.watches;
+                hints.keep_only(&self.watches, &watches);
+                self.watches = watches;
+                changed
+            }
+            Err(e) => {
+                without_hints(&e);
+                (self.hints, self.pause) = (None, Pause::begin());
+                true
+            }
+        }
+    }
+
+    /// Waits, as long as nothing happens, until the deadline.
+    ///
+    /// # Errors
+    /// A refused poll(2).
+    pub(crate) fn wait(&self, process: Option<&Process>, logs: &[Follower], until: Deadline) -> Result<Woken> {
+        let hints = self.hints.as_ref().map(|hints| Watched::Read(hints.as_fd()));
+        let pipes = logs.iter().filter_map(Follower::pipe).map(Watched::Read);
+        let ends = process.map(|process| Watched::Read(process.as_fd()));
+        let watched: Vec<Watched> = ends.into_iter().chain(hints).chain(pipes).collect();
+        Ok(match self.events.next(&watched, until.or(self.next_look(logs)))? {
+            Event::Signal(arrived) => Woken::Signal(arrived),
+            Event::Ready(0) if process.is_some() => Woken::ProcessGone,
+            Event::Ready(_) | Event::Deadline => Woken::Look,
+        })
+    }
+
+    fn next_look(&self, logs: &[Follower]) -> Deadline {
+        // stdin says by itself when there is more.
+        if logs.iter().all(|log| log.pipe().is_some()) {
+            return Deadline::NEVER;
+        }
+        let without_a_hint = if self.hints.is_some() { Deadline::after(LOOK_ANYWAY) } else { self.pause.next() };
+        logs.iter().fold(without_a_hint, |next, log| next.or(log.due()))
+    }
+}
+
+fn without_hints(why: &io::Error) {
+    voice::detail(|| format!("the kernel gives no hints ({why}), so the logs are looked at again and again"));
+}
