@@ -24,7 +24,7 @@ impl Gained {
 
     /// Takes note of lines.
     pub(crate) fn note(&mut self, lines: &[u8]) {
-        if lines.is_empty() {
+        if lines.is_empty() || self.wanted == 0 {
             return;
         }
         let whole = lines.strip_suffix(b"\n").unwrap_or(lines);
@@ -42,8 +42,8 @@ impl Gained {
     pub(crate) fn show(&self, name: &str) {
         let shown = self.lines.len() as u64;
         match self.count {
+            _ if self.wanted == 0 => return,
             0 => return voice::notice(&format!("{name} gained no line")),
-            _ if shown == 0 => return,
             count if count == shown => voice::notice(&format!("{name} gained:")),
             count => voice::notice(&format!("{name} gained {count} lines, the last {shown} are:")),
         }

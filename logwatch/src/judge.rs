@@ -161,6 +161,10 @@ impl Judge {
 
     /// The verdict on the line that begins at `start`; one that is both an error and ready is an error.
     fn verdict(&self, text: &[u8], start: usize) -> Option<Verdict> {
+        // What was found within one line can only be the one pattern there is.
+        if self.errors.len() == 1 && self.ready.is_none() && self.ignore.is_none() && self.start.is_none() {
+            return Some(Verdict::Error(0));
+        }
         let matches = |regex: &Regex| regex.is_match_at(text, start);
         let ignored = || self.ignore.as_ref().is_some_and(matches);
         if let Some(error) = self.errors.iter().position(matches)

@@ -97,7 +97,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let logs = cli.beginning.followers(&cli.logs, file.as_ref())?;
     let first_decides = !cli.ends.no_follow || cli.patterns.ready.is_some();
     let report = Report::new(&cli.shown, &judge, logs.len());
-    let mut session = Session::new(&judge, report, logs, cli.show, first_decides)?;
+    let mut session =
+        Session::new(&judge, report, logs, if cli.command.is_empty() { 0 } else { cli.show }, first_decides)?;
     let exit = cli.watch(&mut session, until);
     if let Some(file) = file {
         file.note(&cli.logs, session.cursors())?;
