@@ -253,8 +253,10 @@ impl Follower {
     /// Where judging goes on: in each file that was begun.
     pub(crate) fn cursor(&self) -> Cursor {
         let begun = self.files.iter().rposition(|file| file.stream.position() > 0).unwrap_or(0);
-        let places = self.before.iter().cloned().chain(self.files.iter().take(begun + 1).map(|f| Place::of(&f.stream)));
-        let places: Vec<Place> = places.collect();
+        let open: Vec<Place> = self.files.iter().take(begun + 1).map(|file| Place::of(&file.stream)).collect();
+        let same = |a: &Place, b: &Place| (a.device, a.inode) == (b.device, b.inode);
+        let before = self.before.iter().filter(|before| open.iter().all(|place| !same(before, place))).cloned();
+        let places: Vec<Place> = before.chain(open.clone()).collect();
         Cursor::now(places[places.len().saturating_sub(4)..].to_vec())
     }
 

@@ -181,7 +181,7 @@ impl<'a> Report<'a> {
     /// Says how many lines were found and not shown.
     pub(crate) fn count_rest(&self) {
         if let Some(rest) = self.found.checked_sub(self.shown.max_lines.unwrap_or(u64::MAX)).filter(|&rest| rest > 0) {
-            voice::notice(&format!("{rest} more lines were found"));
+            voice::notice(&format!("more lines were found than are shown: {rest}"));
         }
     }
 
