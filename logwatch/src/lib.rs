@@ -20,7 +20,7 @@ use beginning::{Beginning, CursorFile};
 use clap::Parser;
 use ends::Ends;
 use judge::{Judge, Patterns};
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::{Result, ending, refusal};
 use racefree_core::exit::{Ending, Exit};
 use racefree_core::time::Deadline;
 use racefree_core::voice::{self, Loudness};
@@ -100,10 +100,16 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let mut session =
         Session::new(&judge, report, logs, if cli.command.is_empty() { 0 } else { cli.show }, first_decides)?;
     let exit = cli.watch(&mut session, until);
-    if let Some(file) = file {
-        file.note(&cli.logs, session.cursors())?;
+    match file {
+        // What could not be read or written is to be judged again.
+        Some(file) if exit.as_ref().map_or_else(is_an_answer, |_| true) => file.note(&cli.logs, session.cursors())?,
+        _ => {}
     }
     exit
+}
+
+fn is_an_answer(error: &anyhow::Error) -> bool {
+    matches!(ending(error), Exit::TimedOut | Exit::NotRunning)
 }
 
 impl Cli {
