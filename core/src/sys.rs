@@ -166,6 +166,22 @@ pub(crate) fn inherit_none_from(first: RawFd) {
     }
 }
 
+/// Has the kernel choose the own port of a socket between these two, where 0 is the system's bound (ip(7),
+/// IP_LOCAL_PORT_RANGE; Linux 6.3).
+///
+/// # Errors
+/// ENOPROTOOPT: the kernel is older.
+pub fn choose_port_between(socket: BorrowedFd<'_>, lowest: u16, highest: u16) -> io::Result<()> {
+    const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+    let range = u32::from(highest) << 16 | u32::from(lowest);
+    let length = size_of::<u32>() as libc::socklen_t;
+    // SAFETY: the kernel reads `length` bytes from `range`, which lives until the call returns.
+    let set = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_IP, IP_LOCAL_PORT_RANGE, (&raw const range).cast(), length)
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Sends a real-time signal through a pidfd (pidfd_send_signal(2)); `false` if the process has gone.
 pub(crate) fn send_real_time(pidfd: BorrowedFd<'_>, signal: Signal) -> std::result::Result<bool, rustix::io::Errno> {
     let (fd, number, flags) = (pidfd.as_raw_fd(), signal.number(), 0);

@@ -711,3 +711,50 @@ fn the_pause_is_fixed_where_an_interval_is_asked_for() {
     let tries = place.content("tried").lines().count();
     assert!((2..=4).contains(&tries), "{tries}");
 }
+
+#[test]
+fn who_listens_is_asked_without_a_connection() {
+    let (place, port) = (place(), Port::reserved());
+    let targets = [format!("listen:{}", port.number), format!("listen:127.0.0.1:{}", port.number)];
+    let waiting = Waiting::begin(&place, &[&targets[0], &targets[1]]).until_it_says("nobody listens on it");
+    port.listen();
+    assert_eq!(waiting.ended(), 0);
+    let accepting = std::net::TcpListener::from(port.socket);
+    accepting.set_nonblocking(true).unwrap();
+    assert_eq!(accepting.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    let said = waitfor(&place, &["-t0", &format!("listen:127.0.0.2:{}", port.number)]);
+    assert_eq!(said.code, 124);
+    let said = waitfor(&place, &["-t0", "--down", &targets[0]]);
+    assert_eq!(
+        (said.code, without_count(&said.stderr)),
+        (124, format!("waitfor: {}: somebody still listens on it", targets[0]))
+    );
+}
+
+#[test]
+fn a_stranger_on_the_port_is_not_our_daemon() {
+    let (place, port, web) = (place(), Port::listening(), web_server("HTTP/1.1 204 No Content\r\n\r\n"));
+    let _socket = UnixListener::bind(place.file("s")).unwrap();
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    let (us, parent) = (format!("pid:{}", std::process::id()), format!("pid:{}", std::os::unix::process::parent_id()));
+    let other = format!("pid:{}", daemon.id());
+    let stranger = format!("a stranger answers: {} (", std::process::id());
+    for target in [
+        format!("127.0.0.1:{}", port.number),
+        format!("listen:{}", port.number),
+        format!("listen:127.0.0.1:{}", port.number),
+        format!("http://127.0.0.1:{web}/"),
+        "unix:s".into(),
+    ] {
+        for own in [&us, &parent] {
+            assert_eq!(waitfor(&place, &["--by", own, &target]), silent_success(), "{target}");
+        }
+        let said = waitfor(&place, &["-t0", "--attempt", "10s", "--by", &other, &target]);
+        assert_eq!(said.code, 124, "{target}");
+        assert!(said.stderr.starts_with(&format!("waitfor: {target}: {stranger}")), "{said:?}");
+        let said = waitfor(&place, &["-t0", "--attempt", "10s", "--by", "pidfile:nowhere", &target]);
+        assert_eq!(without_count(&said.stderr), format!("waitfor: {target}: pidfile:nowhere is not running"));
+    }
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}

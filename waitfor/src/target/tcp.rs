@@ -8,10 +8,12 @@ use crate::owner::Owner;
 use racefree_core::error::{Doing, Result, reason, refusal};
 use racefree_core::events::{Events, Watched};
 use racefree_core::exit::Exit;
+use racefree_core::sys;
 use racefree_core::time::{Deadline, for_people};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ pub(crate) struct Tcp {
     by: Option<Rc<Owner>>,
     calls: Vec<(SocketAddr, Call)>,
     ended: Vec<(SocketAddr, Answer)>,
+    calls_from: Option<(u16, u16)>,
 }
 
 impl Tcp {
@@ -39,13 +42,14 @@ impl Tcp {
             by: None,
             calls: vec![],
             ended: vec![],
+            calls_from: ports_but(port),
         }
     }
 
     /// Calls every address at once: one that is silent does not hold up the others.
     fn call(&mut self, addresses: Vec<SocketAddr>) -> Result<Step> {
         for address in addresses {
-            match dial(address) {
+            match dial(address, self.calls_from) {
                 Ok(call) => self.calls.push((address, call)),
                 Err(e @ (Errno::ACCESS | Errno::PERM | Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                     return Err(e).doing("connect to", address);
@@ -106,13 +110,29 @@ impl Tcp {
     }
 }
 
-fn dial(address: SocketAddr) -> std::result::Result<Call, Errno> {
+fn dial(address: SocketAddr, calls_from: Option<(u16, u16)>) -> std::result::Result<Call, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    if let Some((lowest, highest)) = calls_from {
+        // A kernel too old to listen lets a call come back to itself now and then; that is seen once it is connected.
+        let _ = sys::choose_port_between(socket.as_fd(), lowest, highest);
+    }
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(Call::on(socket)),
         Err(e) => Err(e),
     }
+}
+
+/// The larger part of the ports that calls are made from, without this one: a call from the very port that it goes to
+/// would be answered by itself, and keep the port from the daemon. None where no call is made from it anyway.
+fn ports_but(port: u16) -> Option<(u16, u16)> {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let (lowest, highest) = range.trim().split_once('\t')?;
+    let (lowest, highest): (u16, u16) = (lowest.parse().ok()?, highest.trim().parse().ok()?);
+    if !(lowest..=highest).contains(&port) {
+        return None;
+    }
+    Some(if port - lowest > highest - port { (0, port - 1) } else { (port.saturating_add(1), 0) })
 }
 
 impl Target for Tcp {
