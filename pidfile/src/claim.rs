@@ -49,7 +49,8 @@ pub(crate) struct Claim {
     ///
     /// In the background, as with --background. The claim is never free in between. If the new one does not become ready
     /// (or the old one does not end at SIGTERM within --timeout), the new one is stopped and the old one stays the
-    /// claimant. MAINPID= is sent to NOTIFY_SOCKET, so that a service manager follows. Nothing running: a plain start.
+    /// claimant. MAINPID= is sent to NOTIFY_SOCKET, so that a service manager follows. Without
+    /// --ready or --notify, the new one is taken for ready as soon as it runs. Nothing running: a plain start.
     #[arg(long, conflicts_with_all = ["forking", "ensure", "wait"])]
     pub(crate) replace: bool,
     #[command(flatten)]

@@ -300,3 +300,39 @@ fn where_the_lock_is_taken_over_a_foreign_claimer_can_come_first_and_nothing_is_
     assert_eq!(said.stderr, "pidfile: start demod: another process has taken the lock of p meanwhile\n");
     assert_eq!(daemons(&place), Vec::<String>::new());
 }
+
+#[test]
+fn under_a_real_systemd_a_reload_replaces_the_main_process() {
+    if !needs_root() || !needs("systemctl", "systemd") || !needs("nsenter", "util-linux") {
+        return;
+    }
+    let place = place();
+    let here = place.path().display();
+    place.write(
+        "demo.service",
+        format!(
+            "[Service]\nNotifyAccess=all\nExecStart={here}/real/pidfile claim {here}/p {here}/real/demod\n\
+             ExecReload={here}/real/pidfile claim --replace --notify {here}/p {here}/real/demod --notify READY=1\n"
+        ),
+    );
+    place.write(
+        "script",
+        "set -eu
+         main() { systemctl show -P MainPID demo; }
+         systemctl start demo; until real/pidfile read -q p; do :; done
+         test $(main) = $(real/pidfile read p) && echo started
+         for i in 1 2 3; do
+             before=$(main); systemctl reload demo
+             test $(main) = $(real/pidfile read p) && test $(main) != $before && systemctl is-active demo
+         done
+         pgrep -cx demod
+         before=$(main); ! real/pidfile claim --replace --notify p real/demod --die-before 1 2>/dev/null; test $(main) = $before && systemctl is-active demo
+         systemctl stop demo; pgrep -cx demod || real/pidfile read -q p || echo $?
+         systemctl start demo; until real/pidfile read -q p; do :; done; systemctl reload demo
+         kill -9 $(main); while systemctl -q is-active demo; do :; done; systemctl show -P Result demo",
+    );
+    let systemd = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd.sh");
+    place.says("mkdir units real; mv demo.service units; cp $(command -v pidfile) $(command -v demod) real");
+    let said = place.sh(&format!("{systemd} $PWD 'sh script'"));
+    assert_eq!(said.stdout, "started\nactive\nactive\nactive\n1\nactive\n0\n1\nsignal\n", "{said:?}");
+}
