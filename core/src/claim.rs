@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -172,8 +173,14 @@ pub(crate) fn acceptable(file: &File, path: &Path) -> Result<Vec<u8>> {
             format!("claim {path}: this was never a PID file: {why}; name another file, or empty this one"),
         )
     };
-    if !file.metadata().doing("look at", path.display())?.is_file() {
+    let metadata = file.metadata().doing("look at", path.display())?;
+    if !metadata.is_file() {
         return Err(refuse("it is not a regular file"));
+    }
+    // Whoever made the second name may want us to write into the file behind the first.
+    if metadata.nlink() > 1 {
+        let why = "it has several names (hard links); name a file of its own";
+        return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
     }
     let content = reading::read_start(file)?;
     match text::parse(&content) {

@@ -60,7 +60,8 @@ pub fn command_line(pid: Pid) -> Option<String> {
         let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
         return Some(format!("[{}]", String::from_utf8_lossy(name.trim_ascii_end())));
     }
-    Some(String::from_utf8_lossy(line).replace('\0', " "))
+    // A daemon that writes its state over its arguments pads them with blanks or zeroes.
+    Some(String::from_utf8_lossy(line).replace('\0', " ").trim_end().to_owned())
 }
 
 /// The numbers of a process in its PID namespaces, ours first, its own last (`NSpid`, pid_namespaces(7)).

@@ -6,6 +6,7 @@ use racefree_core::child;
 use racefree_core::claim as core;
 use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
+use racefree_core::holders::{self, Identity};
 use racefree_core::reading::Reading;
 use racefree_core::ticket;
 use racefree_core::time::{Deadline, Limit, parse_duration};
@@ -119,6 +120,11 @@ impl Claim {
         if let Some(fd) = self.fd {
             return shell::claim(fd, self.pid, self.terms(), &self.pidfile);
         }
+        if self.pid_from.as_ref() == Some(&self.pidfile) {
+            let why =
+                "--pid-from is PIDFILE itself: let the daemon write another file, for many remove theirs at the end";
+            return Err(refusal(Exit::Usage, why));
+        }
         self.change_directory()?;
         child::find(&self.command[0])?;
         if let Some(heir) = &self.heir {
@@ -176,9 +182,12 @@ impl Claim {
 /// The refusal that names who has the claim.
 pub(crate) fn busy(path: &Path, theirs: &Reading) -> anyhow::Error {
     let words = match theirs {
-        Reading::Held(_) => theirs.in_words(),
-        // It was held when we asked for the lock; whoever it was is gone, or not seen, by now.
-        other => format!("another process holds its lock ({})", other.in_words()),
+        Reading::Held(_) | Reading::Orphaned(..) | Reading::Unknown(_) => theirs.in_words(),
+        // A shared lock, which is no claim and keeps us out all the same; or whoever it was is gone by now.
+        _ => {
+            let holders = std::fs::metadata(path).map(|m| holders::of(Identity::from(&m))).unwrap_or_default();
+            format!("no daemon, but its lock is {}", holders::in_words(&holders))
+        }
     };
     refusal(Exit::Busy, format!("claim {}: {words}", path.display()))
 }

@@ -1,0 +1,145 @@
+//! What nobody can make `pidfile` do: clobber a file, believe a trap, signal a stranger.
+
+use tests::{Place, needs_root};
+
+fn place() -> Place {
+    let place = Place::with(&[("pidfile", env!("CARGO_BIN_EXE_pidfile"))]);
+    // Another user has to be able to come here, too.
+    place.says("chmod 755 . && cp \"$(command -v pidfile)\" theirs");
+    place
+}
+
+const NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+
+#[test]
+fn what_was_never_a_pid_file_is_refused_and_left_as_it_was() {
+    let place = place();
+    let long = "1".repeat(5000);
+    for content in ["hello\n", "root:x:0:0:root:/root:/bin/sh\n", "\n\nx", "-1\n", "0x10\n", "12abc\n", "1 2\n", &long]
+    {
+        place.write("f", content);
+        let said = place.sh("pidfile claim f touch ran; echo $?; pidfile claim -b f touch ran; echo $?");
+        assert_eq!(said.stdout, "125\n125\n", "{content:.30}");
+        assert!(said.stderr.starts_with("pidfile: claim f: this was never a PID file: "), "{said:?}");
+        assert_eq!(place.content("f"), content);
+    }
+    assert!(!place.file("ran").exists());
+}
+
+#[test]
+fn what_can_have_been_one_is_taken_over() {
+    let place = place();
+    for content in ["", "\n", "\0\0\0\0\0", "999999\n", "999999", "  0099\nmore\nlines\n"] {
+        place.write("f", content);
+        assert_eq!(place.sh("pidfile claim f true").code, 0, "{content:?}");
+        assert!(place.content("f").trim().parse::<u32>().is_ok());
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_or_with_another_name_is_refused() {
+    let place = place();
+    place.says("echo 1 >target; ln -s target symlink; ln -s absent dangling; mkfifo fifo; mkdir directory; echo 1 >one; ln one two");
+    for (path, why) in [
+        ("symlink", "it is a symbolic link; name a regular file, or one that does not exist yet"),
+        ("dangling", "it is a symbolic link; name a regular file, or one that does not exist yet"),
+        ("fifo", "it is not a regular file; name a regular file, or one that does not exist yet"),
+        ("directory", "it is not a regular file; name a regular file, or one that does not exist yet"),
+        ("/dev/null", "it is not a regular file; name a regular file, or one that does not exist yet"),
+        ("one", "it has several names (hard links); name a file of its own"),
+    ] {
+        let said = place.sh(&format!("pidfile claim {path} touch ran"));
+        assert_eq!((said.code, said.stderr), (125, format!("pidfile: claim {path}: {why}\n")));
+    }
+    assert!(!place.file("ran").exists() && !place.file("absent").exists());
+    assert_eq!((place.content("target"), place.content("two")), ("1\n".into(), "1\n".into()));
+}
+
+#[test]
+fn anothers_file_in_a_sticky_directory_can_be_claimed() {
+    if !needs_root() {
+        return;
+    }
+    // With fs.protected_regular, opening it with O_CREAT is refused even to root.
+    let said = place()
+        .sh("mkdir d; chmod 1777 d; echo 999999 >d/p; chown 65534 d/p; pidfile claim d/p sh -c 'test $(cat d/p) = $$'");
+    assert_eq!((said.code, &*said.stderr), (0, ""));
+}
+
+#[test]
+fn a_users_pid_file_does_not_turn_root_against_a_stranger() {
+    if !needs_root() {
+        return;
+    }
+    let place = place();
+    // The user claims properly, then writes a root process's number over its own.
+    let said = place.sh(&format!(
+        "sleep 1000 & victim=$!; install -o 65534 /dev/null p
+         {NOBODY} ./theirs claim p sh -c 'echo '$victim' >p; echo done >&3; exec sleep 60' 3>ready & until test -s ready; do :; done
+         for verb in read stop 'signal KILL' 'stop --kill-after 0'; do pidfile $verb p; echo $?; {NOBODY} ./theirs $verb p; echo $?; done
+         pidfile stop --unlocked p; echo $?; kill -0 $victim && echo alive"
+    ));
+    assert_eq!(said.stdout, format!("{}alive\n", "4\n".repeat(9)), "{said:?}");
+}
+
+#[test]
+fn pid_1_is_not_hit_through_a_file_that_a_user_can_write() {
+    if !needs_root() {
+        return;
+    }
+    let place = place();
+    // In a namespace whose PID 1 we can afford to lose.
+    let said = place.sh(&format!(
+        "cat >script <<'END'
+trap 'echo PID 1 was hit' TERM
+install -o 65534 /dev/null p
+{NOBODY} flock p sh -c 'echo 1 >p; exec sleep 60' & until test -s p; do :; done
+pidfile read p; echo $?; pidfile signal TERM p; echo $?; pidfile stop p; echo $?; pidfile stop --unlocked p; echo $?
+END
+         unshare -pf --mount-proc sh script"
+    ));
+    assert_eq!(said.stdout, "4\n4\n4\n4\n", "{said:?}");
+}
+
+#[test]
+fn a_lock_by_nobody_is_no_daemon_and_its_holder_is_named() {
+    if !needs_root() {
+        return;
+    }
+    let place = place();
+    for (kind, code, why) in [
+        ("-s", 1, "no daemon, but its lock is held by "),
+        ("-x", 2, "orphaned: 999999 is dead, but its lock is held by "),
+    ] {
+        let said = place.sh(&format!(
+            "echo 999999 >p; {NOBODY} flock {kind} p sleep 60 & until ! flock -n p true; do :; done
+             pidfile read -q p; echo $?; pidfile claim p true; echo $?; pkill -P $!; wait"
+        ));
+        assert_eq!(said.stdout, format!("{code}\n75\n"), "{said:?}");
+        assert!(said.stderr.contains(&format!("claim p: {why}")), "{said:?}");
+        assert!(said.stderr.contains(&format!("(flock {kind} p sleep 60)")), "{said:?}");
+    }
+}
+
+#[test]
+fn a_record_lock_by_nobody_keeps_a_claim_out_by_name() {
+    if !needs_root() {
+        return;
+    }
+    let place = place();
+    let said = place.sh(&format!(
+        "install -m 644 /dev/null p
+         {NOBODY} perl -e 'use Fcntl; open my $f, \"<\", \"p\" or die; my $l = pack \"ssx4qqix4\", F_RDLCK, 0, 0, 0, 0;
+             fcntl $f, F_SETLK, $l or die; print STDERR \"locked\"; sleep 60' 2>locked & until test -s locked; do :; done
+         pidfile claim p true; echo $?; pidfile claim -b p true; echo $?; cat p; pidfile read -q p; echo $?"
+    ));
+    assert_eq!(said.stdout, "75\n75\n1\n");
+    assert_eq!(said.stderr.matches(" has a record lock on it\n").count(), 2, "{said:?}");
+    assert!(said.stderr.contains("(perl -e "), "{said:?}");
+}
+
+#[test]
+fn a_log_line_or_a_name_cannot_command_the_terminal() {
+    let said = place().sh("pidfile claim -b --log l --ready 'until test -s l; do :; done; false' p sh -c 'printf \"\\033[2Jgone\\n\"; sleep 60'");
+    assert!(said.stderr.contains("\\x1b[2Jgone") && !said.stderr.contains('\x1b'), "{said:?}");
+}
