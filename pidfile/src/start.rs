@@ -131,11 +131,17 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// Ends all that was started, and adds the last line of what the log gained to the reason.
+    /// Adds the last line of what the log gained to the reason, and ends all that was started.
     pub(crate) fn undo(&self, failure: anyhow::Error) -> anyhow::Error {
+        // What it says when it is told to end is not the reason.
+        let failure = self.with_last_words(failure);
         if let Err(e) = self.family.end(&self.events, self.claim.detached.kill_after) {
             voice::failure(&e);
         }
+        failure
+    }
+
+    fn with_last_words(&self, failure: anyhow::Error) -> anyhow::Error {
         let Some(log) = &self.log else { return failure };
         let last = match log.last_line_gained() {
             Some(line) => format!("the last line of {} is: {line}", log.path().display()),
