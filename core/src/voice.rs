@@ -8,6 +8,7 @@ use crate::signal::Signal;
 use crate::time::{Deadline, for_people};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 struct Voice {
@@ -40,8 +41,9 @@ fn loudness() -> Loudness {
 
 fn to_stderr(text: &str) {
     let name = VOICE.get().map_or("racefree", |voice| &voice.name);
+    let erase = if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) { ERASE } else { "" };
     // stderr that cannot be written leaves nobody to tell.
-    let _ = writeln!(std::io::stderr().lock(), "{name}: {}", printable(text));
+    let _ = writeln!(std::io::stderr().lock(), "{erase}{name}: {}", printable(text));
 }
 
 /// What went wrong. Not silenced by `--quiet`.
@@ -98,8 +100,12 @@ pub fn printable(text: &str) -> String {
 pub struct StatusLine {
     since: Instant,
     on_terminal: bool,
-    shown: bool,
 }
+
+/// A line is on the terminal, and must go before anything else is said there.
+static STATUS_IS_SHOWN: AtomicBool = AtomicBool::new(false);
+
+const ERASE: &str = "\r\x1b[K";
 
 const TICK: Duration = Duration::from_secs(1);
 
@@ -107,7 +113,7 @@ impl StatusLine {
     /// Begins to count. Where stderr is no terminal, nothing will ever be shown.
     pub fn begin() -> StatusLine {
         let on_terminal = std::io::stderr().is_terminal() && !loudness().quiet;
-        StatusLine { since: Instant::now(), on_terminal, shown: false }
+        StatusLine { since: Instant::now(), on_terminal }
     }
 
     /// When the line is due again: never where there is no terminal, so that a wait there costs no wake-up.
@@ -126,24 +132,25 @@ impl StatusLine {
         if !self.on_terminal || waited < TICK {
             return;
         }
-        self.shown = true;
+        STATUS_IS_SHOWN.store(true, Ordering::Relaxed);
         let name = VOICE.get().map_or("racefree", |voice| &voice.name);
-        let columns =
-            rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col.max(20)));
+        let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        // A terminal that does not know its width has 0 columns.
+        let columns = if columns == 0 { 80 } else { columns.max(20) };
         let line = printable(&format!("{name}: {} ({})", awaited(), for_people(waited))).replace(['\n', '\t'], " ");
         let line: String = line.chars().take(columns - 1).collect();
         let (dim, plain) =
             if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) { ("", "") } else { ("\x1b[2m", "\x1b[0m") };
         // A terminal that has gone away needs no status line.
-        let _ = write!(std::io::stderr().lock(), "\r\x1b[K{dim}{line}{plain}");
+        let _ = write!(std::io::stderr().lock(), "{ERASE}{dim}{line}{plain}");
     }
 }
 
 impl Drop for StatusLine {
     fn drop(&mut self) {
-        if self.shown {
+        if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) {
             // As above: nothing is lost where the terminal has gone.
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+            let _ = write!(std::io::stderr().lock(), "{ERASE}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `waitfor`: wait until a daemon is ready, no longer and no shorter.
 
+mod alive;
+mod awaited;
 mod engine;
 mod errand;
 mod escapes;
@@ -119,7 +121,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
     if let Some(name) = cli.command.first() {
         child::find(name)?;
     }
-    let (rules, means) = (cli.rules()?, cli.means()?);
+    let (rules, means) = (cli.rules()?, cli.means());
     let targets = cli.targets.iter().map(|named| Ok((named.to_string(), named.target(&means)?)));
     let ended = Wait::begin(rules, cli.alive, targets.collect::<Result<_>>()?)?.until_decided()?;
     match ended {
@@ -137,10 +139,10 @@ impl Cli {
         Ok(Rules { timeout, attempt, interval, stable, any, down })
     }
 
-    fn means(&self) -> Result<Means> {
+    fn means(&self) -> Means {
         let stable = Some(self.stable).filter(|stable| !stable.is_zero() && !self.down);
-        let http = self.http.asked(self.attempt)?.into();
+
         let by = self.by.clone().map(|named| Rc::new(Owner::new(named)));
-        Ok(Means { talk: self.words.talk(stable), down: self.down, by, http })
+        Means { talk: self.words.talk(stable), down: self.down, by, attempt: self.attempt, http: self.http.clone() }
     }
 }

@@ -49,7 +49,7 @@ impl NamedTarget {
         Ok(match self.kind.clone() {
             Kind::Tcp { host, port } => Box::new(target::tcp::Tcp::new(host, port, means)),
             Kind::Listen { host, port } => Box::new(target::listen::Listen::new(host, port, means)),
-            Kind::Http(uri) => Box::new(target::http::Http::new(uri, means)),
+            Kind::Http(uri) => Box::new(target::http::Http::new(uri, means)?),
             Kind::Unix(path) => Box::new(target::unix::Unix::new(path, means)),
             Kind::File(path) => Box::new(target::file::File::existing(path)),
             Kind::Nonempty(path) => Box::new(target::file::File::nonempty(path)),

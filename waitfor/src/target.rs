@@ -15,14 +15,13 @@ pub(crate) mod resolve;
 pub(crate) mod tcp;
 pub(crate) mod unix;
 
-use crate::http_options::Asked;
+use crate::http_options;
 use crate::owner::Owner;
 use racefree_core::error::Result;
 use racefree_core::events::{Events, Watched};
 use racefree_core::time::Deadline;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What a try came to.
@@ -60,7 +59,9 @@ pub(crate) struct Means {
     /// Who must own the socket that answers.
     pub(crate) by: Option<Rc<Owner>>,
     /// What a request over http looks like.
-    pub(crate) http: Arc<Asked>,
+    pub(crate) http: http_options::Http,
+    /// How long a request may take.
+    pub(crate) attempt: Duration,
 }
 
 /// Something to wait for.

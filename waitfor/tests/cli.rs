@@ -290,13 +290,16 @@ fn the_last_try_is_made_at_the_deadline() {
 #[test]
 fn a_process_that_must_live_ends_the_wait_with_its_end() {
     let place = place();
-    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    let log = std::fs::File::create(place.file("log")).unwrap();
+    let mut daemon = place.command("sleep").arg("60").stderr(log).spawn().unwrap();
     let alive = format!("pid:{}", daemon.id());
     let waiting = Waiting::begin(&place, &["--while", &alive, "file:f"]).until_it_says("No such file");
     daemon.kill().unwrap();
     assert_eq!(waiting.ended(), 3);
     let said = place.content("said");
-    assert!(said.contains(&format!("{alive}: process {} has ended\n", daemon.id())), "{said}");
+    let log = place.file("log").canonicalize().unwrap();
+    let obituary = format!("waitfor: {alive}: process {} has ended; its log is {}\n", daemon.id(), log.display());
+    assert!(said.contains(&obituary), "{said}");
     daemon.wait().unwrap();
 }
 
@@ -541,8 +544,8 @@ fn a_banner_is_awaited() {
     let shell = format!("127.0.0.1:{}", talker(b"SSH-2.0-x\r\n", false));
     assert_eq!(waitfor(&place, &["--expect", "^220 ", &mail]), silent_success());
     for (address, why) in [
-        (&mail, r#"it says "220 mail\r\n", which /^250 / does not match within"#),
-        (&shell, r#"it says "SSH-2.0-x\r\n", which /^250 / does not match, and it closed the connection"#),
+        (&mail, r#"it says "220 mail\r\n", which /^250 / does not match (1 try in "#),
+        (&shell, r#"it says "SSH-2.0-x\r\n", which /^250 / does not match, and hangs up (1 try in "#),
     ] {
         let said = waitfor(&place, &["-t0", "--attempt", "100ms", "--expect", "^250 ", address]);
         assert_eq!(said.code, 124);
@@ -757,4 +760,44 @@ fn a_stranger_on_the_port_is_not_our_daemon() {
     }
     daemon.kill().unwrap();
     daemon.wait().unwrap();
+}
+
+#[test]
+fn one_that_said_something_else_is_asked_again_before_the_attempt_is_over() {
+    let place = place();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let loaded = place.file("loaded");
+    // As redis: it answers at once, and keeps the connection open for more.
+    let daemon = std::thread::spawn(move || {
+        let mut kept = vec![];
+        for mut connection in listener.incoming().flatten() {
+            let answer = if loaded.exists() { "+PONG\r\n" } else { "-LOADING\r\n" };
+            let _ = connection.write_all(answer.as_bytes());
+            kept.push(connection);
+        }
+    });
+    let arguments = ["--attempt", "10m", "--send", r"PING\r\n", "--expect", r"^\+PONG", &address];
+    let waiting = Waiting::begin(&place, &arguments).until_it_says(r#"it says "-LOADING\r\n", which"#);
+    place.write("loaded", "");
+    assert_eq!(waiting.ended(), 0);
+    drop(daemon);
+}
+
+#[test]
+fn a_terminal_shows_what_is_awaited_and_is_left_as_it_was() {
+    if !tests::needs("script", "bsdutils") {
+        return;
+    }
+    let place = place();
+    let shown = place.sh("script -qefc 'waitfor -t 1.5s file:nowhere' typescript > /dev/null; echo $?");
+    assert_eq!(shown.stdout, "124\n");
+    let typescript = place.content("typescript");
+    let line = "\x1b[2mwaitfor: waiting for file:nowhere: No such file or directory (1.0 s)\x1b[0m";
+    let erased = format!("\r\x1b[K{line}\r\x1b[Kwaitfor: file:nowhere: No such file or directory (");
+    assert!(typescript.contains(&erased), "{typescript:?}");
+    place.sh("NO_COLOR=1 script -qefc 'waitfor -t 1.5s file:nowhere' typescript > /dev/null");
+    assert!(!place.content("typescript").contains("\x1b[2m"));
+    place.sh("script -qefc 'waitfor -q -t 1.5s file:nowhere' typescript > /dev/null");
+    assert!(!place.content("typescript").contains("\x1b"));
 }

@@ -34,19 +34,35 @@ impl Words {
     /// What must be said, and heard.
     pub(crate) fn talk(&self, stable: Option<Duration>) -> Talk {
         let send = self.send.as_deref().unwrap_or_default().to_vec();
-        Talk { send, expect: self.expect.clone(), stable }
+        Talk { send, expect: self.expect.clone(), stable, ..Talk::none() }
     }
 }
 
 /// What must be said over a connection before it counts as an answer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Talk {
+    /// Since when we wait for it to be said.
+    since: Instant,
     /// What we say first.
     pub(crate) send: Vec<u8>,
     /// What the other must say.
     pub(crate) expect: Option<Regex>,
     /// How long the connection must stay open after that.
     pub(crate) stable: Option<Duration>,
+}
+
+impl Talk {
+    /// Nothing is said, nothing expected.
+    pub(crate) fn none() -> Talk {
+        Talk { since: Instant::now(), send: vec![], expect: None, stable: None }
+    }
+
+    /// How long to hear no more of one that has said something, but nothing to the point. Its answer may be on the way
+    /// in pieces, or it may have said all, as redis does while it loads: then another call is worth more. As every
+    /// pause, this one grows with the time waited.
+    fn patience(&self) -> Duration {
+        (self.since.elapsed() / 20).max(Duration::from_millis(10))
+    }
 }
 
 /// As much as is heard of one that says nothing to the point.
@@ -57,6 +73,7 @@ pub(crate) struct Call {
     socket: OwnedFd,
     stage: Stage,
     heard: Vec<u8>,
+    heard_at: Instant,
 }
 
 enum Stage {
@@ -69,7 +86,7 @@ enum Stage {
 impl Call {
     /// The socket is connecting, or connected.
     pub(crate) fn on(socket: OwnedFd) -> Call {
-        Call { socket, stage: Stage::Connecting, heard: vec![] }
+        Call { socket, stage: Stage::Connecting, heard: vec![], heard_at: Instant::now() }
     }
 
     pub(crate) fn watched(&self) -> Watched<'_> {
@@ -79,11 +96,19 @@ impl Call {
         }
     }
 
-    /// Until when it must stay open, once that is all there is to see.
-    pub(crate) fn lasts_until(&self) -> Option<Deadline> {
+    /// It must only stay open any more.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self.stage, Stage::Lasting(..))
+    }
+
+    /// When it is to go on although nothing has come.
+    pub(crate) fn goes_on_at(&self, talk: &Talk) -> Deadline {
         match self.stage {
-            Stage::Lasting(_, until) => Some(until),
-            _ => None,
+            Stage::Lasting(_, until) => until,
+            Stage::Hearing if !self.heard.is_empty() => {
+                Deadline::after(talk.patience().saturating_sub(self.heard_at.elapsed()))
+            }
+            _ => Deadline::NEVER,
         }
     }
 
@@ -114,14 +139,12 @@ impl Call {
                 Stage::Saying(_) => self.stage = Stage::Hearing,
                 Stage::Hearing => match &talk.expect {
                     Some(expected) if !expected.is_match(&self.heard) => {
-                        if self.heard.len() >= LONGEST {
-                            return Ok(Answer::Unclear(self.in_vain(expected)));
-                        }
-                        if self.hear()? == 0 {
-                            return Ok(Answer::Unclear(format!(
-                                "{}, and it closed the connection",
-                                self.in_vain(expected)
-                            )));
+                        let tired = self.goes_on_at(talk).passed();
+                        match self.hear() {
+                            Ok(0) => return Ok(Answer::Unclear(format!("{}, and hangs up", self.in_vain(expected)))),
+                            Ok(_) if self.heard.len() < LONGEST => {}
+                            Err(e) if e != Errno::WOULDBLOCK || !tired => return Err(e),
+                            _ => return Ok(Answer::Unclear(self.in_vain(expected))),
                         }
                     }
                     _ => match talk.stable {
@@ -172,6 +195,7 @@ impl Call {
                 heard => {
                     let (_, length) = heard?;
                     self.heard.extend_from_slice(&room[..length]);
+                    self.heard_at = Instant::now();
                     return Ok(length);
                 }
             }

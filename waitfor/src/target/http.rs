@@ -34,20 +34,14 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(uri: Uri, means: &Means) -> Http {
+    pub(crate) fn new(uri: Uri, means: &Means) -> Result<Http> {
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let door = Tcp::to_knock_at(host.to_owned(), port, means);
+        let asked = means.http.asked(means.attempt)?;
         // Behind a proxy there is no door that we could knock at.
-        Http {
-            uri,
-            port,
-            by: means.by.clone(),
-            asked: means.http.clone(),
-            door,
-            open: means.http.has_proxy(),
-            errand: None,
-        }
+        let open = asked.has_proxy();
+        Ok(Http { uri, port, by: means.by.clone(), asked: asked.into(), door, open, errand: None })
     }
 
     fn request(&mut self) -> Result<Step> {

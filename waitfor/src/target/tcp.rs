@@ -37,7 +37,7 @@ impl Tcp {
     pub(crate) fn to_knock_at(host: String, port: u16, means: &Means) -> Tcp {
         Tcp {
             host: Host::new(host, port),
-            talk: Talk::default(),
+            talk: Talk::none(),
             down: means.down,
             by: None,
             calls: vec![],
@@ -154,12 +154,11 @@ impl Target for Tcp {
     }
 
     fn goes_on_at(&self) -> Deadline {
-        let lasting = self.calls.iter().filter_map(|(_, call)| call.lasts_until());
-        lasting.fold(Deadline::NEVER, Deadline::or)
+        self.calls.iter().map(|(_, call)| call.goes_on_at(&self.talk)).fold(Deadline::NEVER, Deadline::or)
     }
 
     fn is_lasting(&self) -> bool {
-        self.calls.iter().any(|(_, call)| call.lasts_until().is_some())
+        self.calls.iter().any(|(_, call)| call.is_lasting())
     }
 
     fn go_on(&mut self, events: &Events) -> Result<Step> {

@@ -106,11 +106,11 @@ impl Target for Unix {
     }
 
     fn goes_on_at(&self) -> Deadline {
-        self.call.as_ref().and_then(Call::lasts_until).unwrap_or(Deadline::NEVER)
+        self.call.as_ref().map_or(Deadline::NEVER, |call| call.goes_on_at(&self.talk))
     }
 
     fn is_lasting(&self) -> bool {
-        self.call.as_ref().and_then(Call::lasts_until).is_some()
+        self.call.as_ref().is_some_and(Call::is_lasting)
     }
 
     fn go_on(&mut self, events: &Events) -> Result<Step> {
