@@ -1,5 +1,6 @@
 //! `pidfile claim`: claim PIDFILE, then become COMMAND, or start it in the background.
 
+use crate::log::Log;
 use crate::{leftover, replace, shell, start, supervise};
 use clap::{ArgGroup, Args};
 use racefree_core::child;
@@ -126,7 +127,7 @@ impl Claim {
             return Err(refusal(Exit::Usage, why));
         }
         self.change_directory()?;
-        child::find(&self.command[0])?;
+        self.look_ahead()?;
         if let Some(heir) = &self.heir {
             return supervise::as_heir(&self, heir[0], heir[1]);
         }
@@ -144,6 +145,12 @@ impl Claim {
         let error = child::become_command(&self.command);
         held.put_back_text()?;
         Err(error)
+    }
+
+    /// Refuses what can be refused before anything is claimed or written.
+    fn look_ahead(&self) -> Result<()> {
+        child::find(&self.command[0])?;
+        self.detached.log.as_deref().map(Log::open).transpose().map(|_| ())
     }
 
     /// The claim; `None` if it is taken already, and that is as good.
