@@ -78,7 +78,14 @@ impl Awaited {
                 self.take(step, rules, deadline)
             }
             Phase::Asked(began, cut_off) if self.cut_off_at(cut_off, deadline).passed() => {
-                let answer = self.target.cut_off(began.elapsed());
+                let after = began.elapsed();
+                let answer = self.target.cut_off(after);
+                // Cut short by the deadline, it tells nothing: neither that all is down, nor more than the try before.
+                if after < rules.attempt {
+                    self.phase = Phase::Exhausted;
+                    self.last.get_or_insert(answer);
+                    return Ok(());
+                }
                 self.take(Step::Answered(answer), rules, deadline)
             }
             Phase::Asked(..) if self.target.goes_on_at().passed() => self.go_on(rules, deadline, events),

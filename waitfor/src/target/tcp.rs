@@ -123,6 +123,12 @@ fn dial(address: SocketAddr, calls_from: Option<(u16, u16)>) -> std::result::Res
     }
 }
 
+/// Whether somebody listens there, on this machine, who does not accept: too busy is not down.
+fn is_full(address: SocketAddr) -> bool {
+    address.ip().is_loopback()
+        && listeners::on_port(address.port()).is_ok_and(|found| !listeners::at(address.ip(), &found).is_empty())
+}
+
 /// The larger part of the ports that calls are made from, without this one: a call from the very port that it goes to
 /// would be answered by itself, and keep the port from the daemon. None where no call is made from it anyway.
 fn ports_but(port: u16) -> Option<(u16, u16)> {
@@ -171,6 +177,10 @@ impl Target for Tcp {
             return Answer::Unclear(format!("its name has not been looked up within {after}"));
         }
         for (address, call) in std::mem::take(&mut self.calls) {
+            if self.down && is_full(address) {
+                self.hang_up();
+                return Answer::Unclear("it accepts nobody: its backlog is full".into());
+            }
             match call.cut_off(&self.talk, &after) {
                 Answer::Yes(lasted) => {
                     self.hang_up();
