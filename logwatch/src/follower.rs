@@ -5,12 +5,14 @@
 
 use crate::cursor::{Cursor, Place};
 use crate::generations::{self, Since};
+use crate::sieve::Sieve;
 use crate::stream::{LastRecord, Look, Piece, Stream};
 use racefree_core::error::Result;
 use racefree_core::holders::Identity;
 use racefree_core::inotify::{Hints, Watch};
 use racefree_core::time::Deadline;
 use racefree_core::voice;
+use regex::bytes::Regex;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -45,6 +47,7 @@ struct OpenFile {
     stream: Stream,
     /// When it is given up, if it stays silent and is not the log itself any more.
     quiet_at: Deadline,
+    sieve: Sieve,
 }
 
 /// What came of a look at the log.
@@ -126,6 +129,14 @@ impl Follower {
     /// A file that is open, to say how far it has been judged.
     pub(crate) fn stream_mut(&mut self, at: usize) -> &mut Stream {
         &mut self.files[at].stream
+    }
+
+    /// Skips what the sieve knows to hold nothing, in the oldest file.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub(crate) fn skip_clean(&mut self, any: &Regex) -> Result<()> {
+        self.files.first_mut().map_or(Ok(()), |file| file.sieve.skip_clean(&mut file.stream, any))
     }
 
     /// Looks for more, the oldest file first.
@@ -235,7 +246,8 @@ impl Follower {
     }
 
     fn add(&mut self, streams: Vec<Stream>) {
-        self.files.extend(streams.into_iter().map(|stream| OpenFile { stream, quiet_at: Deadline::after(QUIET) }));
+        let open = |stream| OpenFile { stream, quiet_at: Deadline::after(QUIET), sieve: Sieve::default() };
+        self.files.extend(streams.into_iter().map(open));
         self.named = self.files.last().and_then(|file| file.stream.identity());
     }
 

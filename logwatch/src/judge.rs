@@ -139,6 +139,11 @@ impl Judge {
         }
     }
 
+    /// What finds each line that may count, where lines are judged one by one.
+    pub(crate) fn sieve(&self) -> Option<&Regex> {
+        self.any.as_ref().filter(|_| self.start.is_none())
+    }
+
     /// Whether lines belong together, as records.
     pub(crate) fn has_records(&self) -> bool {
         self.start.is_some()

@@ -13,6 +13,7 @@ mod judge;
 mod pattern;
 mod report;
 mod session;
+mod sieve;
 mod stream;
 mod waiting;
 

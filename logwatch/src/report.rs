@@ -150,6 +150,11 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Whether lines around those that were found are shown.
+    pub(crate) fn has_context(&self) -> bool {
+        self.shown.context > 0
+    }
+
     /// Whether lines that follow are to be shown.
     pub(crate) fn wants_more(&self) -> bool {
         self.around.after > 0

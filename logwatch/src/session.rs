@@ -132,7 +132,12 @@ impl<'a> Session<'a> {
         for log in self.logs.iter().filter(|log| !log.is_there()) {
             voice::notice(&format!("{} is not there", log.path().display()));
         }
+        // A line that is to be shown as the surroundings of another must not be skipped.
+        let sieve = self.judge.sieve().filter(|_| self.logs.len() == 1 && !self.report.has_context());
         loop {
+            if let Some(any) = sieve {
+                self.logs[0].skip_clean(any)?;
+            }
             let busy = self.look()?;
             if self.decided.is_some() || !busy && self.logs.iter().all(|log| log.pipe().is_none()) {
                 return Ok(None);

@@ -246,6 +246,28 @@ impl Stream {
         Ok(true)
     }
 
+    /// Whether a line begins where judging goes on.
+    pub(crate) fn is_at_start_of_line(&self) -> bool {
+        self.position() == 0 || self.judged > 0 && self.buffer[self.judged - 1] == b'\n'
+    }
+
+    /// Goes on at a later offset of a file that is still the same: what lies between holds nothing.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub(crate) fn jump_to(&mut self, offset: u64) -> Result<()> {
+        let before = proof_of(self.file(), offset).doing("read", self.path.display())?;
+        // Asked after the bytes at the new place were read: had the file been truncated before, those would not prove it.
+        if !self.still_proven().doing("read", self.path.display())? || before.len() as u64 != offset.min(PROOF as u64) {
+            return Ok(());
+        }
+        self.buffer[..before.len()].copy_from_slice(&before);
+        (self.judged, self.filled) = (before.len(), before.len());
+        self.offset = offset - before.len() as u64;
+        self.inside_judged_line = before.last().is_some_and(|&b| b != b'\n');
+        Ok(())
+    }
+
     /// Everything up to this place of [`Stream::text`] has been judged.
     pub(crate) fn judged_to(&mut self, place: usize) {
         self.judged = place.min(self.filled);
