@@ -68,6 +68,28 @@ impl Beginning {
     }
 }
 
+/// The logs, with those that were given as a pattern which the shell was kept from expanding. A file that is called like
+/// the pattern is that file.
+///
+/// # Errors
+/// No file matches: a pattern cannot be waited for.
+pub(crate) fn expanded(logs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = vec![];
+    for log in logs {
+        let pattern = log.to_str().filter(|text| text.contains(['*', '?', '[']) && !log.exists());
+        let Some(paths) = pattern.and_then(|pattern| glob::glob(pattern).ok()) else {
+            found.push(log.clone());
+            continue;
+        };
+        let before = found.len();
+        found.extend(paths.flatten());
+        if found.len() == before {
+            return Err(anyhow::anyhow!("no file matches the pattern now")).doing("watch", log.display());
+        }
+    }
+    Ok(found)
+}
+
 impl CursorFile {
     /// Locks a cursor file, creating it if it is absent, and reads it.
     ///

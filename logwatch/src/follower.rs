@@ -7,7 +7,7 @@ use crate::cursor::{Cursor, Place};
 use crate::generations::{self, Since};
 use crate::sieve::Sieve;
 use crate::stream::{LastRecord, Look, Piece, Stream};
-use racefree_core::error::Result;
+use racefree_core::error::{Result, sentence};
 use racefree_core::holders::Identity;
 use racefree_core::inotify::{Hints, Watch};
 use racefree_core::time::Deadline;
@@ -213,7 +213,11 @@ impl Follower {
             return Ok(Step::Idle);
         }
         let before = self.files.len();
-        self.follow_name()?;
+        match self.follow_name() {
+            // A new file may be made first, and given to its readers then; the kernel hints at that too.
+            Err(e) if is_not_ours_yet(&e) => voice::detail(|| sentence(&e)),
+            followed => followed?,
+        }
         Ok(if self.files.len() > before { Step::Again } else { Step::Idle })
     }
 
@@ -304,4 +308,8 @@ impl Follower {
         }
         Ok(watches)
     }
+}
+
+fn is_not_ours_yet(error: &anyhow::Error) -> bool {
+    error.chain().any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied))
 }

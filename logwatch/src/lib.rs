@@ -59,7 +59,7 @@ pub struct Cli {
     show: usize,
     #[command(flatten)]
     loudness: Loudness,
-    /// The log, or `-` for stdin; it need not be there yet
+    /// The log, or `-` for stdin, or a quoted pattern such as '/var/log/app/*.log'; a log need not be there yet
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// What to run, and its arguments
@@ -86,7 +86,8 @@ pub const ENDINGS: &[Ending] = &[
 ///
 /// # Errors
 /// Everything that ends it otherwise than by what the logs say.
-pub fn run(cli: Cli) -> Result<Exit> {
+pub fn run(mut cli: Cli) -> Result<Exit> {
+    cli.logs = beginning::expanded(&cli.logs)?;
     if cli.mark {
         return cli.print_marks();
     }

@@ -1,6 +1,6 @@
 //! What `logwatch` promises at the prompt.
 
-use tests::{Place, Said};
+use tests::{Place, Said, needs, needs_root};
 
 fn place() -> Place {
     Place::with(&[("logwatch", env!("CARGO_BIN_EXE_logwatch"))])
@@ -204,4 +204,97 @@ fn what_is_no_log_is_refused() {
         )
     );
     assert_eq!(place.sh("logwatch -e x l -- ./nothing").code, 127);
+}
+
+#[test]
+fn several_logs_are_watched_and_the_line_says_which() {
+    let place = place();
+    let script = format!("{WAITS} : >a.log; logwatch -e FATAL a.log b.log & waits $!; echo FATAL >b.log; wait $!");
+    assert_eq!(place.sh(&script), said("b.log:FATAL\n", "", 1));
+    assert_eq!(place.sh("logwatch --no-follow --from start -e FATAL '*.log'"), said("b.log:FATAL\n", "", 1));
+    assert_eq!(
+        place.sh("logwatch -e FATAL '*.txt'"),
+        said("", "logwatch: watch *.txt: no file matches the pattern now\n", 125)
+    );
+}
+
+#[test]
+fn a_link_that_is_swapped_and_a_log_that_is_removed_and_made_again_are_followed() {
+    let place = place();
+    let script = format!(
+        "{WAITS} mkdir 1 2; : >1/l; echo old FATAL >2/l; ln -s 1/l l; logwatch -e FATAL l & waits $!; ln -s 2/l new; mv new l; wait $!"
+    );
+    assert_eq!(place.sh(&script), said("old FATAL\n", "", 1));
+    let script = format!("{WAITS} : >m; logwatch -e FATAL m & waits $!; rm m; sleep 0.05; echo FATAL >m; wait $!");
+    assert_eq!(place.sh(&script), said("FATAL\n", "", 1));
+    let script =
+        format!("{WAITS} mkdir d; : >d/l; logwatch -e FATAL d/l & waits $!; mv d e; mkdir d; echo FATAL >d/l; wait $!");
+    assert_eq!(place.sh(&script), said("FATAL\n", "", 1));
+    let script = format!(
+        "{WAITS} mkdir f; : >f/l; logwatch -e FATAL f/l & waits $!; rm -r f; mkdir f; echo FATAL >f/l; wait $!"
+    );
+    assert_eq!(place.sh(&script), said("FATAL\n", "", 1));
+}
+
+#[test]
+fn late_lines_in_the_old_file_are_seen_while_the_new_one_is_followed() {
+    let script = format!(
+        "{WAITS} : >l; logwatch -v -e FATAL l 2>said & waits $!; mv l l.1; : >l; until grep -q another said; do :; done;
+         echo FATAL >>l.1; wait $!"
+    );
+    assert_eq!(place().sh(&script), said("FATAL\n", "", 1));
+}
+
+#[test]
+fn a_new_file_may_be_unreadable_for_a_moment() {
+    if !needs_root() || !needs("setpriv", "util-linux") {
+        return;
+    }
+    let place = place();
+    let script = format!(
+        "{WAITS} chmod 755 .; cp $(command -v logwatch) w; : >l; chmod 644 l;
+         setpriv --reuid 65534 --clear-groups ./w -v -e FATAL l 2>said & waits $!; umask 077; mv l l.1; echo FATAL >l;
+         until grep -q denied said; do :; done; chmod 644 l; wait $!"
+    );
+    assert_eq!(place.sh(&script), said("FATAL\n", "", 1));
+    let script = "chmod 600 l; setpriv --reuid 65534 --clear-groups ./w -e FATAL l";
+    assert_eq!(place.sh(script), said("", "logwatch: open l: Permission denied\n", 125));
+}
+
+#[test]
+fn many_rotations_leave_neither_descriptors_nor_watches_behind() {
+    let script = format!(
+        "{WAITS} : >l; logwatch -v -e FATAL l 2>said & waits $!;
+         for n in $(seq 200); do mv l l.1; echo $n >l; done;
+         until tail -n1 said | grep -q another && [ $(ls /proc/$!/fd | wc -l) -lt 20 ]; do :; done;
+         grep -c ^inotify /proc/$!/fdinfo/* | sort -t: -k2n | tail -n1 | cut -d: -f2 >watches; echo FATAL >>l; wait $!; cat watches"
+    );
+    let found = place().sh(&script);
+    let watches: usize = found.stdout.strip_prefix("FATAL\n").unwrap().trim().parse().unwrap();
+    assert!(watches < 20, "{found:?}");
+}
+
+#[test]
+fn lines_written_while_rotation_goes_on_are_each_seen_once_and_in_order() {
+    let place = place();
+    let script = "logwatch -q --no-follow --cursor-file c -e FATAL l; n=0
+        for g in $(seq 30); do
+            for i in 1 2 3; do n=$((n+1)); echo \"FATAL $n\" >>l; done
+            k=$g; while [ $k -gt 1 ]; do mv l.$((k-1)) l.$k; k=$((k-1)); done; mv l l.1
+        done & (until logwatch --cursor-file c -e FATAL --ready END l; do :; done) & wait %1; echo END >l; wait $!";
+    let wanted: String = (1..=90).map(|n| format!("FATAL {n}\n")).collect();
+    assert_eq!(place.sh(script), said(&format!("{wanted}END\n"), "", 0));
+}
+
+#[test]
+fn where_the_kernel_gives_no_hints_we_look_again_and_again() {
+    if !needs_root() || !needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    // A user namespace of its own has limits of its own.
+    let script = "unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_instances && : >l && {
+        logwatch -v -e FATAL l 2>said & until grep -q hints said; do :; done; sleep 0.05; echo FATAL >>l; wait $!; }'";
+    let found = place.sh(script);
+    assert_eq!((found.stdout.as_str(), found.code), ("FATAL\n", 1), "{found:?} {}", place.content("said"));
 }
