@@ -46,7 +46,7 @@ _logwatch() {
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
 '--version[Print version]' \
-'*::logs -- The log, or `-` for stdin; it need not be there yet:_files' \
+'*::logs -- The log, or `-` for stdin, or a quoted pattern such as '\''/var/log/app/*.log'\''; a log need not be there yet:_files' \
 && ret=0
 }
 
