@@ -132,7 +132,7 @@ fn a_daemon_in_a_session_of_its_own_is_left_to_its_starter() {
     let place = place();
     let script = "logwatch -q -e FATAL l -- sh -c 'setsid sh -c \"echo FATAL >l; exec sleep 61\" & wait'";
     assert_eq!(place.sh(script), said("FATAL\n", "", 1));
-    assert_eq!(place.still_running(), ["sleep 61"]);
+    place.wait_until("only the daemon is left", |place| place.still_running() == ["sleep 61"]);
 }
 
 #[test]
