@@ -37,6 +37,10 @@ impl Sieve {
     /// # Errors
     /// A failed read.
     pub(crate) fn skip_clean(&mut self, stream: &mut Stream, any: &Regex) -> Result<()> {
+        // In the middle of a line longer than any buffer the rest of it is still to be judged.
+        if !stream.is_at_start_of_line() {
+            return Ok(());
+        }
         let at = stream.position();
         while self.dirty.front().is_some_and(|part| part.end <= at) {
             self.dirty.pop_front();
@@ -50,7 +54,7 @@ impl Sieve {
 
     fn look_ahead(&mut self, stream: &Stream, any: &Regex) -> Result<()> {
         let at = stream.position();
-        let Some(file) = stream.file().filter(|_| at >= self.not_before && stream.is_at_start_of_line()) else {
+        let Some(file) = stream.file().filter(|_| at >= self.not_before) else {
             return Ok(());
         };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS);

@@ -70,6 +70,24 @@ fn a_line_longer_than_any_buffer_is_judged_to_its_end_in_bounded_memory() {
 }
 
 #[test]
+fn a_long_log_is_judged_like_a_short_one() {
+    let place = place();
+    // 11 MB, of which most is skipped by a search on all processors; the truth comes from grep.
+    let fill = "seq 1500000 | sed 's/7777$/FATAL &/; s/^1000000$/FATAL/' >l; printf 'FATAL unfinished' >>l; grep FATAL l >wanted";
+    place.says(fill);
+    let wanted = place.content("wanted");
+    assert!(wanted.lines().count() > 30);
+    assert_eq!(place.sh(&format!("{ALL} -e FATAL l")), said(&wanted, "", 1));
+    assert_eq!(place.sh(&format!("{ALL} -i -e fatal -e panic --cursor-file c l")), said(&wanted, "", 1));
+    assert_eq!(place.sh(&format!("echo >>l; {ALL} -e FATAL --cursor-file c l")), said("", "", 0));
+    assert_eq!(place.sh(&format!("{ALL} -e '^[0-9]*0$' --max-lines 3 l")).stdout, "10\n20\n30\n");
+    assert_eq!(
+        place.says(&format!("{ALL} -e 0 l | md5sum; {ALL} -e . l | md5sum")),
+        place.says("grep 0 l | md5sum; grep . l | md5sum")
+    );
+}
+
+#[test]
 fn lines_around_are_shown_once_each_with_a_mark_where_some_were_left_out() {
     let place = place();
     place.write("l", "1\n2\n3\nFATAL a\n5\nFATAL b\n7\n8\n9\n10\nFATAL c");
