@@ -5,12 +5,14 @@ use crate::events::{Arrived, Event, Events, Watched};
 use crate::exit::Exit;
 use crate::process::Process;
 use crate::signal::Signal;
+use crate::spawn;
 use crate::sys;
 use crate::time::Deadline;
+use crate::voice;
 use nix::sys::signal::SigSet;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, WaitOptions, getpgid, getpgrp, waitpid};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -83,10 +85,13 @@ pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
 /// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
 /// signals, and gives it the default SIGPIPE.
 fn restore_signals(command: &mut Command, mask: SigSet) {
-    let ignore_pipe = sys::pipe_was_ignored();
+    let (ignore_pipe, ignore_chld) = (sys::pipe_was_ignored(), sys::chld_was_ignored());
     sys::before_exec(command, move || {
         if ignore_pipe {
             sys::set_ignored(Signal::PIPE, true)?;
+        }
+        if ignore_chld {
+            sys::set_ignored(Signal::CHLD, true)?;
         }
         Ok(mask.thread_set_mask()?)
     });
@@ -196,15 +201,38 @@ impl Child {
         Ok(exit)
     }
 
-    /// Sends on what was sent to us, unless the terminal has sent it to the whole group already.
+    /// Sends on what was sent to us, unless the terminal has sent it to the child too.
     ///
     /// # Errors
     /// EPERM: the child runs as another user.
     pub fn pass_on(&self, arrived: Arrived) -> Result<()> {
-        if !arrived.from_terminal {
+        if !(arrived.from_terminal && self.shares_terminal_signal(arrived.signal)) {
             self.process.signal(arrived.signal)?;
         }
         Ok(())
+    }
+
+    /// The terminal sends Ctrl-C to its foreground group: a child that has left ours has not got it. A hang-up goes to
+    /// the session's leader alone, and to the group only once the leader has ended (credentials(7)).
+    fn shares_terminal_signal(&self, signal: Signal) -> bool {
+        let leader = rustix::process::getsid(None).ok() == Some(rustix::process::getpid());
+        let with_us = getpgid(Some(self.process.pid())).ok() == Some(getpgrp());
+        with_us && !(signal == Signal::HUP && leader)
+    }
+
+    /// Waits to its end, passing signals on, and says how it ended.
+    ///
+    /// # Errors
+    /// A refused poll(2) or wait(2).
+    pub fn wait(&mut self, events: &Events) -> Result<Exit> {
+        loop {
+            match events.next(&[Watched::Read(self.process.as_fd())], Deadline::NEVER)? {
+                // One that has become another user's is not ours to signal, but still ours to wait for.
+                Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| voice::failure(&e)),
+                Event::Ready(_) => return self.reap(),
+                Event::Deadline => {}
+            }
+        }
     }
 }
 
@@ -212,15 +240,25 @@ impl Child {
 ///
 /// # Errors
 /// As [`Child::spawn`].
-pub fn run(command: &mut Command, events: &Events) -> Result<Exit> {
-    let mut child = Child::spawn(command, events)?;
-    loop {
-        match events.next(&[Watched::Read(child.process.as_fd())], Deadline::NEVER)? {
-            Event::Signal(arrived) => child.pass_on(arrived)?,
-            Event::Ready(_) => return child.reap(),
-            Event::Deadline => {}
-        }
+pub fn run(words: &[OsString], events: &Events) -> Result<Exit> {
+    match spawn::quickly(words, events)? {
+        Some(mut child) => child.wait(events),
+        None => Child::spawn(&mut command(words), events)?.wait(events),
     }
+}
+
+/// The same for a COMMAND that is not to outlive us: it is killed where we cannot wait for it any more.
+///
+/// # Errors
+/// As [`Child::spawn`].
+pub fn run_bound_to_us(words: &[OsString], events: &Events) -> Result<Exit> {
+    let mut command = command(words);
+    die_with_us(&mut command);
+    let mut child = Child::spawn(&mut command, events)?;
+    child.wait(events).inspect_err(|_| {
+        // It may have ended; that is what is wanted.
+        let _ = child.process.signal(Signal::KILL);
+    })
 }
 
 /// How COMMAND ended, in words: `exited with status 3`, `was ended by SIGKILL`.

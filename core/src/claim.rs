@@ -14,7 +14,6 @@ use crate::reading::{self, Reading};
 use crate::text::{self, Text};
 use crate::ticket::{self, Ticket};
 use crate::time::Deadline;
-use crate::voice::StatusLine;
 use crate::vouch::vouched;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -116,7 +115,7 @@ pub(crate) fn take_flock(file: &File, until: Deadline, path: &Path) -> Result<bo
     }
     if !until.passed() {
         let awaited = || format!("waiting for {}: {}", path.display(), Reading::of(path).in_words());
-        return Ok(flock_by(file, until, &mut StatusLine::begin(), awaited)?);
+        return Ok(flock_by(file, until, awaited)?);
     }
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
@@ -124,7 +123,7 @@ pub(crate) fn take_flock(file: &File, until: Deadline, path: &Path) -> Result<bo
         if vouched(file)?.is_some() {
             return Ok(false);
         }
-        if flock_by(file, Deadline::after(pause).or(patience), &mut StatusLine::begin(), String::new)? {
+        if flock_by(file, Deadline::after(pause).or(patience), String::new)? {
             return Ok(true);
         }
         pause *= 2;

@@ -8,6 +8,7 @@
 pub mod child;
 pub mod claim;
 pub mod cli;
+pub mod contenders;
 pub mod control;
 pub mod error;
 pub mod events;
@@ -25,6 +26,7 @@ pub mod reading;
 pub mod record;
 pub mod signal;
 pub mod slow_close;
+pub(crate) mod spawn;
 pub mod sys;
 pub mod text;
 pub mod ticket;

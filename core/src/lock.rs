@@ -3,25 +3,37 @@
 //! The lock belongs to the open file description: whoever inherits the descriptor holds it too, closing frees it when
 //! the last copy is closed, and an explicit release frees it for all of them. The file is never removed or written.
 
+use crate::contenders::{self, Contenders};
 use crate::error::{Doing, Result, refusal};
 use crate::exit::Exit;
-use crate::holders::{self, Identity};
+use crate::holders::Identity;
 use crate::sys::{self, Alarm};
 use crate::time::Deadline;
 use crate::voice::StatusLine;
 use fs4::{FileExt, TryLockError};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use std::fmt;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Whom a lock admits beside its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody.
+    Exclusive,
+    /// Other holders of a shared lock.
+    Shared,
+}
 
 /// A file that can be locked, and is not yet.
 #[derive(Debug)]
 pub struct Lockfile {
     file: File,
-    path: PathBuf,
+    name: Name,
+    kind: Kind,
 }
 
 /// A file locked by us.
@@ -29,6 +41,14 @@ pub struct Lockfile {
 #[derive(Debug)]
 pub struct Held {
     file: File,
+    name: Name,
+}
+
+/// How a lock file was named to us.
+#[derive(Debug)]
+enum Name {
+    Path(PathBuf),
+    Descriptor(RawFd),
 }
 
 /// What an attempt to lock came to.
@@ -40,8 +60,8 @@ pub enum Attempt {
     Busy(Lockfile),
 }
 
-/// Opens `path` for locking, and creates it if it is absent. A file that may not be written is opened for reading, a
-/// directory too.
+/// Opens `path` for an exclusive lock, and creates it if it is absent. A file that may not be written is opened for
+/// reading, a directory too.
 ///
 /// # Errors
 /// The file can neither be opened nor created, or is a FIFO, a socket or a device.
@@ -54,7 +74,7 @@ pub fn open(path: &Path) -> Result<Lockfile> {
             format!("open {}: neither a file nor a directory, so no lock on it would mean anything", path.display()),
         ));
     }
-    Ok(Lockfile { file, path: path.to_owned() })
+    Ok(Lockfile { file, name: Name::Path(path.to_owned()), kind: Kind::Exclusive })
 }
 
 fn open_any_way(path: &Path) -> std::result::Result<File, Errno> {
@@ -67,7 +87,7 @@ fn open_any_way(path: &Path) -> std::result::Result<File, Errno> {
         match answer {
             // ACCESS: not ours to write, or fs.protected_regular refuses O_CREAT on another's file in a sticky directory.
             Err(Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS) => {}
-            // NOENT after ACCESS: there is no file, and none may be made.
+            // A file is made only the first way: there is none, and it was refused.
             Err(Errno::NOENT) if way != ways[0] => return Err(Errno::ACCESS),
             _ => break,
         }
@@ -75,52 +95,133 @@ fn open_any_way(path: &Path) -> std::result::Result<File, Errno> {
     answer.map(File::from)
 }
 
+/// A descriptor that the shell opened for us. The lock is the shell's too: it outlives us.
+///
+/// # Errors
+/// There is no such descriptor.
+pub fn descriptor(number: RawFd) -> Result<Lockfile> {
+    let file = sys::adopt(number).doing("use", format!("descriptor {number}"))?;
+    Ok(Lockfile { file: file.into(), name: Name::Descriptor(number), kind: Kind::Exclusive })
+}
+
 impl Lockfile {
-    /// Tries once, without waiting.
+    /// The same file, for a lock of this kind.
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Lockfile {
+        Lockfile { kind, ..self }
+    }
+
+    /// The identity of the file itself, whatever its path names by now: the order in which several are locked.
     ///
     /// # Errors
-    /// The file system refuses to lock.
-    pub fn try_hold(self) -> Result<Attempt> {
-        match try_flock(&self.file).doing("lock", self.path.display())? {
-            true => self.held_if_still_there(Deadline::after(Duration::ZERO)),
+    /// A refused fstat(2).
+    pub fn identity(&self) -> Result<Identity> {
+        Ok(Identity::from(&self.file.metadata().doing("look at", &self.name)?))
+    }
+
+    /// Waits in the kernel's queue until the deadline, and for the file that the path names in the end.
+    ///
+    /// # Errors
+    /// As [`Lockfile::queue_until`].
+    pub fn hold_by(mut self, deadline: Deadline) -> Result<Attempt> {
+        loop {
+            match (self.queue_until(deadline)?, &self.name) {
+                (false, _) => return Ok(Attempt::Busy(self)),
+                (true, Name::Path(path)) if !still_at(&self.file, path) => self = open(path)?.of_kind(self.kind),
+                (true, _) => return Ok(Attempt::Held(Held { file: self.file, name: self.name })),
+            }
+        }
+    }
+
+    /// Waits likewise, for the file as it was opened: see [`Held::still_there`].
+    ///
+    /// # Errors
+    /// As [`Lockfile::queue_until`].
+    pub fn hold_as_opened(self, deadline: Deadline) -> Result<Attempt> {
+        match self.queue_until(deadline)? {
+            true => Ok(Attempt::Held(Held { file: self.file, name: self.name })),
             false => Ok(Attempt::Busy(self)),
         }
     }
 
-    /// Waits in the kernel's queue until the deadline.
+    /// `false` if another has the lock until the deadline, or an ancestor has it: then it will not come free.
     ///
     /// # Errors
     /// The file system refuses to lock.
-    pub fn hold_by(self, deadline: Deadline) -> Result<Attempt> {
-        let mut status = StatusLine::begin();
-        let path = self.path.clone();
-        let awaited = || format!("waiting for the lock on {}", path.display());
-        match try_flock(&self.file).doing("lock", self.path.display())?
-            || flock_by(&self.file, deadline, &mut status, awaited).doing("lock", self.path.display())?
-        {
-            true => self.held_if_still_there(deadline),
-            false => Ok(Attempt::Busy(self)),
+    fn queue_until(&self, deadline: Deadline) -> Result<bool> {
+        if self.try_now().map_err(|e| self.explained(e))? {
+            return Ok(true);
+        }
+        // An ancestor would wait for us, and we for it.
+        if deadline.passed() || contenders::ancestry_that_holds(&self.file).is_some() {
+            return Ok(false);
+        }
+        let awaited = || format!("waiting for the lock on {}: {}", self.name, Contenders::of(&self.file));
+        let block = || match self.kind {
+            Kind::Exclusive => FileExt::lock(&self.file),
+            Kind::Shared => FileExt::lock_shared(&self.file),
+        };
+        blocked_by(deadline, awaited, || self.try_now(), block).map_err(|e| self.explained(e))
+    }
+
+    fn try_now(&self) -> std::io::Result<bool> {
+        match self.kind {
+            Kind::Exclusive => try_flock(&self.file),
+            Kind::Shared => answered(FileExt::try_lock_shared(&self.file)),
         }
     }
 
-    /// The last holder may have replaced the file between our open and our lock: then another may hold the lock on what
-    /// the path names now, and we start over.
-    fn held_if_still_there(self, deadline: Deadline) -> Result<Attempt> {
-        if still_at(&self.file, &self.path) {
-            return Ok(Attempt::Held(Held { file: self.file }));
+    fn explained(&self, error: std::io::Error) -> anyhow::Error {
+        match (Errno::from_io_error(&error), self.kind) {
+            // NFS makes record locks of flocks, and those ask for a descriptor of the right kind (flock(2)).
+            (Some(Errno::BADF), Kind::Exclusive) => refusal(
+                Exit::Failed,
+                format!(
+                    "lock {}: an exclusive lock on NFS needs a file that may be written, and this one is open for reading only",
+                    self.name
+                ),
+            ),
+            _ => anyhow::Error::from(error).context(format!("lock {}", self.name)),
         }
-        let again = open(&self.path)?;
-        if deadline.passed() { again.try_hold() } else { again.hold_by(deadline) }
     }
 
-    /// The refusal to go on, naming who holds the lock. Ends as `exit` says.
+    /// The refusal to go on, naming who holds the lock and how many wait. Ends as `exit` says.
     pub fn busy(&self, exit: Exit) -> anyhow::Error {
-        let holders = self.file.metadata().map(|m| holders::of(Identity::from(&m))).unwrap_or_default();
-        refusal(exit, format!("lock {}: {}", self.path.display(), holders::in_words(&holders)))
+        let why = match contenders::ancestry_that_holds(&self.file) {
+            Some(ancestry) => ancestry.to_string(),
+            None => Contenders::of(&self.file).to_string(),
+        };
+        refusal(exit, format!("lock {}: {why}", self.name))
+    }
+
+    /// Frees the lock of a descriptor, for all who share it.
+    ///
+    /// # Errors
+    /// A refused flock(2).
+    pub fn unlock(self) -> Result<()> {
+        FileExt::unlock(&self.file).doing("unlock", self.name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::Path(path) => path.display().fmt(f),
+            Name::Descriptor(number) => write!(f, "descriptor {number}"),
+        }
     }
 }
 
 impl Held {
+    /// Whether the path still names this very file. The last holder may have replaced it between our open and our
+    /// lock: then another may hold the lock on what the path names now.
+    pub fn still_there(&self) -> bool {
+        match &self.name {
+            Name::Path(path) => still_at(&self.file, path),
+            Name::Descriptor(_) => true,
+        }
+    }
+
     /// Lets children inherit the lock.
     ///
     /// # Errors
@@ -154,7 +255,11 @@ pub(crate) fn still_at(file: &File, path: &Path) -> bool {
 
 /// Takes the exclusive flock if it is free.
 pub(crate) fn try_flock(file: &File) -> std::io::Result<bool> {
-    match FileExt::try_lock(file) {
+    answered(FileExt::try_lock(file))
+}
+
+fn answered(answer: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
+    match answer {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(e)) => Err(e),
@@ -162,37 +267,29 @@ pub(crate) fn try_flock(file: &File) -> std::io::Result<bool> {
 }
 
 /// Waits for the exclusive flock in the kernel's queue, which is first come, first served, until the deadline.
-pub(crate) fn flock_by(
-    file: &File,
-    deadline: Deadline,
-    status: &mut StatusLine,
-    awaited: impl Fn() -> String,
-) -> std::io::Result<bool> {
-    blocked_by(deadline, status, awaited, || try_flock(file), || FileExt::lock(file))
+pub(crate) fn flock_by(file: &File, deadline: Deadline, awaited: impl Fn() -> String + Sync) -> std::io::Result<bool> {
+    blocked_by(deadline, awaited, || try_flock(file), || FileExt::lock(file))
 }
 
 /// Waits in a system call that blocks, until the deadline; then tries once more.
 pub(crate) fn blocked_by(
     deadline: Deadline,
-    status: &mut StatusLine,
-    awaited: impl Fn() -> String,
+    awaited: impl Fn() -> String + Sync,
     try_now: impl Fn() -> std::io::Result<bool>,
     block: impl Fn() -> std::io::Result<()>,
 ) -> std::io::Result<bool> {
     const AGAIN: Duration = Duration::from_millis(5);
-    loop {
-        if deadline.passed() {
-            return try_now();
+    StatusLine::beside(awaited, || {
+        loop {
+            if deadline.passed() {
+                return try_now();
+            }
+            let alarm = deadline.left().map(|left| Alarm::set(left, AGAIN)).transpose()?;
+            match block() {
+                Ok(()) => return Ok(true),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => drop(alarm),
+                Err(e) => return Err(e),
+            }
         }
-        let alarm = match (deadline.left(), status.tick()) {
-            (None, None) => None,
-            (left, tick) => Some(Alarm::set(left.into_iter().chain(tick).min().unwrap_or(AGAIN), AGAIN)?),
-        };
-        match block() {
-            Ok(()) => return Ok(true),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => drop(alarm),
-            Err(e) => return Err(e),
-        }
-        status.show(&awaited);
-    }
+    })
 }

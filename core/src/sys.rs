@@ -23,21 +23,33 @@ pub(crate) fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Resu
 }
 
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+static CHLD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-extern "C" fn note_ignored_pipe() {
+extern "C" fn note_ignored() {
     PIPE_WAS_IGNORED.store(is_ignored(Signal::PIPE), Ordering::Relaxed);
+    if is_ignored(Signal::CHLD) {
+        CHLD_WAS_IGNORED.store(true, Ordering::Relaxed);
+        // It cannot fail for a signal that can be ignored.
+        let _ = set_ignored(Signal::CHLD, false);
+    }
 }
 
 /// Rust's runtime ignores SIGPIPE before main and gives its children the default. This runs before the runtime, for
-/// `trap '' PIPE` must reach COMMAND as it would without us.
+/// `trap '' PIPE` must reach COMMAND as it would without us. And where SIGCHLD is ignored the kernel reaps children
+/// itself and nobody learns how they ended (wait(2), NOTES): we take the default for ourselves.
 #[used]
-// SAFETY: `.init_array` holds pointers to C functions run once at start; this one calls sigaction(2) and stores a bool.
+// SAFETY: `.init_array` holds pointers to C functions run once at start; this one calls sigaction(2) and stores bools.
 #[unsafe(link_section = ".init_array")]
-static NOTE_IGNORED_PIPE: extern "C" fn() = note_ignored_pipe;
+static NOTE_IGNORED: extern "C" fn() = note_ignored;
 
 /// Whether SIGPIPE was ignored when this process began.
 pub(crate) fn pipe_was_ignored() -> bool {
     PIPE_WAS_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Whether SIGCHLD was ignored when this process began.
+pub(crate) fn chld_was_ignored() -> bool {
+    CHLD_WAS_IGNORED.load(Ordering::Relaxed)
 }
 
 /// Whether this process ignores `signal` (sigaction(2)).
@@ -85,11 +97,13 @@ extern "C" fn wake_only(_: libc::c_int) {}
 #[derive(Debug)]
 pub(crate) struct Alarm {
     was_blocked: bool,
+    was_ignored: bool,
 }
 
 impl Alarm {
     /// Rings first after `first`, then every `again`.
     pub(crate) fn set(first: Duration, again: Duration) -> io::Result<Alarm> {
+        let was_ignored = is_ignored(Signal::ALRM);
         let mut ring = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: zeroes are a valid sigaction without SA_RESTART; the handler is a function that does nothing.
         unsafe {
@@ -102,7 +116,7 @@ impl Alarm {
         alarm.add(nix::sys::signal::SIGALRM);
         let before = alarm.thread_swap_mask(SigmaskHow::SIG_UNBLOCK)?;
         set_interval_timer(first.max(Duration::from_micros(1)), again)?;
-        Ok(Alarm { was_blocked: before.contains(nix::sys::signal::SIGALRM) })
+        Ok(Alarm { was_blocked: before.contains(nix::sys::signal::SIGALRM), was_ignored })
     }
 }
 
@@ -110,7 +124,7 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         // None of the three can fail with these arguments; a timer left running would outlive exec.
         let _ = set_interval_timer(Duration::ZERO, Duration::ZERO);
-        let _ = set_ignored(Signal::ALRM, false);
+        let _ = set_ignored(Signal::ALRM, self.was_ignored);
         if self.was_blocked {
             let mut alarm = SigSet::empty();
             alarm.add(nix::sys::signal::SIGALRM);

@@ -13,7 +13,6 @@ use crate::reading::{self, read_text};
 use crate::record;
 use crate::text::Text;
 use crate::time::Deadline;
-use crate::voice::StatusLine;
 use crate::vouch::{owner, stood_for};
 use nix::errno::Errno;
 use rustix::process::Pid;
@@ -43,7 +42,6 @@ impl Ticket {
             acceptable(&file, path)?;
             let taken = blocked_by(
                 deadline,
-                &mut StatusLine::begin(),
                 awaited,
                 || Ok(record::take_shared(&file, PLACE)?),
                 || Ok(record::wait_shared(&file, PLACE)?),

@@ -6,9 +6,12 @@ use crate::error::{Result, refusal, sentence};
 use crate::exit::Exit;
 use crate::signal::Signal;
 use crate::time::{Deadline, for_people};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 struct Voice {
@@ -121,9 +124,28 @@ impl StatusLine {
         if self.on_terminal { Deadline::after(TICK) } else { Deadline::NEVER }
     }
 
-    /// How often the line changes, where it is shown at all.
-    pub fn tick(&self) -> Option<Duration> {
-        self.on_terminal.then_some(TICK)
+    /// Waits in a call that blocks, and shows the line from a thread of its own: a wait interrupted for the line would
+    /// lose its place in the kernel's queue.
+    pub fn beside<T>(awaited: impl Fn() -> String + Sync, wait: impl FnOnce() -> T) -> T {
+        let mut line = StatusLine::begin();
+        if !line.on_terminal {
+            return wait();
+        }
+        let (waiting, over) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            // Every signal is for the thread that waits. Blocking and giving back a mask of the kernel's cannot fail.
+            let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+            scope.spawn(|| {
+                let over = over;
+                while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    line.show(&awaited);
+                }
+            });
+            let _ = before.map(|mask| mask.thread_set_mask());
+            let answer = wait();
+            drop(waiting);
+            answer
+        })
     }
 
     /// Shows the line, if it is time for it.

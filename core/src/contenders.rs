@@ -1,0 +1,143 @@
+//! Who stands at a lock: those who hold it, as far as may be seen from here, and how many wait.
+//!
+//! `/proc/PID/fdinfo` shows the holders themselves, to their own user and to root. `/proc/locks` shows everybody who
+//! *called* flock(2), the holder's caller possibly long gone, and those who wait; it hides other PID namespaces.
+
+use crate::holders::{self, Holder, Holds, Identity, holds};
+use crate::procfs;
+use crate::time::for_people;
+use rustix::process::{Pid, getpid, getppid};
+use std::fmt;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+
+/// Those at one lock.
+#[derive(Debug)]
+pub struct Contenders {
+    holders: Vec<Holder>,
+    callers: Vec<Pid>,
+    waiting: usize,
+}
+
+impl Contenders {
+    /// Looks around. Reads all of /proc: for reports only.
+    pub fn of(file: &File) -> Contenders {
+        let mut holders = file.metadata().map(|found| holders::of(Identity::from(&found))).unwrap_or_default();
+        // We ourselves may have inherited a copy, which is no news.
+        holders.retain(|holder| holder.pid != getpid());
+        let (waiting, granted): (Vec<_>, Vec<_>) = flocks(file).into_iter().partition(|lock| lock.waits);
+        let callers = granted.into_iter().filter_map(|lock| lock.caller).collect();
+        Contenders { holders, callers, waiting: waiting.len() }
+    }
+}
+
+impl fmt::Display for Contenders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |pids: &mut dyn Iterator<Item = String>| pids.collect::<Vec<_>>().join("; ");
+        match (&self.holders[..], &self.callers[..]) {
+            ([], []) => f.write_str(
+                "held by a process that cannot be seen from here (in another PID namespace, or on another host)",
+            )?,
+            ([], callers) => {
+                write!(f, "taken by {}", list(&mut callers.iter().map(|&pid| in_full(&Holder::new(pid)))))?
+            }
+            (holders, _) => write!(f, "held by {}", list(&mut holders.iter().map(in_full)))?,
+        }
+        match self.waiting {
+            0 => Ok(()),
+            1 => f.write_str("; 1 process waits for it"),
+            many => write!(f, "; {many} processes wait for it"),
+        }
+    }
+}
+
+/// `12 (sleep 60) of root, running for 3 s`.
+fn in_full(holder: &Holder) -> String {
+    match (procfs::user(holder.pid), procfs::stat(holder.pid)) {
+        (Some(user), Some(stat)) if !stat.zombie => {
+            let age = stat.started().elapsed().unwrap_or_default();
+            format!("{holder} of {user}, running for {}", for_people(age))
+        }
+        _ => format!("{}, which has ended and left it to others", holder.pid),
+    }
+}
+
+/// The processes from an ancestor that holds the lock down to us. That ancestor, as a rule, waits for us.
+#[derive(Debug)]
+pub struct Ancestry(Vec<Holder>);
+
+/// The ancestry that makes waiting for this lock hopeless, if there is one.
+pub fn ancestry_that_holds(file: &File) -> Option<Ancestry> {
+    let identity = Identity::from(&file.metadata().ok()?);
+    let mut chain = vec![getpid()];
+    let mut ancestors: Vec<Pid> = std::iter::successors(getppid(), |&pid| Pid::from_raw(procfs::stat(pid)?.parent))
+        // Longer than any real chain: parents that change while we climb cannot make it endless.
+        .take(1000)
+        .collect();
+    let callers = || flocks(file).into_iter().filter(|lock| !lock.waits).filter_map(|lock| lock.caller);
+    let eldest = ancestors.iter().rposition(|&pid| match holds(pid, identity) {
+        Holds::Yes => true,
+        Holds::No => false,
+        Holds::Hidden => callers().any(|caller| caller == pid),
+    })?;
+    ancestors.truncate(eldest + 1);
+    chain.extend(ancestors);
+    Some(Ancestry(chain.into_iter().rev().map(Holder::new).collect()))
+}
+
+impl fmt::Display for Ancestry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chain: Vec<String> = self.0.iter().map(Holder::to_string).collect();
+        write!(f, "held by an ancestor of this process, so waiting for it would be a deadlock: {}", chain.join(" > "))
+    }
+}
+
+/// One line of /proc/locks.
+#[derive(Debug, PartialEq, Eq)]
+struct Flock {
+    waits: bool,
+    caller: Option<Pid>,
+}
+
+fn flocks(file: &File) -> Vec<Flock> {
+    let table = fs::read_to_string("/proc/locks").unwrap_or_default();
+    place_in_table(file).map(|place| parse_flocks(&table, &place)).unwrap_or_default()
+}
+
+/// A file as /proc/locks writes it, `08:01:1234`: by the number of its file system, which stat(2) does not tell on btrfs
+/// and its like, but the mount table does.
+fn place_in_table(file: &File) -> Option<String> {
+    let own = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd())).ok()?;
+    let field = |name: &str| own.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mount = mounts.lines().find(|line| line.split(' ').next() == field("mnt_id:"))?;
+    let (major, minor) = mount.split(' ').nth(2)?.split_once(':')?;
+    // Before Linux 5.14 the inode is not told.
+    let inode = field("ino:").map_or_else(|| file.metadata().ok().map(|m| m.ino()), |ino| ino.parse().ok())?;
+    Some(format!("{:02x}:{:02x}:{inode}", major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+}
+
+fn parse_flocks(table: &str, place: &str) -> Vec<Flock> {
+    let flock = |line: &str| {
+        let mut words = line.split_ascii_whitespace().skip(1).peekable();
+        let waits = words.next_if_eq(&"->").is_some();
+        let [kind, _, _, caller, at] = std::array::from_fn(|_| words.next().unwrap_or_default());
+        (kind == "FLOCK" && at == place).then(|| Flock { waits, caller: caller.parse().ok().and_then(Pid::from_raw) })
+    };
+    table.lines().filter_map(flock).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_locks_is_read_by_file_and_kind() {
+        let table = "1: FLOCK  ADVISORY  WRITE 12 fe:00:34 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 13 fe:00:34 0 EOF\n\
+                     2: POSIX  ADVISORY  WRITE 14 fe:00:34 0 EOF\n3: FLOCK  ADVISORY  WRITE 15 fe:00:35 0 EOF\n4: FLOCK";
+        let pid = |number| Pid::from_raw(number);
+        let seen = [Flock { waits: false, caller: pid(12) }, Flock { waits: true, caller: pid(13) }];
+        assert_eq!(parse_flocks(table, "fe:00:34"), seen);
+    }
+}

@@ -1,0 +1,63 @@
+//! Starting a child without copying ourselves: posix_spawn(3), which is vfork(2) with a seat belt.
+//!
+//! It can set the signal mask and default actions, and nothing else is wanted of it. Whatever needs a step more goes
+//! through fork(2).
+
+use crate::child::{Child, not_executed};
+use crate::error::{Doing, Result};
+use crate::events::Events;
+use crate::sys;
+use nix::errno::Errno;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::process::Pid;
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// Starts COMMAND with the signals that we began with; `None` where that takes more than posix_spawn(3) can do.
+///
+/// # Errors
+/// COMMAND was not found, or could not be executed.
+pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Child>> {
+    // It has no way to ignore a signal. Ignored SIGPIPE it would just leave so.
+    if sys::chld_was_ignored() {
+        return Ok(None);
+    }
+    let attributes = attributes(events).doing("prepare", "COMMAND")?;
+    let actions = PosixSpawnFileActions::init().doing("prepare", "COMMAND")?;
+    let Some(arguments) = words.iter().map(|word| CString::new(word.as_bytes()).ok()).collect::<Option<Vec<_>>>()
+    else {
+        return Ok(None);
+    };
+    match posix_spawnp(&arguments[0], &actions, &attributes, &arguments, &environment()) {
+        Ok(pid) => Child::of(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).doing("hold", "COMMAND")?).map(Some),
+        // A script without #!, which execvp(3) gives to /bin/sh.
+        Err(Errno::ENOEXEC) => Ok(None),
+        Err(e) => Err(not_executed(&words[0], &io::Error::from(e))),
+    }
+}
+
+fn attributes(events: &Events) -> nix::Result<PosixSpawnAttr> {
+    let mut attributes = PosixSpawnAttr::init()?;
+    let mut flags = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
+    attributes.set_sigmask(&events.mask_before())?;
+    if !sys::pipe_was_ignored() {
+        let mut pipe = SigSet::empty();
+        pipe.add(Signal::SIGPIPE);
+        attributes.set_sigdefault(&pipe)?;
+        flags |= PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
+    }
+    attributes.set_flags(flags)?;
+    Ok(attributes)
+}
+
+fn environment() -> Vec<CString> {
+    let entry = |(name, value): (OsString, OsString)| {
+        let mut entry = name.into_vec();
+        entry.push(b'=');
+        entry.extend_from_slice(value.as_bytes());
+        CString::new(entry).ok()
+    };
+    std::env::vars_os().filter_map(entry).collect()
+}

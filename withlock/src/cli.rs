@@ -1,0 +1,133 @@
+//! The command line: flock(1)'s, and more.
+
+use crate::Task;
+use clap::Parser;
+use racefree_core::cli;
+use racefree_core::error::{Result, refusal};
+use racefree_core::exit::Exit;
+use racefree_core::lock::Kind;
+use racefree_core::time::{Deadline, parse_duration};
+use racefree_core::voice::Loudness;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Run COMMAND while holding the lock on LOCKFILE
+///
+/// COMMAND inherits the lock, so exclusion holds even if withlock is killed; when COMMAND has ended the lock is
+/// released explicitly, so a daemon that was started meanwhile does not keep it. LOCKFILE is created if it is absent,
+/// never written, and never removed: removing it would let two commands run at once.
+///
+/// Without COMMAND, LOCKFILE is the number of a descriptor that the shell has opened, as in `exec 9>>FILE; withlock 9`:
+/// it is locked, and stays so until the shell closes it, ends, or says `withlock -u 9`.
+///
+/// Wherever a script says flock it can say withlock: the options are the same. A lock that another process holds ends
+/// withlock with 75 where flock says 1, which is also COMMAND's; `-E 1` asks for that.
+#[derive(Debug, Parser)]
+#[command(name = "withlock", version, max_term_width = 100, args_override_self = true)]
+#[command(override_usage = "withlock [OPTIONS] LOCKFILE COMMAND [ARG]...\n       \
+    withlock [OPTIONS] LOCKFILE -c 'SHELL COMMAND'\n       \
+    withlock [OPTIONS] [-u] --fd N")]
+pub struct Cli {
+    /// Share the lock with others who say so too: many readers, or one writer
+    #[arg(short, long, overrides_with = "exclusive")]
+    shared: bool,
+    /// Share the lock with nobody (the default)
+    #[arg(short = 'x', short_alias = 'e', long, overrides_with = "shared")]
+    exclusive: bool,
+    /// Fail at once if another process holds the lock
+    #[arg(short, long, visible_alias = "nb", alias = "nonblocking")]
+    nonblock: bool,
+    /// Wait for the lock at most DUR (a bare number is seconds; 0 is -n)
+    ///
+    /// Those who wait get the lock in the order in which they came.
+    #[arg(short = 'w', long, visible_alias = "wait", value_name = "DUR", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// The exit code for a lock that another process holds
+    #[arg(short = 'E', long, value_name = "N", default_value_t = Exit::Busy.code())]
+    conflict_exit_code: u8,
+    /// Do not let COMMAND inherit the lock
+    ///
+    /// Then COMMAND does not outlive withlock: if withlock is killed, COMMAND is killed too, for its lock is gone. What
+    /// COMMAND has started in turn lives on.
+    #[arg(short = 'o', long, conflicts_with = "no_fork")]
+    pub(crate) close: bool,
+    /// Become COMMAND instead of waiting for it
+    ///
+    /// The lock lasts until COMMAND and all that inherited it from COMMAND have ended or closed it, daemons too.
+    #[arg(short = 'F', long)]
+    pub(crate) no_fork: bool,
+    /// Run this by the shell ($SHELL, or /bin/sh)
+    #[arg(short = 'c', long = "command", value_name = "SHELL COMMAND", conflicts_with_all = ["command", "fd"])]
+    script: Option<OsString>,
+    /// One more file or directory to lock (repeatable)
+    ///
+    /// All are locked or none is, in an order that is the same for everybody: two users of the same files cannot block
+    /// each other.
+    #[arg(short, long = "lock", value_name = "LOCK")]
+    lock: Vec<PathBuf>,
+    /// Lock descriptor N, which the shell has opened
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with_all = ["lock", "lockfile"])]
+    fd: Option<i32>,
+    /// Unlock a descriptor, for all who share it, before the shell closes it
+    #[arg(short, long, conflicts_with_all = ["command", "script", "lock"])]
+    unlock: bool,
+    #[command(flatten)]
+    loudness: Loudness,
+    /// The file or directory to lock; without COMMAND, a descriptor's number
+    #[arg(required_unless_present = "fd")]
+    lockfile: Option<PathBuf>,
+    /// What to run, and its arguments
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl cli::Cli for Cli {
+    fn loudness(&self) -> Loudness {
+        self.loudness
+    }
+}
+
+impl Cli {
+    pub(crate) fn task(&self) -> Result<Task> {
+        if let Some(script) = &self.script {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
+            return Ok(Task::Run(vec![shell, "-c".into(), script.clone()]));
+        }
+        if !self.command.is_empty() {
+            return Ok(Task::Run(self.command.clone()));
+        }
+        let number = self.fd.or_else(|| self.lockfile.as_ref()?.to_str()?.parse().ok().filter(|number| *number >= 0));
+        match number {
+            Some(_) if !self.lock.is_empty() => Err(usage("-l needs a COMMAND: its lock would end with withlock")),
+            Some(number) if self.unlock => Ok(Task::Unlock(number)),
+            Some(number) => Ok(Task::Lock(number)),
+            None if self.unlock => Err(usage("-u needs the number of a descriptor: a file has nothing to unlock")),
+            None => Err(usage("COMMAND is missing (without one, LOCKFILE is the number of a descriptor)")),
+        }
+    }
+
+    pub(crate) fn lockfiles(&self) -> Vec<&Path> {
+        self.lockfile.iter().chain(&self.lock).map(PathBuf::as_path).collect()
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        if self.shared { Kind::Shared } else { Kind::Exclusive }
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        match self.timeout {
+            _ if self.nonblock => Deadline::after(Duration::ZERO),
+            Some(timeout) => Deadline::after(timeout),
+            None => Deadline::NEVER,
+        }
+    }
+
+    pub(crate) fn busy(&self) -> Exit {
+        Exit::Status(self.conflict_exit_code)
+    }
+}
+
+fn usage(why: &str) -> anyhow::Error {
+    refusal(Exit::Usage, format!("{why}; see 'withlock --help'"))
+}
