@@ -7,8 +7,8 @@
 use crate::error::{Doing, Result, refusal};
 use crate::events::ready_by;
 use crate::exit::Exit;
+use crate::flock::{flock_by, still_at, try_flock};
 pub use crate::held::Held;
-use crate::lock::{flock_by, still_at, try_flock};
 use crate::process::Process;
 use crate::reading::{self, Reading};
 use crate::text::{self, Text};

@@ -14,6 +14,7 @@ pub mod error;
 pub mod events;
 pub mod exit;
 pub mod family;
+pub(crate) mod flock;
 pub mod held;
 pub mod holders;
 pub mod inotify;

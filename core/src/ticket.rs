@@ -7,7 +7,7 @@
 use crate::claim::{acceptable, open};
 use crate::error::{Doing, Result, refusal};
 use crate::exit::Exit;
-use crate::lock::{blocked_by, still_at};
+use crate::flock::{blocked_by, still_at};
 use crate::process::Process;
 use crate::reading::{self, read_text};
 use crate::record;

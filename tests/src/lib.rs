@@ -4,9 +4,11 @@
 pub mod manual;
 mod place;
 mod steps;
+mod terminal;
 
 pub use place::{Place, Said};
 pub use steps::{Steps, Stop};
+pub use terminal::Terminal;
 
 use std::io::Write;
 
