@@ -3,7 +3,7 @@
 use crate::engine::Rules;
 use crate::target::{Answer, Step, Target};
 use racefree_core::error::Result;
-use racefree_core::events::Events;
+use racefree_core::events::{Events, Watched};
 use racefree_core::time::{Deadline, Limit, Pause, for_people};
 use racefree_core::voice;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const FIRST_RIPPLE: Duration = Duration::from_micros(50);
 /// A target, and how far it has come.
 pub(crate) struct Awaited {
     pub(crate) name: String,
-    pub(crate) target: Box<dyn Target>,
+    target: Box<dyn Target>,
     pub(crate) phase: Phase,
     tries: usize,
     since: Instant,
@@ -93,12 +93,31 @@ impl Awaited {
         }
     }
 
-    pub(crate) fn go_on(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
+    /// What may tell something about it.
+    pub(crate) fn watched(&self) -> Vec<Watched<'_>> {
+        match self.phase {
+            Phase::Due(_) => self.target.announcers().into_iter().map(Watched::Read).collect(),
+            Phase::Asked(..) => self.target.watched(),
+            Phase::Satisfied | Phase::Exhausted => vec![],
+        }
+    }
+
+    /// Takes what was told.
+    pub(crate) fn be_told(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
+        match self.phase {
+            Phase::Due(_) => self.heed(),
+            Phase::Asked(..) => self.go_on(rules, deadline, events)?,
+            Phase::Satisfied | Phase::Exhausted => {}
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
         let step = self.target.go_on(events)?;
         self.take(step, rules, deadline)
     }
 
-    pub(crate) fn heed(&mut self) {
+    fn heed(&mut self) {
         self.target.heed();
         self.announced = Some(Instant::now());
         self.phase = Phase::Due(Deadline::after(Duration::ZERO));

@@ -50,6 +50,8 @@ pub(crate) struct Wait {
     events: Events,
     alive: Option<Alive>,
     awaited: Vec<Awaited>,
+    /// Whose turn it is, where several have something to tell: one that tells without end must not keep out the others.
+    turn: usize,
 }
 
 impl Wait {
@@ -59,7 +61,7 @@ impl Wait {
         let events = Events::armed()?;
         let alive = alive.map(Alive::hold).transpose()?;
         let awaited = targets.into_iter().map(|(name, target)| Awaited::new(name, target)).collect();
-        Ok(Wait { rules, deadline, events, alive, awaited })
+        Ok(Wait { rules, deadline, events, alive, awaited, turn: 0 })
     }
 
     /// Waits, and says how it ended.
@@ -83,8 +85,10 @@ impl Wait {
                 Event::Deadline => {}
                 Event::Ready(place) => match whose[place] {
                     Whose::Alive => return Ok(self.gone()),
-                    Whose::Announcer(who) => self.awaited[who].heed(),
-                    Whose::Try(who) => self.awaited[who].go_on(&self.rules, self.deadline, &self.events)?,
+                    Whose::Target(who) => {
+                        self.turn = who + 1;
+                        self.awaited[who].be_told(&self.rules, self.deadline, &self.events)?;
+                    }
                 },
             }
         }
@@ -108,18 +112,10 @@ impl Wait {
             watched.push(Watched::Read(alive.as_fd()));
             whose.push(Whose::Alive);
         }
-        for (who, awaited) in self.awaited.iter().enumerate() {
-            match awaited.phase {
-                Phase::Due(_) => {
-                    watched.extend(awaited.target.announcers().into_iter().map(Watched::Read));
-                    whose.resize(watched.len(), Whose::Announcer(who));
-                }
-                Phase::Asked(..) => {
-                    watched.extend(awaited.target.watched());
-                    whose.resize(watched.len(), Whose::Try(who));
-                }
-                Phase::Satisfied | Phase::Exhausted => {}
-            }
+        let turns = (0..self.awaited.len()).map(|turn| (self.turn + turn) % self.awaited.len());
+        for who in turns {
+            watched.extend(self.awaited[who].watched());
+            whose.resize(watched.len(), Whose::Target(who));
         }
         (watched, whose)
     }
@@ -158,6 +154,5 @@ impl Wait {
 #[derive(Clone, Copy)]
 enum Whose {
     Alive,
-    Announcer(usize),
-    Try(usize),
+    Target(usize),
 }

@@ -46,9 +46,10 @@ use target::call::Words;
 ///   dns:NAME                   the name has an address
 ///   exec:'SHELL COMMAND'       the command exits 0
 ///
-/// All are looked at at once. Files, sockets and processes are announced by the kernel; the others are tried again after
-/// a pause of 1 ms at first and 5 % of the time waited later on, 250 ms at most. Nothing is said on success; if time
-/// runs out, each TARGET that was not ready has a line that says why.
+/// All are waited for side by side. What the kernel announces (files, processes, claims) is noticed
+/// at once; the rest is tried again after a pause of 1 ms at first, and of 5 % of the time
+/// waited later on, 250 ms at most. Nothing is said on success; if time runs out, each TARGET
+/// that was not ready has a line that says why.
 #[derive(Debug, Parser)]
 #[command(name = "waitfor", version, max_term_width = 100, verbatim_doc_comment)]
 pub struct Cli {
@@ -87,8 +88,6 @@ pub struct Cli {
     #[command(flatten)]
     words: Words,
     #[command(flatten)]
-    http: http_options::Http,
-    #[command(flatten)]
     loudness: Loudness,
     /// What to wait for
     #[arg(required = true, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(NamedTarget::parse))]
@@ -96,6 +95,9 @@ pub struct Cli {
     /// What to become once all is ready, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+    // Last, for what comes after it would stand under its heading.
+    #[command(flatten)]
+    http: http_options::Http,
 }
 
 impl cli::Cli for Cli {

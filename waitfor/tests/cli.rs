@@ -801,3 +801,25 @@ fn a_terminal_shows_what_is_awaited_and_is_left_as_it_was() {
     place.sh("script -qefc 'waitfor -q -t 1.5s file:nowhere' typescript > /dev/null");
     assert!(!place.content("typescript").contains("\x1b"));
 }
+
+#[test]
+fn a_wait_that_is_killed_leaves_no_command_behind() {
+    let place = place();
+    let waiting = Waiting::begin(&place, &["--attempt", "50s", "exec:echo > begun; exec sleep 60"]);
+    place.wait_until("it runs", |place| place.file("begun").exists());
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(waiting.child.id() as i32), nix::sys::signal::SIGKILL).unwrap();
+    assert_eq!(waiting.ended(), 137);
+    place.wait_until("nothing is left", |place| place.still_running().is_empty());
+}
+
+#[test]
+fn one_that_talks_without_end_does_not_keep_out_the_others() {
+    let place = place();
+    let arguments = ["--any", "--attempt", "50s", "exec:yes", "file:f", "exec:until test -e g; do sleep 0.01; done"];
+    for file in ["f", "g"] {
+        let waiting = Waiting::begin(&place, &arguments).until_it_says("file:f: No such file");
+        place.write(file, "");
+        assert_eq!(waiting.ended(), 0);
+        std::fs::remove_file(place.file(file)).unwrap();
+    }
+}
