@@ -8,9 +8,11 @@ use crate::slow_close::SlowToClose;
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// What is watched, by one descriptor. It can be read when there is a hint.
@@ -92,10 +94,20 @@ impl Hints {
 
     /// Forgets the hints that have come so far. Do it *before* you look again.
     pub fn forget(&self) {
+        self.forget_any_about(|_| true);
+    }
+
+    /// The same, and says whether one of them was about such a name in a watched directory, or about what is watched
+    /// itself. In a directory like /tmp most are about what others do.
+    pub fn forget_any_about(&self, concerns: impl Fn(&OsStr) -> bool) -> bool {
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.fd, &mut room);
+        let mut concerned = false;
         // Ends with EAGAIN; whatever else it ends with, a hint is only a hint.
-        while reader.next().is_ok() {}
+        while let Ok(hint) = reader.next() {
+            concerned |= hint.file_name().is_none_or(|name| concerns(OsStr::from_bytes(name.to_bytes())));
+        }
+        concerned
     }
 }
 

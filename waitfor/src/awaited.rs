@@ -118,9 +118,10 @@ impl Awaited {
     }
 
     fn heed(&mut self) {
-        self.target.heed();
-        self.announced = Some(Instant::now());
-        self.phase = Phase::Due(Deadline::after(Duration::ZERO));
+        if self.target.heed() {
+            self.announced = Some(Instant::now());
+            self.phase = Phase::Due(Deadline::after(Duration::ZERO));
+        }
     }
 
     fn take(&mut self, step: Step, rules: &Rules, deadline: Deadline) -> Result<()> {

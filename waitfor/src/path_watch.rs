@@ -51,13 +51,17 @@ impl PathWatch {
         Ok(!leads_nowhere(&self.path) && sees_every_change(&self.path))
     }
 
-    /// Forgets the hints that have come: the path is to be armed again, and looked at.
-    pub(crate) fn heed(&mut self) {
-        self.hints.forget();
+    /// Takes the hints that have come, and says whether they are about the path: then it is to be armed again, and
+    /// looked at.
+    pub(crate) fn heed(&mut self) -> bool {
+        if !self.hints.forget_any_about(|name| self.path.iter().any(|part| part == name)) {
+            return false;
+        }
         self.hints.keep_only(&self.watches, &BTreeSet::new());
         self.watches.clear();
         // Removing a watch is itself a hint (IN_IGNORED).
         self.hints.forget();
+        true
     }
 }
 
@@ -99,8 +103,7 @@ mod tests {
     use racefree_core::events::ready_now;
 
     fn hinted(watch: &mut PathWatch) -> bool {
-        let hinted = ready_now(watch.as_fd()).unwrap();
-        watch.heed();
+        let hinted = ready_now(watch.as_fd()).unwrap() && watch.heed();
         watch.arm();
         assert!(!ready_now(watch.as_fd()).unwrap());
         hinted
@@ -117,6 +120,8 @@ mod tests {
         assert!(hinted(&mut watch) && !hinted(&mut watch));
         std::fs::write(&path, "").unwrap();
         assert!(hinted(&mut watch) && !hinted(&mut watch));
+        std::fs::write(place.path().join("a/b/another"), "").unwrap();
+        assert!(!hinted(&mut watch));
         std::fs::write(&path, "x").unwrap();
         assert!(hinted(&mut watch) && !hinted(&mut watch));
         std::fs::remove_file(&path).unwrap();

@@ -104,8 +104,10 @@ pub(crate) trait Target {
         vec![]
     }
 
-    /// Takes what the announcers tell.
-    fn heed(&mut self) {}
+    /// Takes what the announcers tell, and says whether it is a reason to try again.
+    fn heed(&mut self) -> bool {
+        true
+    }
 
     /// Whether the kernel will announce a change of the last answer, so that no try is worth it before.
     fn is_announced(&self) -> bool {

@@ -55,8 +55,8 @@ impl Target for File {
         self.watch.iter().map(AsFd::as_fd).collect()
     }
 
-    fn heed(&mut self) {
-        self.watch.iter_mut().for_each(PathWatch::heed);
+    fn heed(&mut self) -> bool {
+        self.watch.as_mut().is_some_and(PathWatch::heed)
     }
 
     fn is_announced(&self) -> bool {

@@ -73,11 +73,10 @@ impl Target for Lock {
         self.watch.iter().map(AsFd::as_fd).chain(self.freed.iter().map(AsFd::as_fd)).collect()
     }
 
-    fn heed(&mut self) {
-        self.watch.iter_mut().for_each(PathWatch::heed);
-        if self.freed.as_ref().is_some_and(|freed| !matches!(freed.answer(), Ok(None))) {
-            self.freed = None;
-        }
+    fn heed(&mut self) -> bool {
+        let changed = self.watch.as_mut().is_some_and(PathWatch::heed);
+        let freed = self.freed.take_if(|freed| !matches!(freed.answer(), Ok(None)));
+        changed || freed.is_some()
     }
 
     /// A file that appears is announced, and a lock that comes free; that somebody takes one is not.

@@ -54,8 +54,9 @@ impl Target for Pidfile {
         self.watch.iter().map(AsFd::as_fd).chain(self.claimant.iter().map(AsFd::as_fd)).collect()
     }
 
-    fn heed(&mut self) {
-        self.watch.iter_mut().for_each(PathWatch::heed);
+    fn heed(&mut self) -> bool {
+        let ended = self.claimant.as_ref().is_some_and(|process| process.has_ended().unwrap_or(true));
+        self.watch.as_mut().is_some_and(PathWatch::heed) || ended
     }
 
     fn is_announced(&self) -> bool {

@@ -132,8 +132,8 @@ impl Target for Unix {
         self.watch.iter().map(AsFd::as_fd).collect()
     }
 
-    fn heed(&mut self) {
-        self.watch.iter_mut().for_each(PathWatch::heed);
+    fn heed(&mut self) -> bool {
+        self.watch.as_mut().is_some_and(PathWatch::heed)
     }
 
     /// A file that appears is announced; that somebody listens behind one that is there is not.
