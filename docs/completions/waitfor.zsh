@@ -33,12 +33,12 @@ _waitfor() {
 '--proxy=[Ask through this proxy (by CONNECT); none is taken from the environment]:URL:_default' \
 '--any[One TARGET is enough]' \
 '(--send --expect)--down[Wait for the opposite\: nothing answers, the file or process is gone, the lock or claim is free]' \
-'--follow[Follow redirects; else a redirect is an answer]' \
-'--insecure[Trust any certificate]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '-v[Say more about what is done and why]' \
 '--verbose[Say more about what is done and why]' \
+'--follow[Follow redirects; else a redirect is an answer]' \
+'--insecure[Trust any certificate]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
