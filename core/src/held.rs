@@ -167,6 +167,15 @@ impl Held {
         record::take(&self.file, child).map_err(|e| self.not_named(e.into()))
     }
 
+    /// The same for the newcomer of a restart, whom the text does not name yet.
+    ///
+    /// # Errors
+    /// As [`Held::vouch_for`].
+    pub fn vouch_for_unannounced(&self, child: Pid) -> Result<()> {
+        record::mark(&self.file, child).map_err(|e| self.not_named(e.into()))?;
+        self.vouch_for(child)
+    }
+
     /// The error of a COMMAND that could not be started. Nothing runs, so the file is to look as if nothing had been
     /// tried.
     pub fn not_started(&self, name: &OsStr, error: io::Error) -> anyhow::Error {

@@ -28,16 +28,18 @@ impl Naming {
     /// # Errors
     /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
     pub fn take(self) -> io::Result<()> {
-        self.vouch()?;
+        record::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
         self.write()
     }
 
-    /// The same without the text, which still names another.
+    /// Locks the byte only, as the newcomer of a restart: the text still names the old one.
     ///
     /// # Errors
     /// EAGAIN: another process has locked the byte.
-    pub fn vouch(self) -> io::Result<()> {
-        record::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
+    pub fn vouch_unannounced(self) -> io::Result<()> {
+        let (file, pid) = (sys::borrow(self.descriptor), rustix::process::getpid());
+        record::mark(file, pid)?;
+        record::take(file, pid)?;
         self.inherit()
     }
 

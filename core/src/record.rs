@@ -9,6 +9,9 @@ use nix::libc;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
 
+/// Where the second bytes begin, beyond all PIDs.
+const MARKS: i64 = 1 << 23;
+
 /// Who owns a byte, as the kernel tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -38,6 +41,22 @@ fn byte_at(kind: i32, offset: i64) -> libc::flock {
 /// EAGAIN or EACCES: another process has locked it. ENOLCK: the file system has no such locks.
 pub fn take(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_SETLK(&byte(libc::F_WRLCK, pid))).map(|_| ())
+}
+
+/// Marks the calling process (or its child) as the newcomer of a restart, by a second byte. Async-signal-safe.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) fn mark(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
+    fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, MARKS + i64::from(pid.as_raw_pid())))).map(|_| ())
+}
+
+/// Whether the process is marked as the newcomer of a restart.
+///
+/// # Errors
+/// As [`owner`].
+pub(crate) fn is_marked(file: impl AsFd, pid: Pid) -> Result<bool, Errno> {
+    is_taken(file, MARKS + i64::from(pid.as_raw_pid()))
 }
 
 /// Asks who owns the byte of `pid`, and takes nothing (fcntl(2), F_GETLK). The caller's own lock is not seen.

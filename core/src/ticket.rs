@@ -2,7 +2,8 @@
 //!
 //! It is a lock on a byte beyond the largest PID, held by the open file description: so it ends with the process, and no
 //! other descriptor of the file can drop it. A process that has locked its own byte while the text names another is the
-//! newcomer of a restart under way if somebody has the ticket, and else the leftover of one that was killed.
+//! newcomer of a restart under way if somebody has the ticket, and else the leftover of one that was killed. (Unless it is
+//! a plain claim half-way: then the text names nobody who stands, and it has not marked itself as a newcomer.)
 
 use crate::claim::{acceptable, open};
 use crate::error::{Doing, Result, refusal};
@@ -13,7 +14,7 @@ use crate::reading::{self, read_text};
 use crate::record;
 use crate::text::Text;
 use crate::time::Deadline;
-use crate::vouch::{owner, stood_for};
+use crate::vouch::{owner, stood_for, vouched};
 use nix::errno::Errno;
 use rustix::process::Pid;
 use std::fs::File;
@@ -92,6 +93,7 @@ pub(crate) fn unannounced(file: &File) -> Result<Vec<Process>> {
         Text::Names(pid) => Some(pid),
         _ => None,
     };
+    let another_stands = vouched(file)?.is_some();
     let mut found = Vec::new();
     let ranges = match record::locked_ranges(file) {
         // No record locks on this file system, and no leftovers that could be told.
@@ -101,6 +103,9 @@ pub(crate) fn unannounced(file: &File) -> Result<Vec<Process>> {
     for range in ranges {
         let byte = i32::try_from(range.start).ok().filter(|_| range.length == 1).and_then(Pid::from_raw);
         let Some(byte) = byte.filter(|&byte| range.start < PLACE && Some(byte) != named) else { continue };
+        if !another_stands && !record::is_marked(file, byte).doing("ask for the mark of", byte)? {
+            continue;
+        }
         let stands = || Ok::<_, anyhow::Error>(owner(file, byte)?.and_then(|o| stood_for(o.pid?, byte)));
         if let Some(pid) = stands()?
             && let Some(process) = Process::open(pid)?
