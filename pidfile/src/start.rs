@@ -97,7 +97,7 @@ impl<'a> Start<'a> {
         }
         child::before_exec(&mut command, move || match how {
             Naming::Full => naming.take(),
-            Naming::Unannounced => naming.vouch(),
+            Naming::Unannounced => naming.vouch_unannounced(),
         });
         match Child::try_spawn(&mut command, &self.events)? {
             Ok(child) => Ok(Daemon { pid: child.process().pid(), child }),

@@ -41,7 +41,8 @@ fn spawn(claim: &Claim, held: &Held, events: &Events) -> Result<Child> {
         Err(e) => return Err(held.not_started(&claim.command[0], e)),
     };
     // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
-    if let Err(e) = held.vouch_for(child.process().pid()) {
+    let pid = child.process().pid();
+    if let Err(e) = if unannounced { held.vouch_for_unannounced(pid) } else { held.vouch_for(pid) } {
         child.process().signal(Signal::KILL)?;
         child.reap()?;
         if !unannounced {

@@ -49,7 +49,7 @@ fn a_recycled_pid_beside_living_workers_is_not_believed() {
         &place,
         "next 300; pidfile claim p sh -c 'sleep 1001 & sleep 1002' & wait_for=$!
         until pidfile -q read p; do :; done
-        until grep -q sleep /proc/302/cmdline 2>/dev/null; do :; done
+        until test $(pgrep -cx sleep) = 2; do :; done
         kill -9 300; wait $wait_for
         next 300; sleep 2000 & [ $! = 300 ] || exit 99
         pidfile read p; echo read $?

@@ -1,12 +1,13 @@
 //! The overlapped restart: the new daemon beside the old one, and the claim never free in between.
 
+use nix::libc;
 use racefree_core::reading::Reading;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tests::{Place, needs, needs_root};
+use tests::{Place, Steps, needs, needs_root};
 
 fn place() -> Place {
     Place::with(&[
@@ -299,6 +300,22 @@ fn where_the_lock_is_taken_over_a_foreign_claimer_can_come_first_and_nothing_is_
     assert_eq!(said.stdout, "75\nin\n", "{said:?}");
     assert_eq!(said.stderr, "pidfile: start demod: another process has taken the lock of p meanwhile\n");
     assert_eq!(daemons(&place), Vec::<String>::new());
+}
+
+#[test]
+fn a_plain_claim_half_way_is_no_leftover() {
+    let place = place();
+    place.write("p", "999999\n");
+    let mut command = place.command("pidfile");
+    command.args(["claim", "p", "sleep", "1000"]);
+    let mut claimer = Steps::of(command);
+    let stop = claimer.run_to(libc::SYS_pwrite64);
+    // It has its byte, and the text names a dead process.
+    assert_eq!(place.sh("pidfile claim p true").code, 75);
+    assert_eq!(place.sh("pidfile claim --replace p true").code, 75);
+    assert_eq!(place.sh("pidfile stop --timeout 50ms p").code, 124);
+    claimer.finish();
+    assert_eq!(place.says("pidfile read p"), format!("{}\n", stop.pid));
 }
 
 #[test]
