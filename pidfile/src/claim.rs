@@ -93,7 +93,7 @@ pub(crate) struct Claim {
 /// What only a start in the background knows.
 #[derive(Debug, Args)]
 pub(crate) struct Detached {
-    /// Append stdout and stderr of COMMAND to FILE (else they go to /dev/null)
+    /// Append stdout and stderr of COMMAND to FILE (else they go to /dev/null); `-` leaves them as they are
     #[arg(long, value_name = "FILE", requires = "detached")]
     pub(crate) log: Option<PathBuf>,
     /// Leave descriptor N open in COMMAND
@@ -178,8 +178,8 @@ impl Claim {
     /// Goes to where COMMAND is to run, without losing what was named from here.
     fn change_directory(&mut self) -> Result<()> {
         let Some(directory) = &self.chdir else { return Ok(()) };
-        let named = [Some(&mut self.pidfile), self.detached.log.as_mut(), self.pid_from.as_mut()];
-        for path in named.into_iter().flatten() {
+        let log = self.detached.log.as_mut().filter(|log| log.as_os_str() != "-");
+        for path in [Some(&mut self.pidfile), log, self.pid_from.as_mut()].into_iter().flatten() {
             *path = std::path::absolute(&path).doing("find", path.display())?;
         }
         std::env::set_current_dir(directory).doing("change to", directory.display())

@@ -65,7 +65,7 @@ pub(crate) enum Naming {
 
 impl<'a> Start<'a> {
     pub(crate) fn prepare(claim: &'a Claim, deadline: Deadline, held: Held) -> Result<Start<'a>> {
-        let log = claim.detached.log.as_deref().map(Log::open).transpose()?;
+        let log = claim.detached.log.as_deref().filter(|log| *log != "-").map(Log::open).transpose()?;
         let notify = claim.detached.notify.then(Socket::listen).transpose()?;
         let (events, family) = (Events::armed_for_orphans()?, Family::adopt()?);
         Ok(Start { claim, deadline, events, family, notify, held, ticket: None, log })
@@ -121,7 +121,11 @@ impl<'a> Start<'a> {
     fn detach(&self, command: &mut Command, kept: &[i32]) -> Result<()> {
         command.stdin(Stdio::null());
         for into in [Command::stdout, Command::stderr] {
-            into(command, self.log.as_ref().map_or(Ok(Stdio::null()), Log::for_writing)?);
+            match (&self.log, &self.claim.detached.log) {
+                (Some(log), _) => into(command, log.for_writing()?),
+                (None, Some(_as_it_is)) => into(command, Stdio::inherit()),
+                (None, None) => into(command, Stdio::null()),
+            };
         }
         if let Some(socket) = &self.notify {
             command.env("NOTIFY_SOCKET", socket.name());

@@ -125,13 +125,28 @@ fn in_the_background_only_the_descriptors_asked_for_are_left() {
 }
 
 #[test]
+fn the_output_goes_where_it_is_told() {
+    let place = place();
+    let speaks = "p sh -c 'echo out; echo err >&2; echo >ready; exec sleep 60'";
+    assert_eq!(place.sh(&format!("pidfile claim -b {READY} {speaks}; rm ready; pidfile stop p")).stdout, "");
+    let said = place.sh(&format!("pidfile claim -b --log - {READY} {speaks}; rm ready; pidfile stop p"));
+    assert_eq!((&*said.stdout, &*said.stderr), ("out\n", "err\n"));
+    place.says(&format!("echo before >l; pidfile claim -b --log l {READY} {speaks}"));
+    assert_eq!(place.content("l"), "before\nout\nerr\n");
+}
+
+#[test]
 fn a_failed_start_leaves_nothing_and_says_why() {
     let place = place();
     for (options, code, why) in [
         ("--ready false p sh -c 'echo starting; sleep 60 & sleep 60'", 1, "the ready command exited with status 1"),
-        ("--ready 'sleep 60' p sh -c 'echo starting; exit 3'", 3, "it exited with status 3 before it was ready"),
-        ("--ready 'sleep 60' p sh -c 'echo starting; kill -9 $$'", 3, "it was ended by SIGKILL before it was ready"),
-        ("--ready 'sleep 60' --timeout 300ms p sh -c 'echo starting; sleep 60'", 124, "not ready after 300 ms"),
+        ("--ready 'exec sleep 60' p sh -c 'echo starting; exit 3'", 3, "it exited with status 3 before it was ready"),
+        (
+            "--ready 'exec sleep 60' p sh -c 'echo starting; kill -9 $$'",
+            3,
+            "it was ended by SIGKILL before it was ready",
+        ),
+        ("--ready 'exec sleep 60' --timeout 300ms p sh -c 'echo starting; sleep 60'", 124, "not ready after 300 ms"),
     ] {
         let said = place.sh(&format!("rm -f l; pidfile claim -b --log l {options}"));
         // The ready command may be quicker than the daemon's first line.
