@@ -5,6 +5,7 @@
 
 use crate::cursor::{Cursor, Place};
 use crate::generations::{self, Since};
+use crate::hinted::Hinted;
 use crate::sieve::Sieve;
 use crate::stream::{LastRecord, Look, Piece, Stream};
 use racefree_core::error::{Result, sentence};
@@ -210,7 +211,7 @@ impl Follower {
         let known = self.files.last().and_then(|file| file.stream.identity());
         if named.is_none() || named == known {
             self.named = named;
-            return Ok(Step::Idle);
+            return self.look_beyond_descriptor();
         }
         let before = self.files.len();
         match self.follow_name() {
@@ -219,6 +220,24 @@ impl Follower {
             followed => followed?,
         }
         Ok(if self.files.len() > before { Step::Again } else { Step::Idle })
+    }
+
+    /// An overlay copies a file up when it is first written to; a descriptor from before then shows the old one for ever.
+    fn look_beyond_descriptor(&mut self) -> Result<Step> {
+        // In this order: a file that only grows is never longer by its name than by its descriptor a moment later.
+        let by_name = fs::metadata(&self.path).map_or(0, |there| there.len());
+        let Some(last) = self.files.last() else { return Ok(Step::Idle) };
+        let by_descriptor =
+            last.stream.file().and_then(|file| file.metadata().ok()).map_or(u64::MAX, |there| there.len());
+        if by_name <= by_descriptor {
+            return Ok(Step::Idle);
+        }
+        let Some(file) = generations::open_log(&self.path)? else { return Ok(Step::Idle) };
+        let again = Stream::of_file(file, &self.path, last.stream.position())?;
+        voice::detail(|| format!("{} was copied up; reading the copy", self.path.display()));
+        self.files.pop();
+        self.add(vec![again]);
+        Ok(Step::Again)
     }
 
     /// The name stands for another file: reads it, and those between it and the last one we know.
@@ -258,6 +277,11 @@ impl Follower {
     /// The unfinished last lines.
     pub(crate) fn rests(&self) -> Vec<(usize, Piece)> {
         self.files.iter().enumerate().filter_map(|(at, file)| Some((at, file.stream.rest()?))).collect()
+    }
+
+    /// How often to look although the kernel hints, for the file system may not tell it everything.
+    pub(crate) fn look_anyway(&self) -> Hinted {
+        if self.is_stdin { Hinted::Always } else { Hinted::on(&self.path) }
     }
 
     /// When a file falls silent for long enough to be given up.

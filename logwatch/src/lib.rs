@@ -8,6 +8,7 @@ mod ends;
 mod follower;
 mod gained;
 mod generations;
+mod hinted;
 mod json;
 mod judge;
 mod pattern;

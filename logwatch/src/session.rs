@@ -77,7 +77,7 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>> {
         logs.iter().filter(|log| log.gap).for_each(|log| report.gap(log.path()));
         let gained = logs.iter().map(|_| Gained::at_most(show)).collect();
-        let (waiting, decided, cursors) = (Waiting::armed()?, None, None);
+        let (waiting, decided, cursors) = (Waiting::armed(&logs)?, None, None);
         Ok(Session { judge, report, logs, gained, waiting, first_decides, decided, error_seen: false, cursors })
     }
 

@@ -192,6 +192,9 @@ impl Stream {
         if count == 0 {
             return Ok(Look::End);
         }
+        if self.buffer[self.filled] == 0 && self.skip_hole()? {
+            return Ok(Look::Unfinished);
+        }
         let new = self.filled..self.filled + count;
         self.filled = new.end;
         Ok(self.piece(new, last_record).map_or(Look::Unfinished, Look::Piece))
@@ -224,6 +227,24 @@ impl Stream {
     /// The line that was begun and is not finished, where nothing more is to come.
     pub(crate) fn rest(&self) -> Option<Piece> {
         (self.judged < self.filled).then_some(Piece { range: self.judged..self.filled, whole: true })
+    }
+
+    /// A writer that does not append goes on at its old offset after the log was truncated, and leaves a hole before it
+    /// (lseek(2), SEEK_DATA). There is nothing in a hole.
+    fn skip_hole(&mut self) -> Result<bool> {
+        let at = self.offset + self.filled as u64;
+        let Source::Regular(file) = &self.source else { return Ok(false) };
+        let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at));
+        match data {
+            Ok(data) if data > at && self.is_at_start_of_line() && self.judged == self.filled => {
+                self.jump_to(data)?;
+                // Nothing of the line has been judged: it begins here, whatever stands before it.
+                self.inside_judged_line = false;
+                Ok(self.position() == data)
+            }
+            // ENXIO: there is nothing but the hole; EINVAL: the file system knows no holes.
+            _ => Ok(false),
+        }
     }
 
     /// Whether whole lines wait for the record that they belong to to be finished.

@@ -1,6 +1,7 @@
 //! Waiting for what may come: growth, a signal, the end of a process, a deadline.
 
 use crate::follower::Follower;
+use crate::hinted::Hinted;
 use racefree_core::error::Result;
 use racefree_core::events::{Arrived, Event, Events, Watched};
 use racefree_core::inotify::{Hints, Watch};
@@ -12,8 +13,11 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How often we look by ourselves although the kernel hints: some file systems hint at nothing, or not at everything.
+/// How often we look by ourselves although the kernel hints.
 const LOOK_ANYWAY: Duration = Duration::from_secs(15);
+
+/// The same, where some of the hints may not come.
+const LOOK_MORE_OFTEN: Duration = Duration::from_secs(1);
 
 /// The loop, and what it waits for.
 #[derive(Debug)]
@@ -22,6 +26,7 @@ pub(crate) struct Waiting {
     hints: Option<Hints>,
     watches: BTreeSet<Watch>,
     pause: Pause,
+    hinted: Hinted,
 }
 
 /// What ended a wait.
@@ -40,9 +45,14 @@ impl Waiting {
     ///
     /// # Errors
     /// Descriptors run out.
-    pub(crate) fn armed() -> Result<Waiting> {
+    pub(crate) fn armed(logs: &[Follower]) -> Result<Waiting> {
         let hints = Hints::new().inspect_err(without_hints).ok();
-        Ok(Waiting { events: Events::armed_for_orphans()?, hints, watches: BTreeSet::new(), pause: Pause::begin() })
+        let hinted = logs.iter().map(Follower::look_anyway).max().unwrap_or(Hinted::Always);
+        if hinted == Hinted::Seldom {
+            without_hints(&io::Error::other("this file system has none for what others write"));
+        }
+        let (events, watches, pause) = (Events::armed_for_orphans()?, BTreeSet::new(), Pause::begin());
+        Ok(Waiting { events, hints, watches, pause, hinted })
     }
 
     /// The loop, for whoever starts a child.
@@ -98,7 +108,12 @@ impl Waiting {
         if logs.iter().all(|log| log.pipe().is_some()) {
             return Deadline::NEVER;
         }
-        let without_a_hint = if self.hints.is_some() { Deadline::after(LOOK_ANYWAY) } else { self.pause.next() };
+        let without_a_hint = match self.hinted {
+            _ if self.hints.is_none() => self.pause.next(),
+            Hinted::Seldom => self.pause.next(),
+            Hinted::Mostly => Deadline::after(LOOK_MORE_OFTEN),
+            Hinted::Always => Deadline::after(LOOK_ANYWAY),
+        };
         logs.iter().fold(without_a_hint, |next, log| next.or(log.due()))
     }
 }

@@ -298,3 +298,31 @@ fn where_the_kernel_gives_no_hints_we_look_again_and_again() {
     let found = place.sh(script);
     assert_eq!((found.stdout.as_str(), found.code), ("FATAL\n", 1), "{found:?} {}", place.content("said"));
 }
+
+#[test]
+fn a_hole_left_by_a_writer_that_does_not_append_is_skipped() {
+    let place = place();
+    // 560 KB, then nothing of them, then a line where the writer thinks that the end is.
+    let script = format!(
+        "{WAITS} exec 3>l; seq 98304 >&3; logwatch --json -e FATAL l & waits $!; : >l; echo FATAL >&3; wait $!"
+    );
+    let found = place.sh(&script);
+    assert!(found.stdout.contains("\"offset\":57") && found.stdout.ends_with("FATAL\"}\n"), "{found:?}");
+    assert!(found.stdout.len() < 30_000, "{}", found.stdout.len());
+}
+
+#[test]
+fn a_log_that_an_overlay_copies_up_is_followed() {
+    if !needs_root() || !needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    // A directory in memory: an overlay on an overlay, as in a container, would not do.
+    let script = format!(
+        "{WAITS} mkdir m; unshare -m sh -c 'mount -t tmpfs none m && cd m && mkdir lower upper work log && echo old >lower/l &&
+         mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work none log || exit 99
+         logwatch -e FATAL log/l & until grep -q inotify /proc/$!/fdinfo/* 2>/dev/null; do :; done; sleep 0.05
+         echo FATAL >>log/l; wait $!'"
+    );
+    assert_eq!(place.sh(&script), said("FATAL\n", "", 1));
+}
