@@ -144,8 +144,8 @@ fn logrotate_in_all_its_ways_loses_nothing_and_doubles_nothing() {
 #[test]
 fn two_runs_at_once_do_not_share_a_cursor_file() {
     let place = place();
-    let script = "mkfifo f; logwatch --no-follow --cursor-file c -e x - <f & exec 3>f;
-        until [ -e c ]; do :; done; logwatch --no-follow --cursor-file c -e x l; echo $?; exec 3>&-; wait $!";
+    let script = r#"mkfifo f; logwatch --no-follow --cursor-file c -e x - <f & exec 3>f;
+        until [ -e c ] && grep -q ":$(stat -c %i c) " /proc/locks; do :; done; logwatch --no-follow --cursor-file c -e x l; echo $?; exec 3>&-; wait $!"#;
     let found = place.sh(script);
     assert_eq!((found.stdout.as_str(), found.code), ("75\n", 0));
     assert!(
