@@ -198,7 +198,7 @@ fn a_call_that_is_never_answered_holds_up_nobody() {
     assert_eq!(said.stdout, "0\n124\n0\n124\n", "{said:?}");
     let lines: Vec<&str> = said.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{said:?}");
-    assert!(lines[0].starts_with(&format!("waitfor: 127.0.0.9:{port}: no answer within 10")), "{said:?}");
+    assert!(lines[0].starts_with(&format!("waitfor: 127.0.0.9:{port}: no answer within ")), "{said:?}");
     // Too busy is not down.
     let full = format!("waitfor: 127.0.0.9:{port}: it accepts nobody: its backlog is full (1 try in ");
     assert!(lines[1].starts_with(&full), "{said:?}");
