@@ -45,8 +45,9 @@ fn loudness() -> Loudness {
 fn to_stderr(text: &str) {
     let name = VOICE.get().map_or("racefree", |voice| &voice.name);
     let erase = if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) { ERASE } else { "" };
-    // stderr that cannot be written leaves nobody to tell.
-    let _ = writeln!(std::io::stderr().lock(), "{erase}{name}: {}", printable(text));
+    let line = format!("{erase}{name}: {}\n", printable(text));
+    // In one write, for others may write to the same log. stderr that cannot be written leaves nobody to tell.
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// What went wrong. Not silenced by `--quiet`.
