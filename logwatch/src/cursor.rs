@@ -4,7 +4,8 @@
 //! bytes just before it, which proves both the file and the place. A cursor is printable, has a version, and ends with a
 //! checksum, for it passes through shell variables and editors.
 
-use crate::stream::{PROOF, Stream, proof_of};
+use crate::source::{PROOF, proof_of};
+use crate::stream::Stream;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 use std::fs::File;

@@ -45,6 +45,11 @@ impl Ends {
         self.good_for.is_some() || self.process.is_some()
     }
 
+    /// How long to wait for a cursor file. Runs from cron must not pile up: without a --timeout not at all.
+    pub(crate) fn patience(&self) -> Deadline {
+        Deadline::after(self.within().unwrap_or_default())
+    }
+
     fn within(&self) -> Option<Duration> {
         match self.timeout {
             Limit::AtMost(duration) => Some(duration),

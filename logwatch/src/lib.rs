@@ -14,7 +14,9 @@ mod judge;
 mod pattern;
 mod report;
 mod session;
+mod siblings;
 mod sieve;
+mod source;
 mod stream;
 mod waiting;
 
@@ -31,7 +33,6 @@ use report::{Report, Shown};
 use session::Session;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Watch LOG for error lines, alone or while COMMAND runs
 ///
@@ -95,7 +96,7 @@ pub fn run(mut cli: Cli) -> Result<Exit> {
     let judge = cli.patterns.judge()?;
     cli.check(&judge)?;
     let until = Deadline::within(cli.ends.timeout);
-    let file = cli.beginning.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.wait_for_cursor_file()));
+    let file = cli.beginning.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.ends.patience()));
     let file = file.transpose()?;
     let logs = cli.beginning.followers(&cli.logs, file.as_ref())?;
     let first_decides = !cli.ends.no_follow || cli.patterns.ready.is_some();
@@ -129,19 +130,12 @@ impl Cli {
             return wrong("--capture needs a group in the pattern of --ready, such as 'port (\\d+)'");
         }
         match self.command.first() {
+            Some(_) if self.logs.iter().any(|log| log.as_os_str() == "-") => wrong("stdin is COMMAND's own"),
             Some(command) => child::find(command),
             None if self.patterns.error.is_empty() && self.patterns.ready.is_none() => {
                 wrong("nothing to look for: give -e REGEX, --ready REGEX or -- COMMAND")
             }
             None => Ok(()),
-        }
-    }
-
-    /// Runs from cron must not pile up: without a --timeout a cursor file in use is refused at once.
-    fn wait_for_cursor_file(&self) -> Deadline {
-        match self.ends.timeout {
-            racefree_core::time::Limit::AtMost(duration) => Deadline::after(duration),
-            racefree_core::time::Limit::None => Deadline::after(Duration::ZERO),
         }
     }
 

@@ -1,40 +1,27 @@
 //! One file of a log, read forwards in large pieces of whole lines, in memory that no line can exceed.
 
+use crate::source::{PROOF, Source, proof_of};
 use memchr::{memchr, memrchr};
 use racefree_core::error::{Doing, Result};
-use racefree_core::events::ready_now;
 use racefree_core::holders::Identity;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// As much as is read at once: large enough for few calls, small enough for the processor's cache.
 const CHUNK: usize = 256 << 10;
 
 /// A line longer than this is judged in parts.
-const LONGEST: usize = 1 << 20;
+pub(crate) const LONGEST: usize = 1 << 20;
 
 /// How much of a part is judged again together with the next one, for what lies across the cut.
 const OVERLAP: usize = 64 << 10;
 
-/// How many bytes before a place prove that it is the same place.
-pub(crate) const PROOF: usize = 1 << 10;
-
 /// Where the last record begins in a text, at or after a place: where lines belong together.
 pub(crate) type LastRecord<'a> = Option<&'a dyn Fn(&[u8], usize) -> Option<usize>>;
-
-enum Source {
-    /// A file, and its name for people: it may grow.
-    Regular(File),
-    /// What can be read only once, from its beginning: a compressed archive.
-    Once(Box<dyn Read>),
-    /// The same, and we must not block: stdin.
-    Pipe(OwnedFd),
-}
 
 /// A file that is being read.
 pub(crate) struct Stream {
@@ -136,18 +123,12 @@ impl Stream {
 
     /// The file, where it is one that may grow.
     pub(crate) fn file(&self) -> Option<&File> {
-        match &self.source {
-            Source::Regular(file) => Some(file),
-            Source::Once(_) | Source::Pipe(_) => None,
-        }
+        self.source.file()
     }
 
     /// The descriptor, where it is one that can be waited for.
     pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
-        match &self.source {
-            Source::Pipe(fd) => Some(fd.as_fd()),
-            Source::Regular(_) | Source::Once(_) => None,
-        }
+        self.source.pipe()
     }
 
     /// The bytes around the piece: what comes before it was judged already, and is there for the anchors.
@@ -177,14 +158,13 @@ impl Stream {
     /// # Errors
     /// A failed read.
     pub(crate) fn look(&mut self, last_record: LastRecord<'_>) -> Result<Look> {
-        if let Source::Pipe(fd) = &self.source
-            && !ready_now(fd.as_fd())?
-        {
+        if self.source.would_block()? {
             return Ok(Look::Later);
         }
         self.make_room();
         let room = self.filled..(self.filled + CHUNK).min(PROOF + LONGEST);
-        let count = self.read_into(room).doing("read", self.path.display())?;
+        let at = self.offset + room.start as u64;
+        let count = self.source.read(&mut self.buffer[room], at).doing("read", self.path.display())?;
         // Asked after the read: had the file been truncated before it, these bytes would not be there any more.
         if !self.still_proven().doing("read", self.path.display())? {
             return Ok(Look::Truncated);
@@ -311,57 +291,11 @@ impl Stream {
         }
     }
 
-    fn read_into(&mut self, room: Range<usize>) -> io::Result<usize> {
-        let at = self.offset + room.start as u64;
-        loop {
-            let read = match &mut self.source {
-                Source::Regular(file) => file.read_at(&mut self.buffer[room.clone()], at),
-                Source::Once(reader) => reader.read(&mut self.buffer[room.clone()]),
-                Source::Pipe(fd) => rustix::io::read(fd, &mut self.buffer[room.clone()]).map_err(io::Error::from),
-            };
-            match read {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                read => return read,
-            }
-        }
-    }
-
     fn still_proven(&self) -> io::Result<bool> {
         let Source::Regular(file) = &self.source else { return Ok(true) };
         let ours = &self.buffer[self.filled.saturating_sub(PROOF)..self.filled];
         Ok(proof_of(Some(file), self.offset + self.filled as u64)? == ours)
     }
-}
-
-/// Where the last line begins, if it is unfinished; else the end. A line longer than any buffer begins at its end.
-pub(crate) fn end_of_whole_lines(file: &File) -> io::Result<u64> {
-    let length = file.metadata()?.len();
-    let mut tail = vec![0; length.min(LONGEST as u64) as usize];
-    let from = length - tail.len() as u64;
-    let count = file.read_at(&mut tail, from)?;
-    Ok(match memrchr(b'\n', &tail[..count]) {
-        Some(at) => from + at as u64 + 1,
-        None if from == 0 => 0,
-        None => length,
-    })
-}
-
-/// The at most [`PROOF`] bytes before `offset`; fewer where the file has become shorter.
-pub(crate) fn proof_of(file: Option<&File>, offset: u64) -> io::Result<Vec<u8>> {
-    let Some(file) = file else { return Ok(vec![]) };
-    let mut bytes = vec![0; offset.min(PROOF as u64) as usize];
-    let from = offset - bytes.len() as u64;
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], from + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
 }
 
 impl fmt::Debug for Stream {

@@ -183,6 +183,7 @@ fn wrong_usage_is_64_and_says_why() {
             "logwatch -e x -e 'a(b' l",
             "logwatch: read the pattern of -e: regex parse error:\n    a(b\n     ^\nerror: unclosed group\n",
         ),
+        ("logwatch -e x - -- true", "logwatch: watch: stdin is COMMAND's own\n"),
         ("logwatch -e x --from 12 l", "logwatch: begin at --from: '12' is no cursor; --mark prints one\n"),
     ] {
         assert_eq!(place.sh(script), said("", why, 64), "{script}");
