@@ -11,6 +11,7 @@ use crate::flock::{flock_by, still_at, try_flock};
 pub use crate::held::Held;
 use crate::process::Process;
 use crate::reading::{self, Reading};
+use crate::record;
 use crate::text::{self, Text};
 use crate::ticket::{self, Ticket};
 use crate::time::Deadline;
@@ -37,7 +38,7 @@ pub enum Claim {
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How often a file may be replaced under us before we take it for an attack.
-const REPLACED_AT_MOST: usize = 10_000;
+const REPLACED_AT_MOST: usize = 100;
 
 /// How to claim.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +72,8 @@ impl Claim {
     /// a PID file; it is left as it was.
     pub fn under(terms: Terms, path: &Path) -> Result<Claim> {
         let patience = Deadline::after(PATIENCE).or_later(terms.until);
-        for _ in 0..REPLACED_AT_MOST {
+        let mut replaced = 0;
+        loop {
             let file = open(path, terms.mode)?;
             acceptable(&file, path)?;
             if !take_flock(&file, terms.until, path).doing("lock", path.display())? {
@@ -79,24 +81,32 @@ impl Claim {
             }
             // Removed or replaced between open and lock: another may hold what the path names now.
             if !still_at(&file, path) {
-                continue;
-            }
-            // Between two generations of a daemon whose descriptor could not be shared: the claim is promised.
-            if ticket::is_taken(&file)? {
-                drop(file);
-                if Ticket::take_by(path, patience)?.is_none() {
-                    return Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into())));
+                replaced += 1;
+                if replaced == REPLACED_AT_MOST {
+                    let why = format!("claim {}: something keeps replacing it", path.display());
+                    return Err(refusal(Exit::Failed, why));
                 }
                 continue;
             }
-            // The flock was free, but the kernel vouches: a claim by fcntl(2), which is another kind of lock.
-            if let Some(claimant) = vouched(&file)? {
-                drop(file);
-                if terms.until.passed() {
-                    return Ok(Claim::Theirs(Reading::Held(claimant)));
+            // One question; on a file that nobody else has locked, the next two need not be asked.
+            if record::is_locked(&file) {
+                // Between two generations of a daemon whose descriptor could not be shared: the claim is promised.
+                if ticket::is_taken(&file)? {
+                    drop(file);
+                    match Ticket::take_by(path, patience)? {
+                        Some(_) => continue,
+                        None => return Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into()))),
+                    }
                 }
-                wait_for_end(claimant.pid, terms.until)?;
-                continue;
+                // The kernel vouches: a claim by fcntl(2), which is another kind of lock.
+                if let Some(claimant) = vouched(&file)? {
+                    drop(file);
+                    if terms.until.passed() {
+                        return Ok(Claim::Theirs(Reading::Held(claimant)));
+                    }
+                    wait_for_end(claimant.pid, terms.until)?;
+                    continue;
+                }
             }
             let before = acceptable(&file, path)?;
             if let Some(mode) = terms.mode {
@@ -104,7 +114,6 @@ impl Claim {
             }
             return Ok(Claim::Ours(Held::new(file, path.to_owned(), before)));
         }
-        Err(refusal(Exit::Failed, format!("claim {}: something keeps replacing it", path.display())))
     }
 }
 

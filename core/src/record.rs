@@ -113,6 +113,13 @@ pub struct Range {
     pub pid: Option<Pid>,
 }
 
+/// Whether another has locked any of the file; nobody has where there are no such locks.
+pub(crate) fn is_locked(file: impl AsFd) -> bool {
+    let mut asked = byte_at(libc::F_WRLCK, 0);
+    asked.l_len = 0;
+    fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
+}
+
 /// Every range that others have locked for writing, in no order; also read locks, of which one is seen where several
 /// overlap (fcntl(2), F_GETLK). The caller's own are not seen.
 ///

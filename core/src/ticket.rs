@@ -89,18 +89,16 @@ pub fn leftovers(path: &Path) -> Result<Vec<Process>> {
 /// Every process that vouches for itself (or is vouched for by its waiting parent) while the text names another. Held
 /// first, then asked again: the number may have been recycled in between.
 pub(crate) fn unannounced(file: &File) -> Result<Vec<Process>> {
+    let mut found = Vec::new();
+    if !record::is_locked(file) {
+        return Ok(found);
+    }
     let named = match read_text(file)? {
         Text::Names(pid) => Some(pid),
         _ => None,
     };
     let another_stands = vouched(file)?.is_some();
-    let mut found = Vec::new();
-    let ranges = match record::locked_ranges(file) {
-        // No record locks on this file system, and no leftovers that could be told.
-        Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => vec![],
-        answer => answer.doing("ask who owns", "the bytes")?,
-    };
-    for range in ranges {
+    for range in record::locked_ranges(file).doing("ask who owns", "the bytes")? {
         let byte = i32::try_from(range.start).ok().filter(|_| range.length == 1).and_then(Pid::from_raw);
         let Some(byte) = byte.filter(|&byte| range.start < PLACE && Some(byte) != named) else { continue };
         if !another_stands && !record::is_marked(file, byte).doing("ask for the mark of", byte)? {

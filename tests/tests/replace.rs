@@ -294,7 +294,7 @@ fn where_the_lock_is_taken_over_a_foreign_claimer_can_come_first_and_nothing_is_
     place.says(START);
     // It queues for the lock before the restart does.
     let said = place.sh(&format!(
-        "flock p sh -c 'echo >in; sleep 60' & until grep -q -- '-> FLOCK' /proc/locks; do :; done
+        "flock p sh -c 'echo >in; sleep 60' & until grep -q -- \"-> FLOCK.*:$(stat -c %i p) \" /proc/locks; do :; done
          {WITHOUT_PTRACE} pidfile claim --replace --notify --timeout 1s p demod --notify READY=1; echo $?; test -e in && echo in"
     ));
     assert_eq!(said.stdout, "75\nin\n", "{said:?}");
