@@ -819,3 +819,34 @@ fn one_that_talks_without_end_does_not_keep_out_the_others() {
         std::fs::remove_file(place.file(file)).unwrap();
     }
 }
+
+#[test]
+fn an_abstract_socket_is_named_with_an_at_sign() {
+    use std::os::linux::net::SocketAddrExt;
+    let place = place();
+    let name = format!("waitfor-{}", std::process::id());
+    let target = format!("unix:@{name}");
+    assert_eq!(waitfor(&place, &["-t0", &target]).code, 124);
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+    let _socket = UnixListener::bind_addr(&address).unwrap();
+    let us = format!("pid:{}", std::process::id());
+    assert_eq!(waitfor(&place, &["--by", &us, &target]), silent_success());
+}
+
+#[test]
+fn a_directory_that_may_not_be_searched_is_a_reason_and_no_failure() {
+    if !tests::needs_root() || !tests::needs("setpriv", "util-linux") {
+        return;
+    }
+    let place = place();
+    // A copy, for our own directory may be closed to others, too.
+    std::fs::copy(env!("CARGO_BIN_EXE_waitfor"), place.file("copy")).unwrap();
+    place.says("chmod 755 . copy; mkdir -m 700 closed; echo 1 > closed/f");
+    let said =
+        place.sh("setpriv --reuid 65534 --clear-groups ./copy -t 50ms file:closed/f nonempty:closed/f unix:closed/f");
+    assert_eq!(said.code, 124, "{said:?}");
+    let lines: Vec<String> = said.stderr.lines().map(without_times).collect();
+    let expected = ["file", "nonempty", "unix"].map(|kind| format!("copy: {kind}:closed/f: Permission denied"));
+    let expected = expected.map(|line| line.replacen("copy", "waitfor", 1));
+    assert_eq!(lines, expected, "{said:?}");
+}
