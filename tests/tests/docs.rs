@@ -41,3 +41,19 @@ fn no_page_is_left_of_a_verb_that_is_gone() {
         }
     }
 }
+
+#[test]
+fn all_that_a_test_needs_is_installed_by_ci() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let ci = fs::read_to_string(root.join(".ci/run")).expect(".ci/run");
+    let listed: Vec<&str> = ci.split_ascii_whitespace().collect();
+    for package in ["pidfile", "withlock", "waitfor", "logwatch", "tests"] {
+        for entry in fs::read_dir(root.join(package).join("tests")).expect("tests").flatten() {
+            let Ok(source) = fs::read_to_string(entry.path()) else { continue };
+            for call in source.split("needs(\"").skip(1) {
+                let debian_package = call.split('"').nth(2).unwrap_or_default();
+                assert!(listed.contains(&debian_package), "{debian_package} ({})", entry.path().display());
+            }
+        }
+    }
+}
