@@ -354,3 +354,30 @@ fn under_a_real_systemd_a_reload_replaces_the_main_process() {
     let said = place.sh(&format!("{systemd} $PWD 'sh script'"));
     assert_eq!(said.stdout, "started\nactive\nactive\nactive\n1\nactive\n0\n1\nsignal\n", "{said:?}");
 }
+
+#[test]
+fn a_restart_killed_at_any_call_leaves_one_claimant_and_the_next_restart_whole() {
+    let place = place();
+    place.says("pidfile claim -b p sleep 1000");
+    // Every third call, for the sake of time.
+    let mut tried = 0;
+    for at in (1..).step_by(3) {
+        let mut command = place.command("pidfile");
+        command
+            .args(["claim", "--replace", "--ready", "true", "p", "sleep", "1000"])
+            .stderr(std::process::Stdio::null());
+        let mut restart = Steps::of(command);
+        if (0..at).any(|_| restart.step().is_none()) {
+            break;
+        }
+        restart.kill();
+        tried += 1;
+        let said = place.sh("pidfile -q read p");
+        assert_eq!(said.code, 0, "after call {at}: {said:?}");
+        let said = place.sh("pidfile -q claim --replace --ready true p sleep 1000");
+        assert_eq!(said.code, 0, "after call {at}: {said:?}");
+        assert_eq!(place.still_running(), ["sleep 1000"], "after call {at}");
+        assert_eq!(place.says("ps -o args= -p $(pidfile read p)"), "sleep 1000\n", "after call {at}");
+    }
+    assert!(tried > 50, "only {tried} calls");
+}
