@@ -5,6 +5,7 @@
 //! [`time::Deadline`]; it holds a [`lock`] or a [`claim`]; and it believes a [`reading::Reading`] of somebody else's.
 //! Every system call that needs `unsafe` is in [`sys`].
 
+pub mod birth;
 pub mod child;
 pub mod claim;
 pub mod cli;
