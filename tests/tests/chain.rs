@@ -49,7 +49,7 @@ fn a_daemon_that_dies_before_it_is_ready_fails_the_start_with_its_status_and_las
 #[test]
 fn an_error_line_fails_the_start_although_the_daemon_lives() {
     let place = place();
-    let said = place.sh("sh start --say 'FATAL: out of cheese' --delay 50ms --linger 50ms & wait $!");
+    let said = place.sh("sh start --say 'FATAL: out of cheese' --delay 5s --linger 50ms & wait $!");
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.stdout.contains("FATAL: out of cheese"), "{said:?}");
     place.wait_until("nothing is left of it", |place| place.still_running().is_empty());

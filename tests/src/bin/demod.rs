@@ -42,7 +42,7 @@ struct Cli {
     /// Append the log to this file (default: stderr)
     #[arg(long)]
     log: Option<PathBuf>,
-    /// Log this line before it listens
+    /// Log this line before it waits and listens
     #[arg(long)]
     say: Vec<String>,
     /// End with this status instead of listening
@@ -109,10 +109,10 @@ fn run(cli: Cli) -> Result<Exit> {
         std::fs::write(path, format!("{}\n", std::process::id())).doing("write", path.display())?;
     }
     cli.notify_early.iter().try_for_each(|message| notify(message))?;
+    cli.say.iter().try_for_each(|line| cli.log_line(line))?;
     if let Some(end) = cli.serve(&events, &[], Deadline::after(cli.delay))? {
         return Ok(end);
     }
-    cli.say.iter().try_for_each(|line| cli.log_line(line))?;
     if let Some(status) = cli.die_before {
         return Ok(Exit::Status(status as u8));
     }
