@@ -96,11 +96,15 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")
 }
 
-/// As mandoc(1) wants it: no blank at the end of a line, no text line over 80 bytes.
+/// As mandoc(1) wants it: no blank at the end of a line, no text line over 80 bytes, no line break beside an empty line.
 fn tidy(page: &str) -> String {
-    page.lines()
-        .map(|line| if line.starts_with('.') { line.trim_end().to_owned() + "\n" } else { wrapped(line) })
-        .collect()
+    let lines: Vec<&str> = page.lines().map(str::trim_end).collect();
+    let beside_space = |at: usize| {
+        let beside = [lines.get(at.wrapping_sub(1)), lines.get(at + 1)];
+        beside.iter().flatten().any(|line| line.is_empty() || **line == ".sp")
+    };
+    let kept = (0..lines.len()).filter(|&at| lines[at] != ".br" || !beside_space(at)).map(|at| lines[at]);
+    kept.map(|line| if line.starts_with('.') { line.to_owned() + "\n" } else { wrapped(line) }).collect()
 }
 
 fn wrapped(text: &str) -> String {

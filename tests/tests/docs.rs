@@ -57,3 +57,29 @@ fn all_that_a_test_needs_is_installed_by_ci() {
         }
     }
 }
+
+/// All Rust sources of the tests, in one text.
+fn sources_of_tests() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let packages = ["pidfile", "withlock", "waitfor", "logwatch", "tests", "core"];
+    let folders = packages.iter().flat_map(|package| ["src", "tests"].map(|part| root.join(package).join(part)));
+    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
+}
+
+#[test]
+fn every_race_names_the_tests_that_show_it() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/races.md")).expect("races.md");
+    let sources = sources_of_tests();
+    let races: Vec<&str> = page.split("\n### ").skip(1).collect();
+    assert!(races.len() > 20, "only {} races", races.len());
+    for race in races {
+        let title = race.lines().next().unwrap_or_default();
+        let tests = race.split("- **Test**:").nth(1).unwrap_or_default();
+        let named: Vec<&str> = tests.split('`').filter(|word| word.matches('_').count() > 2).collect();
+        assert!(!named.is_empty(), "{title}: no test");
+        for name in named {
+            assert!(sources.contains(&format!("fn {name}(")), "{title}: there is no test {name}");
+        }
+    }
+}
