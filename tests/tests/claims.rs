@@ -95,6 +95,20 @@ fn the_first_line_is_a_whole_number_at_every_step_of_a_claim() {
     assert_eq!(seen, ["4000000", pid.trim()]);
 }
 
+/// The window between open and flock: the file that is locked is not the one that the path names any more.
+#[test]
+fn a_pid_file_replaced_under_a_claimer_is_noticed() {
+    let place = place();
+    place.write("p", "");
+    let mut command = place.command("pidfile");
+    command.args(["claim", "p", "true"]).stderr(std::process::Stdio::null());
+    let mut claimer = Steps::of(command);
+    claimer.run_to(libc::SYS_flock);
+    place.says("rm p; pidfile claim --background p sleep 1000");
+    assert_eq!(claimer.finish(), Some(75));
+    assert_eq!(place.says("ps -o args= -p $(pidfile read p)"), "sleep 1000\n");
+}
+
 #[test]
 fn workers_that_outlive_their_daemon_are_named() {
     let place = place();
