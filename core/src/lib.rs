@@ -22,6 +22,7 @@ pub mod inotify;
 pub mod lock;
 pub mod named;
 pub mod naming;
+pub mod path_watch;
 pub mod process;
 pub mod procfs;
 pub mod reading;

@@ -8,6 +8,7 @@ use racefree_core::error::Result;
 use racefree_core::events::{Event, Watched};
 use racefree_core::exit::Exit;
 use racefree_core::holders::{Holder, Holds, holds};
+use racefree_core::path_watch::PathWatch;
 use racefree_core::process::Process;
 use racefree_core::procfs;
 use racefree_core::signal::Signal;
@@ -59,8 +60,11 @@ impl Start<'_> {
     /// The process whose number the daemon has written, if it is one that COMMAND has started: what else the file may
     /// say is history, or a trap.
     fn written_to(&self, file: &Path) -> Result<Pid> {
-        let pause = Pause::begin();
+        // Behind the kernel's hints stands a look of our own; without them it is all there is.
+        const LOOK: Duration = Duration::from_secs(1);
+        let (pause, mut watch) = (Pause::begin(), PathWatch::on(file).ok());
         loop {
+            watch.iter_mut().for_each(PathWatch::arm);
             let text = std::fs::read(file).map(|content| text::parse(&content));
             if let Ok(Text::Names(pid)) = text
                 && let Some(process) = Process::open(pid)?
@@ -76,8 +80,13 @@ impl Start<'_> {
                 let what = format!("{} names no process that it has started", file.display());
                 return Err(self.too_late(&what));
             }
-            if let Event::Signal(arrived) = self.events.next(&[], self.deadline.or(pause.next()))? {
-                self.heed(arrived.signal)?;
+            let trusted = watch.as_ref().is_some_and(PathWatch::trusted);
+            let look = if trusted { Deadline::after(LOOK) } else { pause.next() };
+            let watched: Vec<Watched> = watch.iter().map(|watch| Watched::Read(watch.as_fd())).collect();
+            match self.events.next(&watched, self.deadline.or(look))? {
+                Event::Signal(arrived) => self.heed(arrived.signal)?,
+                Event::Ready(_) => drop(watch.as_mut().map(PathWatch::heed)),
+                Event::Deadline => {}
             }
         }
     }

@@ -9,7 +9,6 @@ mod http_options;
 mod listeners;
 mod named_target;
 mod owner;
-mod path_watch;
 mod target;
 
 use clap::Parser;

@@ -1,9 +1,9 @@
 //! `file:` a file that exists. `nonempty:` a file that something has been written to.
 
 use super::{Answer, Step, Target};
-use crate::path_watch::PathWatch;
 use racefree_core::error::{Result, reason};
 use racefree_core::events::Events;
+use racefree_core::path_watch::PathWatch;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;

@@ -4,10 +4,10 @@
 
 use super::{Answer, Step, Target};
 use crate::errand::Errand;
-use crate::path_watch::PathWatch;
 use racefree_core::error::{Doing, Result, reason};
 use racefree_core::events::Events;
 use racefree_core::holders::{self, Identity};
+use racefree_core::path_watch::PathWatch;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,10 +1,10 @@
 //! `pidfile:` a PID file that a living process has claimed.
 
 use super::{Answer, Step, Target};
-use crate::path_watch::PathWatch;
 use racefree_core::control::{self, Found};
 use racefree_core::error::Result;
 use racefree_core::events::Events;
+use racefree_core::path_watch::PathWatch;
 use racefree_core::process::Process;
 use racefree_core::reading::Reading;
 use std::os::fd::{AsFd, BorrowedFd};

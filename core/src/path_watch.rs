@@ -1,6 +1,6 @@
 //! A path that may not exist yet, watched at its nearest existing directory, and itself once it is there.
 
-use racefree_core::inotify::{Hints, Watch};
+use crate::inotify::{Hints, Watch};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A watched path.
 #[derive(Debug)]
-pub(crate) struct PathWatch {
+pub struct PathWatch {
     hints: Hints,
     path: PathBuf,
     watches: BTreeSet<Watch>,
@@ -16,20 +16,23 @@ pub(crate) struct PathWatch {
 }
 
 impl PathWatch {
-    /// Watches `path` once it is armed. Fails where the user has too many watches; then look again and again instead.
-    pub(crate) fn on(path: &Path) -> io::Result<PathWatch> {
+    /// Watches `path` once it is armed.
+    ///
+    /// # Errors
+    /// The user has too many watches (inotify(7)): then look again and again instead.
+    pub fn on(path: &Path) -> io::Result<PathWatch> {
         Ok(PathWatch { hints: Hints::new()?, path: path.to_owned(), watches: BTreeSet::new(), trusted: false })
     }
 
     /// Watches what must be watched as the path is now. Do it before each look.
-    pub(crate) fn arm(&mut self) {
+    pub fn arm(&mut self) {
         if self.watches.is_empty() {
             self.trusted = self.watch().unwrap_or(false);
         }
     }
 
     /// Whether the kernel will hint at the next change, so that no look is needed before.
-    pub(crate) fn trusted(&self) -> bool {
+    pub fn trusted(&self) -> bool {
         self.trusted
     }
 
@@ -53,7 +56,7 @@ impl PathWatch {
 
     /// Takes the hints that have come, and says whether they are about the path: then it is to be armed again, and
     /// looked at.
-    pub(crate) fn heed(&mut self) -> bool {
+    pub fn heed(&mut self) -> bool {
         if !self.hints.forget_any_about(|name| self.path.iter().any(|part| part == name)) {
             return false;
         }
@@ -100,7 +103,7 @@ fn sees_every_change(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use racefree_core::events::ready_now;
+    use crate::events::ready_now;
 
     fn hinted(watch: &mut PathWatch) -> bool {
         let hinted = ready_now(watch.as_fd()).unwrap() && watch.heed();
