@@ -132,3 +132,30 @@ fn redis_is_started_pinged_read_signalled_and_stopped_under_20_starters() {
     assert_eq!(place.still_running(), Vec::<String>::new());
     assert!(place.content("log").contains("ready to exit, bye bye"), "{}", place.content("log"));
 }
+
+/// A script that locks for itself, as one with functions does, and starts a daemon meanwhile.
+#[test]
+fn a_daemon_started_under_a_scripts_own_lock_does_not_keep_it() {
+    let place = place();
+    let said = place.sh(
+        "do_things() { pidfile claim --background --ready 'waitfor unix:socket' p demod --unix socket; }
+         exec 9>>x.lock; withlock --fd 9 -w 30 || exit
+         withlock -n x.lock true 2>/dev/null || echo \"held: $?\"
+         do_things
+         withlock -u 9
+         withlock -n x.lock echo free
+         pidfile read p >/dev/null && echo running
+         exec 9>&-
+         pidfile stop p",
+    );
+    assert_eq!((said.stdout.as_str(), said.code), ("held: 75\nfree\nrunning\n", 0), "{said:?}");
+}
+
+/// Even where the script ends without unlocking: the daemon has not inherited the descriptor.
+#[test]
+fn a_daemon_does_not_inherit_the_lock_of_a_script_that_just_ends() {
+    let place = place();
+    let script = "exec 9>>x.lock; withlock --fd 9 -w 30 || exit; pidfile claim --background p sleep 1000";
+    assert_eq!(place.sh(script).code, 0);
+    assert_eq!(place.says("withlock -n x.lock echo free; pidfile stop p"), "free\n");
+}
