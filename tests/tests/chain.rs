@@ -137,8 +137,8 @@ fn redis_is_started_pinged_read_signalled_and_stopped_under_20_starters() {
 #[test]
 fn a_daemon_started_under_a_scripts_own_lock_does_not_keep_it() {
     let place = place();
-    let said = place.sh(
-        "do_things() { pidfile claim --background --ready 'waitfor unix:socket' p demod --unix socket; }
+    let said =
+        place.sh("do_things() { pidfile claim --background --ready 'waitfor unix:socket' p demod --unix socket; }
          exec 9>>x.lock; withlock --fd 9 -w 30 || exit
          withlock -n x.lock true 2>/dev/null || echo \"held: $?\"
          do_things
@@ -146,8 +146,7 @@ fn a_daemon_started_under_a_scripts_own_lock_does_not_keep_it() {
          withlock -n x.lock echo free
          pidfile read p >/dev/null && echo running
          exec 9>&-
-         pidfile stop p",
-    );
+         pidfile stop p");
     assert_eq!((said.stdout.as_str(), said.code), ("held: 75\nfree\nrunning\n", 0), "{said:?}");
 }
 
