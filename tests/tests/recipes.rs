@@ -61,5 +61,7 @@ fn the_readme_does_what_it_says() {
 
 #[test]
 fn every_recipe_of_the_cookbook_does_what_it_says() {
-    recipes("docs/cookbook.md").iter().for_each(prints_what_it_says);
+    let recipes = recipes("docs/cookbook.md");
+    assert!(recipes.len() >= 25, "only {} recipes", recipes.len());
+    recipes.iter().for_each(prints_what_it_says);
 }
