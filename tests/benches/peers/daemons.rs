@@ -115,9 +115,7 @@ pub fn stop(tools: &Tools, report: &mut Report) {
             }
             let ours = || stop_latency(tools, linger, tools.command("pidfile stop S"));
             let theirs = || stop_latency(tools, linger, tools.shell(script));
-            let [our, their] = interleaved(8, &mut [Box::new(ours), Box::new(theirs)])[..] else {
-                unreachable!("two")
-            };
+            let [our, their] = interleaved(8, &mut [Box::new(ours), Box::new(theirs)])[..] else { unreachable!("two") };
             let what = format!("stop: return after the death of a daemon that takes {linger}");
             report.ratio(&what, our.median, script, their.median, "1 ms");
         }
