@@ -1,7 +1,7 @@
 //! The frame of every utility: parse, run, end.
 
 use crate::error::{Result, ending, sentence};
-use crate::exit::Exit;
+use crate::exit::{Ending, Exit, OF_ALL};
 use crate::voice::{self, Loudness};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -10,6 +10,9 @@ use std::process::{ExitCode, Termination};
 
 /// A utility's command line.
 pub trait Cli: CommandFactory + FromArgMatches {
+    /// What its exit codes say, beside those that all share.
+    const ENDINGS: &'static [Ending] = &[];
+
     /// How much it says.
     fn loudness(&self) -> Loudness;
 }
@@ -23,6 +26,7 @@ pub fn main<C: Cli>(run: fn(C) -> Result<Exit>) -> ExitCode {
 pub fn main_with<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> ExitCode {
     let command = C::command();
     let name = command.get_name().to_owned();
+    let whole = arguments.iter().any(|argument| argument == "--help");
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| C::from_arg_matches(&matches));
     let exit = match parsed {
         Ok(cli) => {
@@ -32,23 +36,35 @@ pub fn main_with<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -
                 ending(&error)
             })
         }
-        Err(error) => usage(&name, &error),
+        Err(error) => usage(&name, &error, if whole { C::ENDINGS } else { &[] }),
     };
     exit.report()
 }
 
-fn usage(name: &str, error: &clap::Error) -> Exit {
+fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
     voice::speak_as(name, Loudness::default());
     let text = error.render();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match voice::answer(text.to_string()) {
-            Ok(()) => Exit::Done,
-            Err(e) => ending(&e),
-        },
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            match voice::answer(format!("{text}{}", exit_status(endings))) {
+                Ok(()) => Exit::Done,
+                Err(e) => ending(&e),
+            }
+        }
         _ => {
             let text = text.to_string();
             voice::error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
             Exit::Usage
         }
     }
+}
+
+/// The exit codes, for the end of `--help`.
+fn exit_status(endings: &[Ending]) -> String {
+    if endings.is_empty() {
+        return String::new();
+    }
+    let line = |(exit, meaning): &Ending| format!("  {:>3}  {meaning}\n", exit.code());
+    let lines: String = endings.iter().chain(OF_ALL).map(line).collect();
+    format!("\nExit status:\n{lines}")
 }

@@ -70,6 +70,8 @@ pub struct Cli {
 }
 
 impl cli::Cli for Cli {
+    const ENDINGS: &'static [Ending] = ENDINGS;
+
     fn loudness(&self) -> Loudness {
         self.loudness
     }

@@ -46,6 +46,8 @@ enum Verb {
 }
 
 impl cli::Cli for Cli {
+    const ENDINGS: &'static [Ending] = ENDINGS;
+
     fn loudness(&self) -> Loudness {
         self.loudness
     }

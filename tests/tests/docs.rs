@@ -83,3 +83,13 @@ fn every_race_names_the_tests_that_show_it() {
         }
     }
 }
+
+#[test]
+fn help_tells_the_exit_codes() {
+    let us = env!("CARGO_BIN_EXE_racefree");
+    let place = tests::Place::with(&[("pidfile", us), ("withlock", us), ("waitfor", us), ("logwatch", us)]);
+    for call in ["pidfile", "pidfile claim", "withlock", "waitfor", "logwatch"] {
+        assert!(place.says(&format!("{call} --help")).contains("\nExit status:\n    0  "), "{call}");
+        assert!(!place.says(&format!("{call} -h")).contains("Exit status:"), "{call}");
+    }
+}

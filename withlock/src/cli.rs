@@ -4,7 +4,7 @@ use crate::Task;
 use clap::Parser;
 use racefree_core::cli;
 use racefree_core::error::{Result, refusal};
-use racefree_core::exit::Exit;
+use racefree_core::exit::{Ending, Exit};
 use racefree_core::lock::Kind;
 use racefree_core::time::{Deadline, parse_duration};
 use racefree_core::voice::Loudness;
@@ -83,6 +83,8 @@ pub struct Cli {
 }
 
 impl cli::Cli for Cli {
+    const ENDINGS: &'static [Ending] = crate::ENDINGS;
+
     fn loudness(&self) -> Loudness {
         self.loudness
     }

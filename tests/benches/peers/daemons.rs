@@ -70,15 +70,23 @@ pub fn read_many(tools: &Tools, report: &mut Report) {
     let _daemon = claimed(tools, "R", "sleep 1000");
     let read = || timed(|| drop(tools.command("pidfile read R").status()));
     let without = Measured::of((0..200).map(|_| read()).collect());
-    let locks: Vec<_> = files
-        .iter()
-        .map(|name| std::fs::File::open(tools.directory().join(name)).expect("a file"))
-        .map(|file| file.lock().map(|()| file).expect("a free lock"))
-        .collect();
+    // Another process holds them: one with so many descriptors would be slow to start the reader.
+    let list = files.join("\n");
+    std::fs::write(tools.directory().join("list"), list).expect("a file");
+    let hold = "import fcntl,time; held=[open(f) for f in open('list').read().split()]; \
+                [fcntl.flock(f, fcntl.LOCK_EX) for f in held]; open('all','w'); time.sleep(1000)";
+    let mut python = tools.command("python3");
+    let mut holder = python.arg("-c").arg(hold).spawn().expect("python3");
+    while !tools.directory().join("all").exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let with = Measured::of((0..200).map(|_| read()).collect());
     report.ratio("`pidfile read F` beside 10,000 unrelated locks", with.median, "without them", without.median, "1.0");
-    drop(locks);
+    holder.kill().and_then(|()| holder.wait()).expect("our own child");
     end(tools, "R");
+    for name in &files {
+        std::fs::remove_file(tools.directory().join(name)).expect("our own file");
+    }
 }
 
 /// From the daemon's death, seen by a pidfd of our own, to the return of the tool that stops it.

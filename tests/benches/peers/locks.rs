@@ -24,12 +24,11 @@ pub fn start_up(tools: &Tools, report: &mut Report) {
     }
 }
 
-/// From the release by a holder to the end of the waiter's command, which is `true`.
+/// From the holder's end (by KILL) to the end of the waiter's command, which is `true`.
 pub fn hand_off(tools: &Tools, report: &mut Report) {
     let handed = |waiter: &'static str| {
         move || {
-            let lock = File::create(tools.directory().join("H")).expect("a lock file");
-            lock.lock().expect("a free lock");
+            let lock = Holder::of(tools, "H");
             let mut waiting = tools.command(waiter).spawn().expect("a waiter");
             wait_until_blocked(&waiting);
             let released = Instant::now();
@@ -51,6 +50,27 @@ pub fn hand_off(tools: &Tools, report: &mut Report) {
     }
 }
 
+/// A process that holds a lock until it is dropped. It must not be this one: withlock refuses at once to wait for a lock
+/// that an ancestor of its own holds.
+pub struct Holder(Child);
+
+impl Holder {
+    pub fn of(tools: &Tools, file: &str) -> Holder {
+        let holder = tools.command(&format!("flock -F {file} sleep 1000")).spawn().expect("flock");
+        let file = tools.directory().join(file);
+        while File::open(&file).is_ok_and(|file| file.try_lock().is_ok()) || !file.exists() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Holder(holder)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("our own child");
+    }
+}
+
 fn wait_until_blocked(waiting: &Child) {
     let path = format!("/proc/{}/wchan", waiting.id());
     let lock_wait = |place: &str| place.contains("lock");
@@ -67,8 +87,7 @@ fn wait_until_blocked(waiting: &Child) {
 pub fn queue(tools: &Tools, report: &mut Report) {
     const WAITERS: usize = 1000;
     let drained = |waiter: &str| {
-        let lock = File::create(tools.directory().join("Q")).expect("a lock file");
-        lock.lock().expect("a free lock");
+        let lock = Holder::of(tools, "Q");
         let mut waiting: Vec<Child> = (0..WAITERS).map(|_| tools.command(waiter).spawn().expect("a waiter")).collect();
         waiting.iter().for_each(wait_until_blocked);
         let memory: u64 = waiting.iter().map(|child| resident(child.id())).sum();

@@ -1,7 +1,7 @@
 //! Waiting: how late a tool returns, what it costs meanwhile, and how large it is.
 
 use crate::contest::{Measured, Report, Tools, interleaved, shown};
-use crate::locks::resident;
+use crate::locks::{Holder, resident};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -83,8 +83,7 @@ fn used(child: &Child) -> (Duration, u64) {
 pub fn cost_of_waiting(tools: &Tools, report: &mut Report) {
     const LONG: Duration = Duration::from_secs(10);
     let port = tests::free_port();
-    let lock = fs::File::create(tools.directory().join("W")).expect("a lock file");
-    lock.lock().expect("a free lock");
+    let _held = Holder::of(tools, "W");
     fs::write(tools.directory().join("quiet.log"), "").expect("a log");
     let waiters = [
         ("withlock W true", "0 wake-ups", "1.5 × flock"),
