@@ -83,3 +83,17 @@ fn a_path_that_leads_nowhere_is_an_error() {
         assert_eq!((said.code, said.stderr), (125, format!("withlock: open {path}: {why}\n")));
     }
 }
+
+/// NFS, played by strace(1): no server for it is to be had in a test, but its refusal is.
+#[test]
+fn nfs_that_refuses_an_exclusive_lock_is_explained() {
+    if !needs("strace", "strace") {
+        return;
+    }
+    let place = place();
+    place.says(": > l; chmod 444 l");
+    let said = place.sh("strace -qq -o trace -e inject=flock:error=EBADF withlock l true");
+    let expected = "withlock: lock l: an exclusive lock on NFS needs a file that may be written, \
+                    and this one is open for reading only\n";
+    assert_eq!((said.stderr.as_str(), said.code), (expected, 125));
+}
