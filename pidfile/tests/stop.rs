@@ -101,7 +101,7 @@ fn an_interrupted_stop_says_so() {
     let place = place();
     let said = place.sh(&format!(
         "pidfile claim -b --ready 'until test -e ready; do :; done' p {STUBBORN}; pidfile stop p & stop=$!
-         until test \"$(readlink /proc/$stop/exe)\" != \"$(readlink /proc/$$/exe)\" && grep -q 'SigBlk:.*[^0]' /proc/$stop/status; do :; done
+         until test \"$(readlink /proc/$stop/exe)\" != \"$(readlink /proc/$$/exe)\" && grep -q 'SigBlk:.*[1-9a-f]' /proc/$stop/status; do :; done
          kill -TERM $stop; wait $stop; echo $?; pidfile stop --kill-after 0 p"
     ));
     assert_eq!(said.stdout, "143\n");

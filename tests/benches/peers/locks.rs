@@ -97,6 +97,32 @@ pub fn queue(tools: &Tools, report: &mut Report) {
         let time = released.elapsed();
         (time, memory / WAITERS as u64)
     };
+    let in_order = |wrapper: &str| {
+        let order = tools.directory().join("order");
+        std::fs::write(&order, "").expect("our own file");
+        let lock = Holder::of(tools, "Q");
+        let mut waiting: Vec<Child> = Vec::new();
+        for number in 0..WAITERS {
+            let script = format!("echo {number} >> order");
+            let waiter = tools.command(wrapper).args(["Q", "sh", "-c", &script]).spawn().expect("a waiter");
+            wait_until_blocked(&waiter);
+            waiting.push(waiter);
+        }
+        drop(lock);
+        waiting.iter_mut().for_each(|child| drop(child.wait()));
+        let order = std::fs::read_to_string(&order).expect("our own file");
+        let order: Vec<usize> = order.lines().filter_map(|line| line.parse().ok()).collect();
+        assert_eq!(order.len(), WAITERS, "{wrapper}");
+        order.windows(2).filter(|pair| pair[0] > pair[1]).count()
+    };
+    let (our, their) = (in_order("withlock"), in_order("flock"));
+    report.row(
+        "of 1,000 waiters, those that overtook the one before",
+        &our.to_string(),
+        &format!("flock: {their}"),
+        "",
+        "0",
+    );
     let (our, our_memory) = drained("withlock Q true");
     let (their, their_memory) = drained("flock Q true");
     report.ratio("1,000 waiters on one lock, until the last has had it", our, "flock", their, "");
