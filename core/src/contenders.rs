@@ -123,7 +123,9 @@ fn parse_flocks(table: &str, place: &str) -> Vec<Flock> {
         let mut words = line.split_ascii_whitespace().skip(1).peekable();
         let waits = words.next_if_eq(&"->").is_some();
         let [kind, _, _, caller, at] = std::array::from_fn(|_| words.next().unwrap_or_default());
-        (kind == "FLOCK" && at == place).then(|| Flock { waits, caller: caller.parse().ok().and_then(Pid::from_raw) })
+        // -1 is no process, and Pid::from_raw takes no such number.
+        let caller = caller.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw);
+        (kind == "FLOCK" && at == place).then_some(Flock { waits, caller })
     };
     table.lines().filter_map(flock).collect()
 }
@@ -139,5 +141,38 @@ mod tests {
         let pid = |number| Pid::from_raw(number);
         let seen = [Flock { waits: false, caller: pid(12) }, Flock { waits: true, caller: pid(13) }];
         assert_eq!(parse_flocks(table, "fe:00:34"), seen);
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn only_flocks_of_this_file_are_taken_from_the_table(
+            lines in proptest::collection::vec((any::<bool>(), any::<bool>(), any::<bool>(), -1..99i32, any::<bool>()), 0..9)
+        ) {
+            let line = |&(waits, flock, shared, caller, ours): &(bool, bool, bool, i32, bool)| {
+                let arrow = if waits { "-> " } else { "" };
+                let kind = if flock { "FLOCK  ADVISORY " } else { "POSIX  ADVISORY " };
+                let mode = if shared { "READ " } else { "WRITE" };
+                let place = if ours { "fe:00:34" } else { "fe:00:344" };
+                format!("1: {arrow}{kind} {mode} {caller} {place} 0 EOF\n")
+            };
+            let table: String = lines.iter().map(line).collect();
+            let expected: Vec<Flock> = lines
+                .iter()
+                .filter(|&&(_, flock, _, _, ours)| flock && ours)
+                .map(|&(waits, _, _, caller, _)| Flock { waits, caller: Pid::from_raw(caller.max(0)) })
+                .collect();
+            prop_assert_eq!(parse_flocks(&table, "fe:00:34"), expected);
+        }
+
+        #[test]
+        fn a_table_of_anything_is_no_panic(table in "([0-9]: (-> )?FLOCK|\\PC|[ \n]){0,30}") {
+            let _ = parse_flocks(&table, "fe:00:34");
+        }
     }
 }

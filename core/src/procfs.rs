@@ -117,3 +117,36 @@ mod tests {
         assert!(!own.zombie);
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Any 15 bytes may be a name, but for NUL.
+    fn name() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![Just(b')'), Just(b'('), Just(b' '), Just(b'R'), Just(b'\n'), b'0'..=b'9', 1..=255u8];
+        proptest::collection::vec(byte, 0..=15)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_its_name_a_process_is_what_the_kernel_says(
+            name in name(), state in "[RSDZTtXxKWPI]", parent in 0..4_194_305i32, group in 0..4_194_305i32,
+            session in 0..4_194_305i32, started in any::<u32>(),
+        ) {
+            let after = format!(") {state} {parent} {group} {session} 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {started} 99 1\n");
+            let stat = parse_stat(&[b"42 (", &name[..], after.as_bytes()].concat());
+            let expected = Stat {
+                zombie: ["Z", "X", "x"].contains(&&*state), asleep: state == "S", parent, group, session,
+                started: started.into(),
+            };
+            prop_assert_eq!(stat, Some(expected));
+        }
+
+        #[test]
+        fn a_torn_line_is_no_answer_but_never_a_panic(text in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = parse_stat(&text);
+        }
+    }
+}

@@ -110,3 +110,27 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_signal_is_read_as_it_was_printed(number in 1..=64i32) {
+            let signal = Signal::new(number).expect("1 to 64");
+            // 32 and 33 are the C library's own and have no name.
+            prop_assume!(!(32..34).contains(&number));
+            prop_assert_eq!(signal.to_string().parse(), Ok(signal));
+            prop_assert_eq!(number.to_string().parse(), Ok(signal));
+        }
+
+        #[test]
+        fn no_word_is_a_signal_beyond_64(word in "(SIG)?(RTMIN|RTMAX|TERM)?[+-]{0,2}[0-9]{0,12}|\\PC{0,8}") {
+            if let Ok(signal) = word.parse::<Signal>() {
+                prop_assert!((1..=64).contains(&signal.number()), "{:?}", word);
+            }
+        }
+    }
+}

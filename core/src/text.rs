@@ -137,3 +137,52 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a PID file may look like, or nearly: a number amid what other programs, crashes and enemies leave.
+    fn near_pid_file() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            "[ \t]{0,3}[+-]?[0-9]{0,12}[ \t\r]{0,3}(\n[ -~\n]{0,20})?".prop_map(String::into_bytes),
+            "\\PC{0,8}[0-9]{0,8}\\PC{0,8}".prop_map(String::into_bytes),
+            proptest::collection::vec(prop_oneof![Just(0), Just(b'\n'), Just(b' '), b'0'..=b'9', any::<u8>()], 0..40),
+        ]
+    }
+
+    /// The rule once more, by other means: the first line, without blanks, has only digits, and they are a PID.
+    fn oracle(text: &[u8]) -> Option<i32> {
+        let text = std::str::from_utf8(text.split(|&b| b == b'\n').next()?).ok()?;
+        let digits = text.trim_matches([' ', '\t', '\r', '\x0c']);
+        let number: u128 = digits.chars().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok())??;
+        (1..=4_194_304).contains(&number).then_some(number as i32)
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_read_only_where_the_first_line_is_one(text in near_pid_file()) {
+            let read = match parse(&text) {
+                Text::Names(pid) => Some(pid.as_raw_pid()),
+                Text::Empty | Text::Garbage(_) => None,
+            };
+            prop_assert_eq!(read, oracle(&text));
+        }
+
+        #[test]
+        fn whatever_is_written_is_read_as_it_was(number in 1..=HIGHEST_PID, rest in "(\n[ -~\n]{0,20})?") {
+            let pid = Pid::from_raw(number).expect("not 0");
+            let line = Line::of(pid);
+            prop_assert_eq!(parse(line.as_bytes()), Text::Names(pid));
+            // One write over a longer text leaves its end behind until the cut.
+            prop_assert_eq!(parse(&[line.as_bytes(), rest.as_bytes()].concat()), Text::Names(pid));
+        }
+
+        #[test]
+        fn what_cannot_have_been_a_pid_file_is_told_from_what_is_empty(text in near_pid_file()) {
+            let empty = text.iter().all(|&b| b == 0) || text.iter().all(u8::is_ascii_whitespace);
+            prop_assert_eq!(parse(&text) == Text::Empty, empty);
+        }
+    }
+}

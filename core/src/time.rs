@@ -186,3 +186,36 @@ mod tests {
         assert!(ancient <= Some(Duration::from_millis(250)));
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_duration_is_the_sum_of_its_parts(d in 0..20_000u64, h in 0..24u64, m in 0..60u64, s in 0..60u64, ms in 0..1000u64) {
+            let whole = Duration::from_millis(((((d * 24) + h) * 60 + m) * 60 + s) * 1000 + ms);
+            let read = parse_duration(&format!("{d}d{h}h{m}m{s}s{ms}ms")).expect("a duration");
+            prop_assert!(read.abs_diff(whole) < Duration::from_micros(1), "{:?}", read);
+            prop_assert_eq!(parse_duration(&whole.as_secs().to_string()), Ok(Duration::from_secs(whole.as_secs())));
+        }
+
+        #[test]
+        fn nothing_but_digits_a_point_and_units_is_a_duration(text in "[-+ 0-9.a-zA-Z]{0,12}|\\PC{0,8}") {
+            if parse_duration(&text).is_ok() {
+                prop_assert!(text.chars().all(|c| c.is_ascii_digit() || ".smhd".contains(c)), "{:?}", text);
+                prop_assert!(text.starts_with(|c: char| c.is_ascii_digit() || c == '.'), "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn no_duration_is_too_long_for_a_deadline(text in "[0-9]{1,40}(ms|s|m|h|d)?") {
+            if let Ok(duration) = parse_duration(&text) {
+                let deadline = Deadline::after(duration);
+                prop_assert!(duration < Duration::from_secs(1) || !deadline.passed());
+                prop_assert!(!for_people(duration).is_empty());
+            }
+        }
+    }
+}
