@@ -162,6 +162,57 @@ fn a_daemon_that_dies_because_a_stranger_has_its_port_is_not_ready() {
     assert!(said.stderr.contains(": a stranger answers: ") && said.stderr.contains(" (demod --port "), "{said:?}");
 }
 
+/// As while a daemon is replaced: the old one and the new one listen on the same port.
+#[test]
+fn of_two_that_share_a_port_each_is_found_by_whom_it_belongs_to() {
+    let (place, port) = (place(), free_port());
+    let said = place.sh(&format!(
+        "for name in a b; do pidfile claim -b $name demod --reuse-port --port {port}; done; pidfile claim -b c sleep 60
+         for target in listen:{port} listen:127.0.0.1:{port} tcp:127.0.0.1:{port}; do
+             for name in a b; do waitfor -t 10s --by pidfile:$name $target; echo $name $?; done
+             waitfor -t 0 --by pidfile:c $target 2>/dev/null; echo c $?
+         done"
+    ));
+    assert_eq!(said.stdout, "a 0\nb 0\nc 124\n".repeat(3), "{said:?}");
+}
+
+#[test]
+fn a_new_daemon_is_found_beside_the_old_one_that_it_replaces() {
+    let (place, port) = (place(), free_port());
+    let claim = format!(
+        "pidfile claim --replace --timeout 10s --ready 'waitfor --by \"pid:$PIDFILE_PID\" 127.0.0.1:{port} listen:127.0.0.1:{port}' \
+             p demod --reuse-port --port {port}"
+    );
+    assert_eq!(place.sh(&format!("{claim}; {claim}; echo $?; pidfile stop p")).stdout, "0\n");
+}
+
+/// Two listen on one port, and answer differently; what is said counts for who has said it.
+#[test]
+fn what_one_says_does_not_count_for_another_on_the_same_port() {
+    let (place, port) = (place(), free_port());
+    place.says(&format!("pidfile claim -b --ready 'waitfor listen:{port}' p demod --reuse-port --port {port}"));
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
+    rustix::net::sockopt::set_socket_reuseport(&socket, true).expect("an option");
+    bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a shared port");
+    listen(&socket, 128).expect("a queue");
+    std::thread::spawn(move || {
+        // Kept open: so the kernel can tell who has them.
+        let mut kept = vec![];
+        for mut connection in std::net::TcpListener::from(socket).incoming().flatten() {
+            // Whoever only knocks has gone by now.
+            let _ = std::io::Write::write_all(&mut connection, b"us\n");
+            kept.push(connection);
+        }
+    });
+    let said = place.sh(&format!(
+        "waitfor -t 10s --by pid:{us} --expect '^us' 127.0.0.1:{port}; echo $?
+         waitfor -t 10s --by pidfile:p --expect '^demod' 127.0.0.1:{port}; echo $?
+         waitfor -t 1s --by pidfile:p --expect '^us' 127.0.0.1:{port} 2>/dev/null; echo $?",
+        us = std::process::id()
+    ));
+    assert_eq!(said.stdout, "0\n0\n124\n", "{said:?}");
+}
+
 /// A port of 127.0.0.9 whose queue is full: whoever calls hears nothing, as from a host that drops all packets.
 fn silent_port() -> (u16, Vec<OwnedFd>) {
     let stream =

@@ -9,6 +9,8 @@ mod http_options;
 mod listeners;
 mod named_target;
 mod owner;
+mod proc_net;
+mod sock_diag;
 mod target;
 
 use clap::Parser;
@@ -63,7 +65,7 @@ pub struct Cli {
     /// What answers must belong to this process or a descendant: pidfile:PATH or pid:N
     ///
     /// For tcp:, listen:, unix: and http(s): on this machine. A stranger on the port is not our daemon.
-    #[arg(long, value_name = "PROCESS", conflicts_with = "down")]
+    #[arg(long, value_name = "PROCESS", conflicts_with_all = ["down", "proxy"])]
     by: Option<Named>,
     /// How long one try may take
     #[arg(long, value_name = "DUR", default_value = "1s", value_parser = parse_duration)]

@@ -21,15 +21,16 @@ impl Owner {
         Owner { named, strangers: RefCell::default() }
     }
 
-    /// Why not all of these sockets are its own; `None` if they are.
+    /// Why none of these sockets is its own; `None` if one of them is. Several share a port while a daemon is replaced
+    /// (SO_REUSEPORT, socket(7)).
     pub(crate) fn disowns(&self, sockets: &[u64]) -> Result<Option<String>> {
         let Some(process) = self.named.hold()? else { return Ok(Some(format!("{} is not running", self.named))) };
-        if sockets.is_empty() {
+        let Some(&first) = sockets.first() else {
             return Ok(Some("nobody on this machine listens on it".into()));
-        }
-        let why = match missing(process.pid(), sockets) {
-            Ok(None) => None,
-            Ok(Some(socket)) => Some(self.stranger(socket)),
+        };
+        let why = match has_any(process.pid(), sockets) {
+            Ok(true) => None,
+            Ok(false) => Some(self.stranger(first)),
             Err(e) => {
                 Some(format!("the descriptors of process {}: {}", process.pid(), racefree_core::error::reason(&e)))
             }
@@ -48,17 +49,11 @@ impl Owner {
     }
 }
 
-/// The first of the sockets that neither the process nor a descendant has.
-fn missing(pid: Pid, sockets: &[u64]) -> io::Result<Option<u64>> {
-    let mut own = sockets_of(pid)?;
-    if sockets.iter().all(|socket| own.contains(socket)) {
-        return Ok(None);
-    }
-    for descendant in descendants(pid) {
-        // One that has ended meanwhile has nothing any more.
-        own.extend(sockets_of(descendant).unwrap_or_default());
-    }
-    Ok(sockets.iter().find(|socket| !own.contains(socket)).copied())
+/// Whether the process or a descendant has one of the sockets.
+fn has_any(pid: Pid, sockets: &[u64]) -> io::Result<bool> {
+    let any = |own: HashSet<u64>| sockets.iter().any(|socket| own.contains(socket));
+    // A descendant that has ended meanwhile has nothing any more.
+    Ok(any(sockets_of(pid)?) || descendants(pid).into_iter().any(|pid| any(sockets_of(pid).unwrap_or_default())))
 }
 
 /// The sockets that a process has open.

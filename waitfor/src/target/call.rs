@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_linger, socket_error};
 use rustix::net::{RecvFlags, SendFlags, getpeername, getsockname, recv, send};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -178,13 +179,13 @@ impl Call {
     /// A connect to a port of this very machine that nobody listens on, from that very port, succeeds with itself:
     /// then nobody has answered, and the port is kept from the daemon.
     fn is_to_itself(&self) -> bool {
-        match (getsockname(&self.socket), getpeername(&self.socket)) {
-            (Ok(ours), Ok(Some(theirs))) => {
-                let ours = std::net::SocketAddr::try_from(ours);
-                ours.is_ok() && ours.ok() == std::net::SocketAddr::try_from(theirs).ok()
-            }
-            _ => false,
-        }
+        self.ends().is_some_and(|(ours, theirs)| ours == theirs)
+    }
+
+    /// Both ends of it, ours first, if it is of the internet's kind and connected.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let (ours, theirs) = (getsockname(&self.socket).ok()?, getpeername(&self.socket).ok()??);
+        Some((ours.try_into().ok()?, theirs.try_into().ok()?))
     }
 
     fn hear(&mut self) -> Result<usize, Errno> {

@@ -50,15 +50,19 @@ impl Http {
         Ok(Step::Pending)
     }
 
-    /// The same answer, if it came from whom we want.
+    /// The same answer, if it came from whom we want: who listens, wherever the request may have gone.
     fn if_owned(&self, answer: Answer) -> Result<Answer> {
-        match (&answer, &self.by) {
-            (Answer::Yes(_), Some(owner)) => {
-                let sockets: Vec<u64> = listeners::on_port(self.port)?.iter().map(|listener| listener.socket).collect();
-                Ok(owner.disowns(&sockets)?.map_or(answer, Answer::Unclear))
+        let (Answer::Yes(_), Some(owner)) = (&answer, &self.by) else { return Ok(answer) };
+        let listeners = listeners::on_port(self.port)?;
+        let groups = self.door.called().iter().map(|address| listeners::at(address.ip(), &listeners));
+        let groups = groups.map(|group| group.iter().map(|listener| listener.socket).collect::<Vec<_>>());
+        let groups: Vec<_> = groups.filter(|group| !group.is_empty()).collect();
+        for group in if groups.is_empty() { vec![vec![]] } else { groups } {
+            if let Some(why) = owner.disowns(&group)? {
+                return Ok(Answer::Unclear(why));
             }
-            _ => Ok(answer),
         }
+        Ok(answer)
     }
 
     /// Somebody listens, so a request is worth its thread; or nobody does, and that is the answer.

@@ -16,24 +16,36 @@ pub(crate) type Found = std::result::Result<Vec<SocketAddr>, String>;
 pub(crate) struct Host {
     name: String,
     port: u16,
-    known: Option<(Instant, Vec<SocketAddr>)>,
+    /// The addresses as they were when it was last looked up.
+    known: Vec<SocketAddr>,
+    fresh: Fresh,
     errand: Option<Errand<Found>>,
+}
+
+/// Whether what is known may be relied upon.
+enum Fresh {
+    /// It is an address itself.
+    Always,
+    /// Looked up then.
+    Since(Instant),
+    Never,
 }
 
 impl Host {
     pub(crate) fn new(name: String, port: u16) -> Host {
-        Host { name, port, known: None, errand: None }
+        let (known, fresh) = match name.parse::<IpAddr>() {
+            Ok(address) => (vec![SocketAddr::new(address, port)], Fresh::Always),
+            Err(_) => (vec![], Fresh::Never),
+        };
+        Host { name, port, known, fresh, errand: None }
     }
 
     /// The addresses; `None` while they are still looked up.
     pub(crate) fn addresses(&mut self) -> Result<Option<Found>> {
-        if let Ok(address) = self.name.parse::<IpAddr>() {
-            return Ok(Some(Ok(vec![SocketAddr::new(address, self.port)])));
-        }
-        if let Some((when, addresses)) = &self.known
-            && when.elapsed() < FRESH
-        {
-            return Ok(Some(Ok(addresses.clone())));
+        match self.fresh {
+            Fresh::Always => return Ok(Some(Ok(self.known.clone()))),
+            Fresh::Since(when) if when.elapsed() < FRESH => return Ok(Some(Ok(self.known.clone()))),
+            _ => {}
         }
         // A look-up that outlasts a try is not begun a second time; the next try waits for the same.
         let errand = match self.errand.take() {
@@ -48,14 +60,20 @@ impl Host {
             return Ok(None);
         };
         if let Ok(addresses) = &found {
-            self.known = Some((Instant::now(), addresses.clone()));
+            self.fresh = Fresh::Since(Instant::now());
+            self.known.clone_from(addresses);
         }
         Ok(Some(found))
     }
 
+    /// The addresses as they were when it was last looked up.
+    pub(crate) fn known(&self) -> &[SocketAddr] {
+        &self.known
+    }
+
     /// Whether it has ever had an address.
     pub(crate) fn was_found(&self) -> bool {
-        self.known.is_some()
+        !self.known.is_empty()
     }
 
     /// What can be read when the look-up under way has its answer.

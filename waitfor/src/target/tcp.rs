@@ -64,7 +64,7 @@ impl Tcp {
         for (address, mut call) in std::mem::take(&mut self.calls) {
             match call.go_on(&self.talk) {
                 None => self.calls.push((address, call)),
-                Some(Answer::Yes(lasted)) => match self.disowned(address)? {
+                Some(Answer::Yes(lasted)) => match self.disowned(address, &call)? {
                     Some(why) => self.ended.push((address, Answer::Unclear(why))),
                     None => {
                         self.hang_up();
@@ -78,11 +78,23 @@ impl Tcp {
     }
 
     /// Why what answers there is not whom we want.
-    fn disowned(&self, address: SocketAddr) -> Result<Option<String>> {
-        self.by.as_ref().map_or(Ok(None), |owner| {
-            let listeners = listeners::at(address.ip(), &listeners::on_port(address.port())?);
-            owner.disowns(&listeners.iter().map(|listener| listener.socket).collect::<Vec<_>>())
-        })
+    fn disowned(&self, address: SocketAddr, call: &Call) -> Result<Option<String>> {
+        let Some(owner) = &self.by else { return Ok(None) };
+        let mut sockets: Vec<u64> =
+            listeners::at(address.ip(), &listeners::on_port(address.port())?).iter().map(|l| l.socket).collect();
+        // Where several share the port, who has accepted this very call counts, as long as it is told: it is not before
+        // that, nor after it has hung up. Then it is enough to be one of those that may accept.
+        if sockets.len() > 1
+            && let Some((ours, theirs)) = call.ends()
+        {
+            sockets = listeners::accepted(theirs, ours)?.map_or(sockets, |socket| vec![socket]);
+        }
+        owner.disowns(&sockets)
+    }
+
+    /// Where it calls, as far as that is known: each address of its host.
+    pub(crate) fn called(&self) -> &[SocketAddr] {
+        self.host.known()
     }
 
     fn hang_up(&mut self) {
