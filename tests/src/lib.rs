@@ -1,12 +1,16 @@
 //! What the tests of all packages share: a place to try things in, programs stepped from system call to system call,
 //! and the word that something real is missing.
 
+mod background;
 pub mod manual;
 mod place;
+mod port;
 mod steps;
 mod terminal;
 
+pub use background::Background;
 pub use place::{Place, Said};
+pub use port::{Port, talker, web_server, web_server_of};
 pub use steps::{Steps, Stop};
 pub use terminal::Terminal;
 

@@ -27,6 +27,17 @@ pub struct Said {
     pub code: i32,
 }
 
+impl Said {
+    /// Success, and not a word.
+    pub const SILENT_SUCCESS: Said = Said { stdout: String::new(), stderr: String::new(), code: 0 };
+
+    /// What it says on stderr, each line without the last thing in parentheses: the times, which no two runs share.
+    pub fn without_times(&self) -> String {
+        let lines = self.stderr.lines().map(|line| line.rsplit_once(" (").map_or(line, |(before, _)| before));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 const MARK: &str = "RACEFREE_TEST_PLACE";
 
 /// Longer than anything a test waits for on purpose, shorter than a person's patience.

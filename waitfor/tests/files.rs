@@ -1,0 +1,92 @@
+//! `file:`, `nonempty:`, `pidfile:`, `pid:` and `lock:`, at the prompt.
+
+use racefree_core::claim::Claim;
+use tests::{Background, Place, Said};
+
+fn place() -> Place {
+    Place::with(&[("waitfor", env!("CARGO_BIN_EXE_waitfor"))])
+}
+
+/// The code, and what was said, of a wait that ends by itself.
+fn waitfor(place: &Place, arguments: &[&str]) -> Said {
+    place.run(place.command("waitfor").args(arguments))
+}
+
+/// A wait under way, which says each change of its reason.
+fn waiting_for<'a>(place: &'a Place, arguments: &[&str]) -> Background<'a> {
+    Background::of(place, "waitfor", &[&["-v"], arguments].concat())
+}
+
+#[test]
+fn a_file_is_awaited_from_its_first_missing_directory_on() {
+    let place = place();
+    let waiting = waiting_for(&place, &["file:a/b/c"]).until_it_says("No such file or directory");
+    std::fs::create_dir_all(place.file("a/b")).unwrap();
+    place.write("a/b/c", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn an_empty_file_is_not_written_yet() {
+    let place = place();
+    let waiting = waiting_for(&place, &["nonempty:f"]).until_it_says("No such file");
+    place.write("f", "");
+    let waiting = waiting.until_it_says("it is empty");
+    place.write("f", "x");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_directory_that_may_not_be_searched_is_a_reason_and_no_failure() {
+    if !tests::needs_root() || !tests::needs("setpriv", "util-linux") {
+        return;
+    }
+    let place = place();
+    // A copy, for our own directory may be closed to others, too.
+    std::fs::copy(env!("CARGO_BIN_EXE_waitfor"), place.file("copy")).unwrap();
+    place.says("chmod 755 . copy; mkdir -m 700 closed; echo 1 > closed/f");
+    let said =
+        place.sh("setpriv --reuid 65534 --clear-groups ./copy -t 50ms file:closed/f nonempty:closed/f unix:closed/f");
+    assert_eq!(said.code, 124, "{said:?}");
+    let expected = ["file", "nonempty", "unix"].map(|kind| format!("waitfor: {kind}:closed/f: Permission denied"));
+    assert_eq!(said.without_times(), expected.join("\n"), "{said:?}");
+}
+
+#[test]
+fn a_pid_file_is_awaited_until_it_is_claimed() {
+    let place = place();
+    place.write("p", "1\n");
+    let waiting = waiting_for(&place, &["pidfile:p"]).until_it_says("stale: names 1, but nobody holds it");
+    let Ok(Claim::Ours(held)) = Claim::on(&place.file("p")) else { panic!("not ours") };
+    held.name_this_process().unwrap();
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_zombie_does_not_live() {
+    let place = place();
+    let mut child = place.command("true").spawn().unwrap();
+    let pid = child.id();
+    place.wait_until("a zombie", |_| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z "));
+    let said = waitfor(&place, &["-t0", &format!("pid:{pid}")]);
+    assert_eq!(said.code, 124);
+    assert_eq!(said.without_times(), format!("waitfor: pid:{pid}: it has ended"));
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_lock_is_awaited_until_it_is_held_and_until_it_is_free() {
+    let place = place();
+    let waiting = waiting_for(&place, &["lock:l"]).until_it_says("No such file");
+    place.write("l", "");
+    let waiting = waiting.until_it_says("nobody holds it");
+    let file = std::fs::File::open(place.file("l")).unwrap();
+    file.lock().unwrap();
+    assert_eq!(waiting.ended(), 0);
+    let said = waitfor(&place, &["--down", "-t0", "lock:l"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: lock:l: held by {} (", std::process::id())), "{said:?}");
+    let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it answers");
+    file.unlock().unwrap();
+    assert_eq!(waiting.ended(), 0);
+}

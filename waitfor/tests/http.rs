@@ -1,0 +1,105 @@
+//! `http://` and `https://`, at the prompt.
+
+use std::process::Stdio;
+use tests::{Place, Port, Said, talker, web_server, web_server_of};
+
+fn place() -> Place {
+    Place::with(&[("waitfor", env!("CARGO_BIN_EXE_waitfor"))])
+}
+
+/// The code, and what was said, of a wait that ends by itself.
+fn waitfor(place: &Place, arguments: &[&str]) -> Said {
+    place.run(place.command("waitfor").args(arguments))
+}
+
+#[test]
+fn a_page_is_ready_when_it_is_answered_well() {
+    let place = place();
+    let fine = web_server("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhealth");
+    let moved = web_server("HTTP/1.1 302 Found\r\nLocation: http://elsewhere.invalid/\r\nContent-Length: 0\r\n\r\n");
+    let broken = web_server("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
+    let (fine, moved) = (format!("http://127.0.0.1:{fine}/x"), format!("http://127.0.0.1:{moved}/"));
+    let broken = format!("http://127.0.0.1:{broken}/");
+    for arguments in [
+        &[&*fine][..],
+        &[&fine, "--match", "^heal"],
+        &[&fine, "--status", "200", "--method", "POST", "--header", "X-Y: z", "--user-agent", "me"],
+        &[&moved],
+        &[&broken, "--status", "404,500-503"],
+    ] {
+        assert_eq!(waitfor(&place, arguments), Said::SILENT_SUCCESS, "{arguments:?}");
+    }
+    for (arguments, why) in [
+        (&[&*broken][..], format!("{broken}: it answers 500 Internal Server Error")),
+        (&[&moved, "--status", "200"], format!("{moved}: it answers 302 Found")),
+        (&[&fine, "--match", "ok"], format!("{fine}: it answers 200 OK, but /ok/ does not match the body")),
+    ] {
+        let said = waitfor(&place, &[arguments, &["-t0", "--attempt", "10s"]].concat());
+        assert_eq!((said.code, said.without_times()), (124, format!("waitfor: {why}")));
+    }
+}
+
+#[test]
+fn no_proxy_is_taken_from_the_environment() {
+    let (place, nobody) = (place(), Port::reserved());
+    let fine = web_server("HTTP/1.1 204 No Content\r\n\r\n");
+    let through = format!("http://127.0.0.1:{}", nobody.number());
+    let url = format!("http://127.0.0.1:{fine}/");
+    let script = format!("http_proxy={through} HTTP_PROXY={through} all_proxy={through} waitfor -t0 {url}");
+    assert_eq!(place.sh(&script), Said::SILENT_SUCCESS);
+    assert_eq!(waitfor(&place, &["-t0", "--proxy", &through, &url]).code, 124);
+    let proxy = web_server_of(vec!["HTTP/1.1 200 Connected\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"]);
+    let proxy = format!("http://127.0.0.1:{proxy}");
+    let said = waitfor(&place, &["-t0", "--attempt", "10s", "--proxy", &proxy, "http://elsewhere.invalid/"]);
+    assert_eq!(said, Said::SILENT_SUCCESS);
+}
+
+#[test]
+fn a_web_server_that_accepts_and_never_answers_is_not_ready() {
+    let (place, port) = (place(), Port::listening());
+    let url = format!("http://127.0.0.1:{}/", port.number());
+    let said = waitfor(&place, &["-t0", "--attempt", "100ms", &url]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: {url}: it accepts, but does not answer ")), "{said:?}");
+}
+
+#[test]
+fn what_is_no_http_is_not_ready() {
+    let place = place();
+    for scheme in ["http", "https"] {
+        let url = format!("{scheme}://127.0.0.1:{}/", talker(b"220 mail.example.org ESMTP\r\n", true));
+        let said = waitfor(&place, &["-t0", "--attempt", "10s", &url]);
+        assert_eq!((said.code, said.stderr.lines().count()), (124, 1), "{said:?}");
+    }
+}
+
+#[test]
+fn a_certificate_counts_if_it_is_trusted() {
+    if !tests::needs("openssl", "openssl") {
+        return;
+    }
+    let place = place();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    place.says(
+        "openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 2 -subj /CN=localhost \
+         -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE 2>/dev/null",
+    );
+    let mut server = place
+        .command("openssl")
+        .args(["s_server", "-quiet", "-www", "-key", "k", "-cert", "c", "-accept", &format!("127.0.0.1:{port}")])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let url = format!("https://localhost:{port}/");
+    assert_eq!(waitfor(&place, &["--insecure", &url]), Said::SILENT_SUCCESS);
+    assert_eq!(waitfor(&place, &["--cacert", "c", &url]), Said::SILENT_SUCCESS);
+    let said = waitfor(&place, &["-t0", "--attempt", "10s", &url]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with(&format!("waitfor: {url}: invalid peer certificate: ")), "{said:?}");
+    let said = waitfor(&place, &["--cacert", "k", &url]);
+    assert_eq!((said.code, &*said.stderr), (125, "waitfor: read k: there is no PEM certificate in it\n"));
+    let said = waitfor(&place, &["--cacert", "nowhere", &url]);
+    assert_eq!((said.code, &*said.stderr), (125, "waitfor: open nowhere: No such file or directory\n"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}

@@ -1,0 +1,90 @@
+//! `tcp:`, `listen:` and `dns:`, at the prompt.
+
+use tests::{Background, Place, Port, Said};
+
+fn place() -> Place {
+    Place::with(&[("waitfor", env!("CARGO_BIN_EXE_waitfor"))])
+}
+
+/// The code, and what was said, of a wait that ends by itself.
+fn waitfor(place: &Place, arguments: &[&str]) -> Said {
+    place.run(place.command("waitfor").args(arguments))
+}
+
+/// A wait under way, which says each change of its reason.
+fn waiting_for<'a>(place: &'a Place, arguments: &[&str]) -> Background<'a> {
+    Background::of(place, "waitfor", &[&["-v"], arguments].concat())
+}
+
+#[test]
+fn a_port_is_awaited_until_it_listens() {
+    let (place, port) = (place(), Port::reserved());
+    let waiting = waiting_for(&place, &[&port.to_string()]);
+    let waiting = waiting.until_it_says("Connection refused");
+    port.listen();
+    assert_eq!(waiting.ended(), 0);
+}
+
+/// Has the script run where the name `both` has an IPv6 address first and an IPv4 address second.
+fn with_two_addresses(place: &Place, script: &str) -> Said {
+    place.write("hosts", "::1 both\n127.0.0.1 both\n");
+    place.sh(&format!("unshare -m sh -c 'mount --bind hosts /etc/hosts && {script}'"))
+}
+
+#[test]
+fn every_address_of_a_name_is_tried() {
+    if !tests::needs_root() {
+        return;
+    }
+    let (place, port) = (place(), Port::listening());
+    assert_eq!(with_two_addresses(&place, &format!("waitfor both:{}", port.number())), Said::SILENT_SUCCESS);
+    let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let number = listener.local_addr().unwrap().port();
+    assert_eq!(with_two_addresses(&place, &format!("waitfor both:{number}")), Said::SILENT_SUCCESS);
+    let refusing = Port::reserved();
+    let number = refusing.number();
+    let said = with_two_addresses(&place, &format!("waitfor -t0 both:{number}"));
+    assert_eq!((said.code, said.without_times()), (124, format!("waitfor: both:{number}: Connection refused")));
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_not_ready_yet() {
+    let said = waitfor(&place(), &["-t0", "--attempt", "10s", "no-such-host.invalid:80"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with("waitfor: no-such-host.invalid:80: look up no-such-host.invalid: "), "{said:?}");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_not_down_but_an_error() {
+    let said = waitfor(&place(), &["--down", "--attempt", "30s", "no-such-host.invalid:80"]);
+    assert_eq!(said.code, 125);
+    assert!(said.stderr.starts_with("waitfor: look up no-such-host.invalid: "), "{said:?}");
+}
+
+#[test]
+fn a_name_is_ready_when_it_has_an_address() {
+    assert_eq!(waitfor(&place(), &["dns:localhost"]), Said::SILENT_SUCCESS);
+    let said = waitfor(&place(), &["-t0", "--attempt", "30s", "dns:no-such-host.invalid"]);
+    assert_eq!(said.code, 124);
+    assert!(said.stderr.starts_with("waitfor: dns:no-such-host.invalid: look up no-such-host.invalid: "), "{said:?}");
+}
+
+#[test]
+fn who_listens_is_asked_without_a_connection() {
+    let (place, port) = (place(), Port::reserved());
+    let targets = [format!("listen:{}", port.number()), format!("listen:{port}")];
+    let elsewhere = format!("listen:127.0.0.2:{}", port.number());
+    let waiting = waiting_for(&place, &[&targets[0], &targets[1]]).until_it_says("nobody listens on it");
+    port.listen();
+    assert_eq!(waiting.ended(), 0);
+    let accepting = std::net::TcpListener::from(port);
+    accepting.set_nonblocking(true).unwrap();
+    assert_eq!(accepting.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    let said = waitfor(&place, &["-t0", &elsewhere]);
+    assert_eq!(said.code, 124);
+    let said = waitfor(&place, &["-t0", "--down", &targets[0]]);
+    assert_eq!(
+        (said.code, said.without_times()),
+        (124, format!("waitfor: {}: somebody still listens on it", targets[0]))
+    );
+}
