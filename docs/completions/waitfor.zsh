@@ -18,7 +18,7 @@ _waitfor() {
 '-t+[How long to wait\: 0 is one try of each, \`none\` is for ever]:DUR:_default' \
 '--timeout=[How long to wait\: 0 is one try of each, \`none\` is for ever]:DUR:_default' \
 '--while=[Give up with 3 as soon as this process is gone\: pidfile\:PATH or pid\:N]:PROCESS:_default' \
-'(--down)--by=[What answers must belong to this process or a descendant\: pidfile\:PATH or pid\:N]:PROCESS:_default' \
+'(--down --proxy)--by=[What answers must belong to this process or a descendant\: pidfile\:PATH or pid\:N]:PROCESS:_default' \
 '--attempt=[How long one try may take]:DUR:_default' \
 '--interval=[The pause between two tries, instead of one that grows with the time waited]:DUR:_default' \
 '--stable=[It must go on answering for DUR, or the connection stay open for so long]:DUR:_default' \
