@@ -1,0 +1,60 @@
+# Builds the four utilities and installs them with their manual pages, completions and documents.
+#
+#   make && sudo make install                      into /usr/local
+#   make install PREFIX=$HOME/.local               for one user
+#   make install PREFIX=/usr DESTDIR=stage         for a package
+#   make deb                                       a Debian package, in target/debian
+#
+# LOGWATCH=NAME installs logwatch under another name, where another program of that name is installed.
+
+PREFIX = /usr/local
+DESTDIR =
+LOGWATCH = logwatch
+CARGO = cargo
+INSTALL = install
+
+root = $(DESTDIR)$(PREFIX)
+built = $(or $(CARGO_TARGET_DIR),target)/release
+tools = pidfile withlock waitfor
+pages = $(filter-out docs/man/logwatch.1,$(wildcard docs/man/*.1))
+documents = README.md $(wildcard docs/*.md)
+renamed = sed 's/\blogwatch\b/$(LOGWATCH)/g'
+
+all:
+	$(CARGO) build --release --locked -p pidfile -p withlock -p waitfor -p logwatch
+
+install:
+	@test -x $(built)/pidfile || { echo "make install: nothing is built yet: run make first" >&2; exit 1; }
+	$(INSTALL) -d $(root)/bin $(root)/share/man/man1 $(root)/share/bash-completion/completions
+	$(INSTALL) -d $(root)/share/zsh/site-functions $(root)/share/fish/vendor_completions.d
+	$(INSTALL) -d $(root)/share/doc/racefree
+	$(INSTALL) -m 755 $(addprefix $(built)/,$(tools)) $(root)/bin
+	$(INSTALL) -m 755 $(built)/logwatch $(root)/bin/$(LOGWATCH)
+	$(INSTALL) -m 644 $(pages) $(root)/share/man/man1
+	for tool in $(tools); do \
+		$(INSTALL) -m 644 docs/completions/$$tool.bash $(root)/share/bash-completion/completions/$$tool && \
+		$(INSTALL) -m 644 docs/completions/$$tool.zsh $(root)/share/zsh/site-functions/_$$tool && \
+		$(INSTALL) -m 644 docs/completions/$$tool.fish $(root)/share/fish/vendor_completions.d || exit; \
+	done
+	$(renamed) docs/man/logwatch.1 >$(root)/share/man/man1/$(LOGWATCH).1
+	$(renamed) docs/completions/logwatch.bash >$(root)/share/bash-completion/completions/$(LOGWATCH)
+	$(renamed) docs/completions/logwatch.zsh >$(root)/share/zsh/site-functions/_$(LOGWATCH)
+	$(renamed) docs/completions/logwatch.fish >$(root)/share/fish/vendor_completions.d/$(LOGWATCH).fish
+	$(INSTALL) -m 644 $(documents) $(root)/share/doc/racefree
+	test ! -d docs/examples || cp -R docs/examples $(root)/share/doc/racefree
+
+uninstall:
+	rm -f $(addprefix $(root)/bin/,$(tools) $(LOGWATCH))
+	rm -f $(addprefix $(root)/share/man/man1/,$(notdir $(pages)) $(LOGWATCH).1)
+	rm -f $(addprefix $(root)/share/bash-completion/completions/,$(tools) $(LOGWATCH))
+	rm -f $(addprefix $(root)/share/zsh/site-functions/_,$(tools) $(LOGWATCH))
+	rm -f $(foreach tool,$(tools) $(LOGWATCH),$(root)/share/fish/vendor_completions.d/$(tool).fish)
+	rm -rf $(root)/share/doc/racefree
+
+check:
+	$(CARGO) test --locked
+
+deb: all
+	sh packaging/deb
+
+.PHONY: all install uninstall check deb

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs the utilities as people do, and takes them away again: by make, and as a Debian package (as root, on Debian;
+# needs dpkg-dev, lintian and man-db). What `make` builds is built first.
+set -eu
+cd "$(dirname "$0")/.."
+place=$(mktemp -d)
+trap 'rm -r "$place"' EXIT
+
+fail() {
+	printf 'FAILED: %s\n' "$*" >&2
+	exit 1
+}
+
+# Every page in this directory renders without a word on stderr, and is not empty.
+pages_render() {
+	for page in "$1"/*.1*; do
+		LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$page" >"$place/page" 2>"$place/warnings"
+		! test -s "$place/warnings" || fail "man -l $page: $(cat "$place/warnings")"
+		grep -q '^NAME' "$place/page" || fail "man -l $page says nothing"
+	done
+}
+
+make --no-print-directory
+
+# As a user, into a directory of one's own.
+make --silent install PREFIX="$place/own"
+# shellcheck disable=SC2016 # that shell expands it
+env PATH="$place/own/bin:$PATH" sh -eu -c '
+	cd "$1"
+	pidfile claim -b pid sleep 60
+	withlock lock waitfor --timeout 0 pidfile:pid
+	pidfile stop pid
+	echo "an ERROR" >log
+	test "$(logwatch -e ERROR --no-follow log)" = "an ERROR"
+' sh "$place" || fail "what make has installed does not work"
+pages_render "$place/own/share/man/man1"
+test -f "$place/own/share/doc/racefree/README.md" || fail "no documents"
+make --silent uninstall PREFIX="$place/own"
+left=$(find "$place/own" ! -type d)
+test -z "$left" || fail "make uninstall has left $left"
+
+# As a package.
+package=$(sh packaging/deb 2>/dev/null)
+lintian --allow-root --fail-on error,warning "$package"
+
+# Beside Debian's own logwatch no file is in two packages.
+mkdir -p "$place/root/var/lib/dpkg/info" "$place/root/var/lib/dpkg/updates"
+: >"$place/root/var/lib/dpkg/status"
+(cd "$place" && apt-get download -q logwatch >/dev/null 2>&1) || fail "Debian's logwatch cannot be had"
+dpkg --root="$place/root" --force-depends,script-chrootless --unpack "$place"/logwatch_*.deb "$package" >/dev/null
+test -e "$place/root/usr/bin/racefree-logwatch" || fail "ours is not there"
+test -L "$place/root/usr/sbin/logwatch" || fail "Debian's is not there"
+
+dpkg -i "$package" >/dev/null
+version=$(dpkg-deb -f "$package" Version)
+for tool in pidfile withlock waitfor racefree-logwatch; do
+	/usr/bin/$tool --version | grep -q " $version\$" || fail "$tool --version"
+	man -w $tool >/dev/null || fail "man $tool"
+done
+for tool in pidfile withlock waitfor logwatch; do
+	test "$(env PATH="/usr/libexec/racefree:$PATH" $tool --version)" = "$tool $version" || fail "$tool by its own name"
+done
+dpkg -P racefree >/dev/null
+! test -e /usr/bin/pidfile || fail "dpkg -P has left /usr/bin/pidfile"
+echo "installed, used and removed: by make, and as $(basename "$package")"
