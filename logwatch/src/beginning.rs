@@ -44,7 +44,12 @@ impl Beginning {
     ///
     /// # Errors
     /// [`Exit::Usage`]: what --from says is no cursor; a log cannot be read.
-    pub(crate) fn followers(&self, logs: &[PathBuf], file: Option<&CursorFile>) -> Result<Vec<Follower>> {
+    pub(crate) fn followers(
+        &self,
+        logs: &[PathBuf],
+        file: Option<&CursorFile>,
+        unless_told: &str,
+    ) -> Result<Vec<Follower>> {
         let usage = |why: String| refusal(Exit::Usage, format!("begin at --from: {why}"));
         let words: Vec<&str> = self.from.iter().flat_map(|from| from.split_whitespace()).collect();
         if words.len() > 1 && words.len() != logs.len() {
@@ -57,7 +62,7 @@ impl Beginning {
             if let Some(cursor) = file.and_then(|file| file.noted(log)) {
                 return Follower::from(log, cursor);
             }
-            match *words.get(at).or(words.first()).unwrap_or(if file.is_some() { &"start" } else { &"end" }) {
+            match *words.get(at).or(words.first()).unwrap_or(&unless_told) {
                 "start" => Follower::from_start(log),
                 "end" => Follower::from(log, generations::mark(log)?),
                 word if words.len() == logs.len() => Follower::from(log, word.parse().map_err(usage)?),

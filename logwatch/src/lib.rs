@@ -36,8 +36,9 @@ use std::path::PathBuf;
 
 /// Watch LOG for error lines, alone or while COMMAND runs
 ///
-/// Starts at the end of each LOG as it is now, or where --from says. LOG need not exist yet. It is followed by name
-/// through rotation, truncation and removal; the old file is read to its end first. Lines that match go to stdout.
+/// Starts at the end of each LOG as it is now (with --no-follow or --cursor-file: at its start), or where --from says.
+/// LOG need not exist yet. It is followed by name through rotation, truncation and removal; the old file is read to its
+/// end first. Lines that match go to stdout.
 ///
 /// With COMMAND: an error line ends it (TERM, then KILL) and the exit code is 1; otherwise logwatch ends as COMMAND
 /// ends, and if that was a failure shows what LOG has gained since.
@@ -100,7 +101,8 @@ pub fn run(mut cli: Cli) -> Result<Exit> {
     let until = Deadline::within(cli.ends.timeout);
     let file = cli.beginning.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.ends.patience()));
     let file = file.transpose()?;
-    let logs = cli.beginning.followers(&cli.logs, file.as_ref())?;
+    let unless_told = if cli.ends.no_follow || file.is_some() { "start" } else { "end" };
+    let logs = cli.beginning.followers(&cli.logs, file.as_ref(), unless_told)?;
     let first_decides = !cli.ends.no_follow || cli.patterns.ready.is_some();
     let report = Report::new(&cli.shown, &judge, logs.len());
     let mut session =

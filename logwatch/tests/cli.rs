@@ -219,6 +219,15 @@ fn several_logs_are_watched_and_the_line_says_which() {
     );
 }
 
+/// From its end there would never be anything to judge.
+#[test]
+fn what_is_there_is_judged_from_the_start() {
+    let place = place();
+    place.write("l", "FATAL\n");
+    assert_eq!(place.sh("logwatch --no-follow -e FATAL l"), said("FATAL\n", "", 1));
+    assert_eq!(place.sh("logwatch --no-follow --from end -e FATAL l"), said("", "", 0));
+}
+
 #[test]
 fn a_link_that_is_swapped_and_a_log_that_is_removed_and_made_again_are_followed() {
     let place = place();
