@@ -61,7 +61,7 @@ pidfile stop pid
 pidfile read pid || echo "pidfile read exits $?"
 
 say "a start that fails says why, at once, and leaves nothing half-started"
-start --say 'FATAL: cannot open the database' --die-before 3 || echo "the start exits $?"
+start --say 'FATAL: cannot open the database' --delay 1m || echo "the start exits $?"
 pidfile read pid || echo "pidfile read exits $?"
 
 say "done"

@@ -41,12 +41,15 @@ test -z "$left" || fail "make uninstall has left $left"
 
 # As a package.
 package=$(sh packaging/deb 2>/dev/null)
+dpkg-deb -x "$package" "$place/contents"
+pages_render "$place/contents/usr/share/man/man1"
 lintian --allow-root --fail-on error,warning "$package"
 
 # Beside Debian's own logwatch no file is in two packages.
 mkdir -p "$place/root/var/lib/dpkg/info" "$place/root/var/lib/dpkg/updates"
 : >"$place/root/var/lib/dpkg/status"
-(cd "$place" && apt-get download -q logwatch >/dev/null 2>&1) || fail "Debian's logwatch cannot be had"
+download() (cd "$place" && apt-get download -q logwatch >/dev/null 2>&1)
+download || { apt-get update -q >/dev/null && download; } || fail "Debian's logwatch cannot be had"
 dpkg --root="$place/root" --force-depends,script-chrootless --unpack "$place"/logwatch_*.deb "$package" >/dev/null
 test -e "$place/root/usr/bin/racefree-logwatch" || fail "ours is not there"
 test -L "$place/root/usr/sbin/logwatch" || fail "Debian's is not there"
@@ -55,7 +58,6 @@ dpkg -i "$package" >/dev/null
 version=$(dpkg-deb -f "$package" Version)
 for tool in pidfile withlock waitfor racefree-logwatch; do
 	/usr/bin/$tool --version | grep -q " $version\$" || fail "$tool --version"
-	man -w $tool >/dev/null || fail "man $tool"
 done
 for tool in pidfile withlock waitfor logwatch; do
 	test "$(env PATH="/usr/libexec/racefree:$PATH" $tool --version)" = "$tool $version" || fail "$tool by its own name"
