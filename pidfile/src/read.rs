@@ -68,7 +68,7 @@ impl Read {
             Reading::Held(claimant) if !quiet => voice::answer(format!("{}\n", claimant.pid))?,
             Reading::Held(_) => {}
             // It names the act and the file by itself, and is an error, which nothing silences.
-            Reading::Unknown(why) if why.contains(&*path.to_string_lossy()) => voice::error(why),
+            Reading::Unknown(why) if why.contains(&format!(" {}: ", path.display())) => voice::error(why),
             _ => voice::notice(&format!("read {}: {}", path.display(), self.unlocked.in_words(&reading))),
         }
         Ok(exit)
