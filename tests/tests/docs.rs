@@ -84,6 +84,38 @@ fn every_race_names_the_tests_that_show_it() {
     }
 }
 
+/// The rows of the tables of a page, without their headings, cell by cell.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page)).expect("a page");
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with('|')) {
+        if line.starts_with("|---") {
+            rows.pop();
+        } else {
+            // A bar in a cell is written as `\|`.
+            let cells =
+                line.replace("\\|", "\0").trim_matches('|').split('|').map(|c| c.trim().replace('\0', "|")).collect();
+            rows.push(cells);
+        }
+    }
+    rows
+}
+
+#[test]
+fn every_row_about_daemon_controller_names_the_tests_that_show_it() {
+    let sources = sources_of_tests();
+    let rows = rows("daemon_controller.md");
+    assert!(rows.len() > 30, "only {} rows", rows.len());
+    for row in rows {
+        let tests = row.last().map(String::as_str).unwrap_or_default();
+        let named: Vec<&str> = tests.split('`').filter(|word| word.contains('_')).collect();
+        assert!(!named.is_empty(), "{row:?}: no test");
+        for name in named {
+            assert!(sources.contains(&format!("fn {name}(")), "{row:?}: there is no test {name}");
+        }
+    }
+}
+
 #[test]
 fn help_tells_the_exit_codes() {
     let us = env!("CARGO_BIN_EXE_racefree");

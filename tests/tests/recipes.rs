@@ -60,6 +60,11 @@ fn the_readme_does_what_it_says() {
 }
 
 #[test]
+fn the_whole_controller_does_what_it_says() {
+    recipes("docs/daemon_controller.md").iter().for_each(prints_what_it_says);
+}
+
+#[test]
 fn every_recipe_of_the_cookbook_does_what_it_says() {
     let recipes = recipes("docs/cookbook.md");
     assert!(recipes.len() >= 25, "only {} recipes", recipes.len());
