@@ -126,7 +126,16 @@ impl Child {
             Ok(child) => child,
             Err(e) => return Ok(Err(e)),
         };
-        Child::of(Pid::from_child(&child)).map(Ok)
+        Child::just_started(Pid::from_child(&child)).map(Ok)
+    }
+
+    /// A child that we have just started. One that cannot be held is ended, for nobody could wait for it or stop it.
+    pub(crate) fn just_started(pid: Pid) -> Result<Child> {
+        Child::of(pid).inspect_err(|_| {
+            // The child is ours and unreaped: the signal cannot fail, and the wait is short.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            while matches!(waitpid(Some(pid), WaitOptions::empty()), Err(Errno::INTR)) {}
+        })
     }
 
     /// A child that we have not started ourselves: an orphan that we adopted, or a fork of our own.

@@ -81,12 +81,19 @@ impl Family {
         let mut asked = HashSet::new();
         let mut patience = Deadline::after(kill_after);
         let mut with = Signal::TERM;
+        let mut seen_none = 0;
         loop {
             nobody_left()?;
             let job: Vec<Process> = descendants().into_iter().filter(|process| runs_in(process, group)).collect();
             if job.is_empty() {
-                return Ok(());
+                seen_none += 1;
+                // One look can miss a process: descriptors may run out for a moment.
+                if seen_none == 2 {
+                    return Ok(());
+                }
+                continue;
             }
+            seen_none = 0;
             for process in job.iter().filter(|process| asked.insert((process.pid(), with.number()))) {
                 // As in `end`.
                 let _ = process.signal(with);
@@ -132,8 +139,15 @@ fn runs_in(process: &Process, group: i32) -> bool {
 fn kill(events: &Events) -> Result<()> {
     // A child forked while we looked at /proc is seen at the next look.
     const LOOK_AGAIN: Duration = Duration::from_millis(10);
+    const SEEN_NONE_AT_MOST: usize = 100;
+    let mut seen_none = 0;
     while !nobody_left()? {
-        for process in descendants() {
+        let found = descendants();
+        seen_none = if found.is_empty() { seen_none + 1 } else { 0 };
+        if seen_none == SEEN_NONE_AT_MOST {
+            anyhow::bail!("end what was started: it lives, but /proc does not show it");
+        }
+        for process in found {
             // As above.
             let _ = process.signal(Signal::KILL);
         }

@@ -31,7 +31,9 @@ pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Chil
         return Ok(None);
     };
     match posix_spawnp(&arguments[0], &actions, &attributes, &arguments, &environment()) {
-        Ok(pid) => Child::of(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).doing("hold", "COMMAND")?).map(Some),
+        Ok(pid) => {
+            Child::just_started(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).doing("hold", "COMMAND")?).map(Some)
+        }
         // A script without #!, which execvp(3) gives to /bin/sh.
         Err(Errno::ENOEXEC) => Ok(None),
         Err(e) => Err(not_executed(&words[0], &io::Error::from(e))),

@@ -74,15 +74,20 @@ impl<'a> Restart<'a> {
 
     /// Lets the new one be the claimant, and stops the old one. If that will not go, it is the claimant again.
     fn switch(&self, new: &mut Daemon) -> Result<()> {
-        self.start.held.name(new.pid)?;
-        // Before the old one ends: a manager must not take that for the end of the service.
-        notify::tell_manager(&format!("MAINPID={}", new.pid))?;
-        let outcome = self.stop_old(new).and_then(|()| self.lock());
-        if outcome.is_err() && !self.old.has_ended()? {
+        let outcome = self.hand_over(new);
+        // Where it cannot be told whether the old one has ended, it is named: a number that is wrong is not believed.
+        if outcome.is_err() && !self.old.has_ended().unwrap_or(false) {
             self.start.held.put_back_text()?;
             notify::tell_manager(&format!("MAINPID={}", self.old.pid()))?;
         }
         outcome
+    }
+
+    fn hand_over(&self, new: &mut Daemon) -> Result<()> {
+        self.start.held.name(new.pid)?;
+        // Before the old one ends: a manager must not take that for the end of the service.
+        notify::tell_manager(&format!("MAINPID={}", new.pid))?;
+        self.stop_old(new).and_then(|()| self.lock())
     }
 
     fn stop_old(&self, new: &mut Daemon) -> Result<()> {

@@ -85,7 +85,15 @@ impl<'a> Start<'a> {
     }
 
     pub(crate) fn spawn(&self, naming: Naming) -> Result<Daemon> {
-        if self.claim.supervise { self.spawn_supervised(naming) } else { self.spawn_daemon(naming) }
+        let spawned = if self.claim.supervise { self.spawn_supervised(naming) } else { self.spawn_daemon(naming) };
+        // As a rule nothing runs then; but a process may have begun that could not be held, or not be heard.
+        spawned.inspect_err(|_| self.end_all())
+    }
+
+    fn end_all(&self) {
+        if let Err(e) = self.family.end(&self.events, self.claim.detached.kill_after) {
+            voice::failure(&e);
+        }
     }
 
     fn spawn_daemon(&self, how: Naming) -> Result<Daemon> {
@@ -139,9 +147,7 @@ impl<'a> Start<'a> {
     pub(crate) fn undo(&self, failure: anyhow::Error) -> anyhow::Error {
         // What it says when it is told to end is not the reason.
         let failure = self.with_last_words(failure);
-        if let Err(e) = self.family.end(&self.events, self.claim.detached.kill_after) {
-            voice::failure(&e);
-        }
+        self.end_all();
         failure
     }
 
