@@ -18,6 +18,23 @@ use std::ffi::OsString;
 pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &Ends, until: Deadline) -> Result<Exit> {
     let family = Family::adopt()?;
     let mut command = Child::spawn(&mut child::command(words), session.events())?;
+    let ended = watch_over(&mut command, words, &family, session, ends, until);
+    if ended.is_err() {
+        // Nobody watches it any more. Where ending it fails too, the first reason is the one to tell.
+        let _ = family.end_own_group(session.events(), ends.kill_after);
+        let _ = command.process().signal(Signal::KILL);
+    }
+    ended
+}
+
+fn watch_over(
+    command: &mut Child,
+    words: &[OsString],
+    family: &Family,
+    session: &mut Session,
+    ends: &Ends,
+    until: Deadline,
+) -> Result<Exit> {
     let name = words[0].display();
     let awaited = format!("waiting for {name} to end");
     loop {
