@@ -1,12 +1,16 @@
 //! A program run from system call to system call (ptrace(2)), to open a race's window and look through it.
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Longer than any wait of a program that is stepped, shorter than a person's patience.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process about to make a system call, held there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,7 @@ pub struct Steps {
     /// Waited for by number, as its children are.
     program: Child,
     held: Option<Pid>,
+    failing: Option<(Pid, Errno)>,
     status: Option<i32>,
 }
 
@@ -43,20 +48,36 @@ impl Steps {
             | Options::PTRACE_O_TRACEFORK
             | Options::PTRACE_O_TRACEVFORK
             | Options::PTRACE_O_TRACECLONE
-            | Options::PTRACE_O_TRACEEXEC;
+            | Options::PTRACE_O_TRACEEXEC
+            | Options::PTRACE_O_EXITKILL;
         ptrace::setoptions(first, options).expect("our own tracee");
-        Steps { traced: vec![first], program: child, held: Some(first), status: None }
+        Steps { traced: vec![first], program: child, held: Some(first), failing: None, status: None }
+    }
+
+    /// The same for a program that a shell becomes (`sh -c 'exec "$@"'`): the shell's own calls are not stepped.
+    ///
+    /// # Panics
+    /// As [`Steps::of`].
+    pub fn through_a_shell(command: Command) -> Steps {
+        let mut steps = Steps::of(command);
+        let shell = steps.held.expect("just begun");
+        ptrace::cont(shell, None).expect("our own tracee");
+        let exec = waitpid(shell, Some(WaitPidFlag::__WALL));
+        assert!(matches!(exec, Ok(WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC))), "{exec:?}");
+        steps.held = Some(shell);
+        steps
     }
 
     /// Lets it go on to the next system call of any of its processes; `None` when all have ended or become another
     /// program.
     ///
     /// # Panics
-    /// ptrace(2) fails.
+    /// ptrace(2) fails, or nothing happens for a minute: it hangs.
     pub fn step(&mut self) -> Option<Stop> {
         if let Some(pid) = self.held.take() {
             self.go_on(pid, None);
         }
+        let begun = Instant::now();
         loop {
             if self.traced.is_empty() {
                 return None;
@@ -67,6 +88,7 @@ impl Steps {
                     return Some(stop);
                 }
             }
+            assert!(begun.elapsed() < PATIENCE, "it makes no call any more, and does not end");
             std::thread::sleep(Duration::from_micros(50));
         }
     }
@@ -97,6 +119,56 @@ impl Steps {
         self.finish();
     }
 
+    /// Lets the call at which it is held fail: the kernel does nothing, and the program sees this error.
+    ///
+    /// # Panics
+    /// No process is held, or ptrace(2) fails.
+    #[cfg(target_arch = "x86_64")]
+    pub fn fail(&mut self, errno: Errno) {
+        let pid = self.held.expect("a process that is held");
+        let mut registers = ptrace::getregs(pid).expect("a tracee at a call");
+        // There is no such call, so the kernel skips it (ptrace(2), on seccomp's way to do the same).
+        registers.orig_rax = u64::MAX;
+        ptrace::setregs(pid, registers).expect("a tracee at a call");
+        self.failing = Some((pid, errno));
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn answer(&mut self, pid: Pid) {
+        if let Some((_, errno)) = self.failing.take_if(|(failing, _)| *failing == pid) {
+            let mut registers = ptrace::getregs(pid).expect("a tracee behind a call");
+            registers.rax = -i64::from(errno as i32) as u64;
+            ptrace::setregs(pid, registers).expect("a tracee behind a call");
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn answer(&mut self, _: Pid) {}
+
+    /// Lets everything run to its end and gives the exit status, of the program that it became, too.
+    ///
+    /// # Panics
+    /// ptrace(2) fails, or it does not end within a minute.
+    pub fn end(mut self) -> i32 {
+        while self.step().is_some() {}
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.status {
+                return status;
+            }
+            let pid = Pid::from_raw(self.program.id() as i32);
+            match waitpid(pid, Some(WaitPidFlag::WNOHANG)).expect("our own child") {
+                WaitStatus::Exited(_, status) => self.status = Some(status),
+                WaitStatus::Signaled(_, signal, _) => self.status = Some(128 + signal as i32),
+                _ if begun.elapsed() > PATIENCE => {
+                    let _ = self.program.kill();
+                    panic!("it became another program, which does not end");
+                }
+                _ => std::thread::sleep(Duration::from_micros(50)),
+            }
+        }
+    }
+
     /// Lets everything run to its end and gives the exit status of the program, if it did not become another.
     ///
     /// # Panics
@@ -114,6 +186,7 @@ impl Steps {
                 if info.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
                     return Some(Stop { pid: pid.as_raw(), call: self.call_of(pid)? });
                 }
+                self.answer(pid);
                 self.go_on(pid, None);
             }
             Ok(WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC)) => {
