@@ -254,3 +254,32 @@ fn a_call_that_is_never_answered_holds_up_nobody() {
     let full = format!("waitfor: 127.0.0.9:{port}: it accepts nobody: its backlog is full (1 try in ");
     assert!(lines[1].starts_with(&full), "{said:?}");
 }
+
+/// A daemon in another network namespace, behind a rule that drops whatever is sent to it.
+#[test]
+fn a_daemon_behind_a_firewall_that_drops_is_ready_once_the_rule_is_gone() {
+    if !needs_root() || !needs("nft", "nftables") || !needs("ip", "iproute2") || !needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    let said = place.sh(r#"cat >script <<'END'
+unshare -n sleep 1000 & other=$!
+until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
+there() { nsenter -t $other -n "$@"; }
+ip link add here type veth peer name there && ip link set there netns $other
+ip addr add 10.99.0.1/24 dev here; ip link set here up
+there ip addr add 10.99.0.2/24 dev there; there ip link set there up
+there nft 'add table inet wall; add chain inet wall in { type filter hook input priority 0; }
+           add rule inet wall in tcp dport 7000 drop'
+there demod --address 10.99.0.2 --port 7000 2>/dev/null &
+there waitfor listen:10.99.0.2:7000; echo $?
+waitfor -t 0 --attempt 100ms 10.99.0.2:7000; echo $?
+waitfor -v --attempt 100ms 10.99.0.2:7000 2>said & waiting=$!
+waitfor 'exec:grep "no answer within" said'
+there nft delete table inet wall
+wait $waiting; echo $?
+END
+unshare -n sh script"#);
+    assert_eq!(said.stdout, "0\n124\n0\n", "{said:?}");
+    assert!(said.stderr.starts_with("waitfor: 10.99.0.2:7000: no answer within "), "{said:?}");
+}

@@ -27,9 +27,12 @@ use std::time::Duration;
 struct Cli {
     #[command(flatten)]
     loudness: Loudness,
-    /// Listen on this port of 127.0.0.1
+    /// Listen on this port
     #[arg(long)]
     port: Option<u16>,
+    /// Listen on this address
+    #[arg(long, default_value = "127.0.0.1")]
+    address: std::net::IpAddr,
     /// Let others listen on the same port beside it (SO_REUSEPORT)
     #[arg(long)]
     reuse_port: bool,
@@ -174,10 +177,11 @@ impl Cli {
 
     fn listen_on(&self, port: u16) -> std::io::Result<TcpListener> {
         use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
-        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let family = if self.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         sockopt::set_socket_reuseaddr(&socket, true)?;
         sockopt::set_socket_reuseport(&socket, self.reuse_port)?;
-        bind(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port))?;
+        bind(&socket, &std::net::SocketAddr::new(self.address, port))?;
         listen(&socket, 128)?;
         Ok(TcpListener::from(socket))
     }
