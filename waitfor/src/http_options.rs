@@ -62,6 +62,8 @@ impl Http {
             None => RootCerts::PlatformVerifier,
             Some(file) => authorities(file)?,
         };
+        // There is one already where another target is asked over http, too.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let tls = TlsConfig::builder().root_certs(roots).disable_verification(self.insecure).build();
         let config = Agent::config_builder()
             .proxy(self.proxy.clone())
