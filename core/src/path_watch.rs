@@ -26,9 +26,16 @@ impl PathWatch {
 
     /// Watches what must be watched as the path is now. Do it before each look.
     pub fn arm(&mut self) {
-        if self.watches.is_empty() {
+        self.begins();
+    }
+
+    /// The same, and says whether it begins only now: an earlier look is to be repeated then.
+    pub fn begins(&mut self) -> bool {
+        let begins = self.watches.is_empty();
+        if begins {
             self.trusted = self.watch().unwrap_or(false);
         }
+        begins
     }
 
     /// Whether the kernel will hint at the next change, so that no look is needed before.

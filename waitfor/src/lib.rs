@@ -145,9 +145,9 @@ impl Cli {
     }
 
     fn means(&self) -> Means {
-        let stable = Some(self.stable).filter(|stable| !stable.is_zero() && !self.down);
-
+        let lasting = !self.stable.is_zero();
+        let talk = self.words.talk(Some(self.stable).filter(|_| lasting && !self.down));
         let by = self.by.clone().map(|named| Rc::new(Owner::new(named)));
-        Means { talk: self.words.talk(stable), down: self.down, by, attempt: self.attempt, http: self.http.clone() }
+        Means { talk, down: self.down, lasting, by, attempt: self.attempt, http: self.http.clone() }
     }
 }

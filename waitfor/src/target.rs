@@ -9,6 +9,7 @@ pub(crate) mod file;
 pub(crate) mod http;
 pub(crate) mod listen;
 pub(crate) mod lock;
+pub(crate) mod lookout;
 pub(crate) mod pid;
 pub(crate) mod pidfile;
 pub(crate) mod resolve;
@@ -56,12 +57,25 @@ pub(crate) struct Means {
     pub(crate) talk: call::Talk,
     /// The end is awaited, not the beginning.
     pub(crate) down: bool,
+    /// The answer must last.
+    pub(crate) lasting: bool,
     /// Who must own the socket that answers.
     pub(crate) by: Option<Rc<Owner>>,
     /// What a request over http looks like.
     pub(crate) http: http_options::Http,
     /// How long a request may take.
     pub(crate) attempt: Duration,
+}
+
+impl Means {
+    /// Which answer ends the wait for a target, so that nothing need announce what comes after it.
+    pub(crate) fn suffices(&self) -> fn(&Answer) -> bool {
+        match (self.lasting, self.down) {
+            (true, _) => |_| false,
+            (false, false) => |answer| matches!(answer, Answer::Yes(_)),
+            (false, true) => |answer| matches!(answer, Answer::No(_)),
+        }
+    }
 }
 
 /// Something to wait for.

@@ -1,50 +1,50 @@
 //! `file:` a file that exists. `nonempty:` a file that something has been written to.
 
-use super::{Answer, Step, Target};
+use super::lookout::Lookout;
+use super::{Answer, Means, Step, Target};
 use racefree_core::error::{Result, reason};
 use racefree_core::events::Events;
-use racefree_core::path_watch::PathWatch;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 /// A file to wait for.
 pub(crate) struct File {
-    path: PathBuf,
+    lookout: Lookout,
     least: u64,
-    watch: Option<PathWatch>,
+    suffices: fn(&Answer) -> bool,
 }
 
 impl File {
     /// Whatever is in it.
-    pub(crate) fn existing(path: PathBuf) -> File {
-        File::of_length(path, 0)
+    pub(crate) fn existing(path: PathBuf, means: &Means) -> File {
+        File { lookout: Lookout::on(path), least: 0, suffices: means.suffices() }
     }
 
     /// With something in it.
-    pub(crate) fn nonempty(path: PathBuf) -> File {
-        File::of_length(path, 1)
+    pub(crate) fn nonempty(path: PathBuf, means: &Means) -> File {
+        File { least: 1, ..File::existing(path, means) }
     }
 
-    fn of_length(path: PathBuf, least: u64) -> File {
-        let watch = PathWatch::on(&path).ok();
-        File { path, least, watch }
-    }
-}
-
-impl Target for File {
-    fn ask(&mut self, _: &Events) -> Result<Step> {
-        if let Some(watch) = &mut self.watch {
-            watch.arm();
-        }
-        Ok(Step::Answered(match std::fs::metadata(&self.path) {
+    fn look(&self) -> Answer {
+        match std::fs::metadata(self.lookout.path()) {
             Ok(found) if found.len() < self.least => Answer::No("it is empty".into()),
             Ok(_) => Answer::YES,
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Answer::No(reason(&e))
             }
             Err(e) => Answer::Unclear(reason(&e)),
-        }))
+        }
+    }
+}
+
+impl Target for File {
+    fn ask(&mut self, _: &Events) -> Result<Step> {
+        let mut answer = self.look();
+        if !(self.suffices)(&answer) && self.lookout.begins() {
+            answer = self.look();
+        }
+        Ok(Step::Answered(answer))
     }
 
     fn still(&self) -> String {
@@ -52,14 +52,14 @@ impl Target for File {
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.watch.iter().map(AsFd::as_fd).collect()
+        self.lookout.announcer().into_iter().collect()
     }
 
     fn heed(&mut self) -> bool {
-        self.watch.as_mut().is_some_and(PathWatch::heed)
+        self.lookout.heed()
     }
 
     fn is_announced(&self) -> bool {
-        self.watch.as_ref().is_some_and(PathWatch::trusted)
+        self.lookout.is_trusted()
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! Whether it is locked is asked by a shared lock, taken without waiting and given back at once.
 
-use super::{Answer, Step, Target};
+use super::lookout::Lookout;
+use super::{Answer, Means, Step, Target};
 use crate::errand::Errand;
 use racefree_core::error::{Doing, Result, reason};
 use racefree_core::events::Events;
 use racefree_core::holders::{self, Identity};
-use racefree_core::path_watch::PathWatch;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,22 +15,21 @@ use std::path::PathBuf;
 
 /// A lock to wait for.
 pub(crate) struct Lock {
-    path: PathBuf,
+    lookout: Lookout,
     down: bool,
-    watch: Option<PathWatch>,
+    suffices: fn(&Answer) -> bool,
     absent: bool,
     freed: Option<Errand<()>>,
 }
 
 impl Lock {
-    pub(crate) fn new(path: PathBuf, down: bool) -> Lock {
-        let watch = PathWatch::on(&path).ok();
-        Lock { path, down, watch, absent: false, freed: None }
+    pub(crate) fn new(path: PathBuf, means: &Means) -> Lock {
+        Lock { lookout: Lookout::on(path), down: means.down, suffices: means.suffices(), absent: false, freed: None }
     }
 
     fn look(&mut self) -> Result<Answer> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = open(&self.path, flags, Mode::empty());
+        let file = open(self.lookout.path(), flags, Mode::empty());
         self.absent = matches!(file, Err(Errno::NOENT | Errno::NOTDIR));
         let file = match file {
             Ok(file) => file,
@@ -45,7 +44,7 @@ impl Lock {
                 }
                 Ok(Answer::YES)
             }
-            Err(e) => Err(e).doing("ask for the lock on", self.path.display()),
+            Err(e) => Err(e).doing("ask for the lock on", self.lookout.path().display()),
         }
     }
 }
@@ -58,29 +57,30 @@ fn wait_until_free(file: &OwnedFd) {
 
 impl Target for Lock {
     fn ask(&mut self, _: &Events) -> Result<Step> {
-        if let Some(watch) = &mut self.watch {
-            watch.arm();
+        let mut answer = self.look()?;
+        if !(self.suffices)(&answer) && self.lookout.begins() {
+            answer = self.look()?;
         }
-        Ok(Step::Answered(self.look()?))
+        Ok(Step::Answered(answer))
     }
 
     fn still(&self) -> String {
-        let file = std::fs::metadata(&self.path);
+        let file = std::fs::metadata(self.lookout.path());
         file.map_or_else(|e| reason(&e), |found| holders::in_words(&holders::of(Identity::from(&found))))
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.watch.iter().map(AsFd::as_fd).chain(self.freed.iter().map(AsFd::as_fd)).collect()
+        self.lookout.announcer().into_iter().chain(self.freed.iter().map(AsFd::as_fd)).collect()
     }
 
     fn heed(&mut self) -> bool {
-        let changed = self.watch.as_mut().is_some_and(PathWatch::heed);
+        let changed = self.lookout.heed();
         let freed = self.freed.take_if(|freed| !matches!(freed.answer(), Ok(None)));
         changed || freed.is_some()
     }
 
     /// A file that appears is announced, and a lock that comes free; that somebody takes one is not.
     fn is_announced(&self) -> bool {
-        self.freed.is_some() || self.absent && self.watch.as_ref().is_some_and(PathWatch::trusted)
+        self.freed.is_some() || self.absent && self.lookout.is_trusted()
     }
 }

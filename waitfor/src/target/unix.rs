@@ -1,17 +1,17 @@
 //! `unix:` a unix socket that accepts a connection. A stale socket file refuses.
 
 use super::call::{Call, Talk};
+use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::listeners;
 use crate::owner::Owner;
 use racefree_core::error::{Doing, Result, reason};
 use racefree_core::events::{Events, Watched};
-use racefree_core::path_watch::PathWatch;
 use racefree_core::time::{Deadline, for_people};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,8 +19,7 @@ use std::time::Duration;
 
 /// A unix socket to wait for.
 pub(crate) struct Unix {
-    path: PathBuf,
-    watch: Option<PathWatch>,
+    lookout: Lookout,
     talk: Talk,
     call: Option<Call>,
     by: Option<Rc<Owner>>,
@@ -29,14 +28,13 @@ pub(crate) struct Unix {
 
 impl Unix {
     pub(crate) fn new(path: PathBuf, means: &Means) -> Unix {
-        let watch = if abstract_name(&path).is_some() { None } else { PathWatch::on(&path).ok() };
-        Unix { path, watch, talk: means.talk.clone(), call: None, by: means.by.clone(), absent: false }
+        Unix { lookout: Lookout::on(path), talk: means.talk.clone(), call: None, by: means.by.clone(), absent: false }
     }
 
     fn talk_on(&mut self, mut call: Call) -> Result<Step> {
         Ok(match (call.go_on(&self.talk), &self.by) {
             (Some(yes @ Answer::Yes(_)), Some(owner)) => {
-                let disowned = owner.disowns(&listeners::on_path(&self.path)?)?;
+                let disowned = owner.disowns(&listeners::on_path(self.lookout.path())?)?;
                 Step::Answered(disowned.map_or(yes, Answer::Unclear))
             }
             (Some(answer), _) => Step::Answered(answer),
@@ -84,16 +82,17 @@ fn address(path: &Path) -> std::result::Result<(Option<OwnedFd>, SocketAddrUnix)
 
 impl Target for Unix {
     fn ask(&mut self, _: &Events) -> Result<Step> {
-        if let Some(watch) = &mut self.watch {
-            watch.arm();
+        let path = self.lookout.path().clone();
+        let mut dialled = dial(&path);
+        if dialled.is_err() && abstract_name(&path).is_none() && self.lookout.begins() {
+            dialled = dial(&path);
         }
-        let dialled = dial(&self.path);
         self.absent = matches!(dialled, Err(Errno::NOENT | Errno::NOTDIR));
         Ok(match dialled {
             Ok(socket) => self.talk_on(Call::on(socket))?,
             Err(Errno::AGAIN) => Step::Answered(Answer::Unclear("it accepts nobody: its backlog is full".into())),
             Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NAMETOOLONG)) => {
-                return Err(e).doing("connect to", self.path.display());
+                return Err(e).doing("connect to", path.display());
             }
             Err(e @ (Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED)) => Step::Answered(Answer::No(reason(&e))),
             // EACCES: many a daemon opens its socket to others only after it listens.
@@ -129,15 +128,15 @@ impl Target for Unix {
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.watch.iter().map(AsFd::as_fd).collect()
+        self.lookout.announcer().into_iter().collect()
     }
 
     fn heed(&mut self) -> bool {
-        self.watch.as_mut().is_some_and(PathWatch::heed)
+        self.lookout.heed()
     }
 
     /// A file that appears is announced; that somebody listens behind one that is there is not.
     fn is_announced(&self) -> bool {
-        self.absent && self.watch.as_ref().is_some_and(PathWatch::trusted)
+        self.absent && self.lookout.is_trusted()
     }
 }
