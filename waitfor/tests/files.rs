@@ -90,3 +90,52 @@ fn a_lock_is_awaited_until_it_is_held_and_until_it_is_free() {
     file.unlock().unwrap();
     assert_eq!(waiting.ended(), 0);
 }
+
+#[test]
+fn a_lock_that_several_share_is_held_until_the_last_of_them_has_gone() {
+    let place = place();
+    place.write("l", "");
+    let [first, second] = [(); 2].map(|()| std::fs::File::open(place.file("l")).unwrap());
+    first.lock_shared().unwrap();
+    second.lock_shared().unwrap();
+    assert_eq!(waitfor(&place, &["lock:l"]), Said::SILENT_SUCCESS);
+    let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it answers");
+    first.unlock().unwrap();
+    assert_eq!(waitfor(&place, &["--down", "-t", "100ms", "lock:l"]).code, 124);
+    second.unlock().unwrap();
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn whoever_takes_a_lock_without_waiting_is_not_refused_because_somebody_waits_for_it_to_be_held() {
+    if std::fs::read_link("/proc/self/ns/pid").unwrap().to_str() != Some("pid:[4026531836]") {
+        return tests::nothing_to_show("/proc/locks shows all locks in the first PID namespace only");
+    }
+    let place = place();
+    place.write("l", "");
+    // It is held again and again, but never for an hour: so it is looked at without end.
+    let waiting = waiting_for(&place, &["-t", "2h", "--stable", "1h", "--interval", "0", "lock:l"]);
+    let waiting = waiting.until_it_says("nobody holds it");
+    let file = std::fs::File::open(place.file("l")).unwrap();
+    for round in 0..20_000 {
+        file.try_lock().unwrap_or_else(|e| panic!("{round}: {e}"));
+        file.unlock().unwrap();
+    }
+    nix::sys::signal::kill(waiting.pid(), nix::sys::signal::SIGTERM).unwrap();
+    assert_eq!(waiting.ended(), 143);
+}
+
+#[test]
+fn a_lock_held_outside_of_our_pid_namespace_is_held() {
+    if !tests::needs_root() || !tests::needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    let file = std::fs::File::create(place.file("l")).unwrap();
+    let inside = |script: &str| place.sh(&format!("unshare -pf --mount-proc sh -c '{script}'"));
+    assert_eq!(inside("waitfor -t 0 lock:l 2>/dev/null; echo $?; waitfor --down lock:l; echo $?").stdout, "124\n0\n");
+    file.lock().unwrap();
+    let said = inside("waitfor -t 0 lock:l; echo $?; waitfor --down -t 0 lock:l; echo $?");
+    assert_eq!(said.stdout, "0\n124\n");
+    assert!(said.stderr.contains("lock:l: held by a process that cannot be seen from here"), "{said:?}");
+}

@@ -1,16 +1,19 @@
 //! `lock:` a file or directory that somebody has locked with flock(2).
 //!
-//! Whether it is locked is asked by a shared lock, taken without waiting and given back at once.
+//! Whether it is locked the table of locks tells, so that nobody's `flock -n` fails because of us. Where the table does
+//! not tell all, and where the lock is to be free, it is tried: taken without waiting, and given back at once.
 
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::errand::Errand;
+use racefree_core::contenders;
 use racefree_core::error::{Doing, Result, reason};
 use racefree_core::events::Events;
 use racefree_core::holders::{self, Identity};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 /// A lock to wait for.
@@ -32,27 +35,43 @@ impl Lock {
         let file = open(self.lookout.path(), flags, Mode::empty());
         self.absent = matches!(file, Err(Errno::NOENT | Errno::NOTDIR));
         let file = match file {
-            Ok(file) => file,
+            Ok(file) => File::from(file),
             Err(e @ (Errno::NOENT | Errno::NOTDIR)) => return Ok(Answer::No(reason(&e))),
             Err(e) => return Ok(Answer::Unclear(reason(&e))),
         };
-        match flock(&file, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => Ok(Answer::No("nobody holds it".into())),
-            Err(Errno::WOULDBLOCK) => {
-                if self.down && self.freed.is_none() {
-                    self.freed = Some(Errand::begin(move || wait_until_free(&file))?);
-                }
-                Ok(Answer::YES)
-            }
-            Err(e) => Err(e).doing("ask for the lock on", self.lookout.path().display()),
+        // That it is free ends a wait for its end: this is to be beyond doubt.
+        let told = if self.down { None } else { contenders::is_held(&file) };
+        let held = told.map_or_else(|| tried(&file), Ok).doing("ask for the lock on", self.lookout.path().display())?;
+        if held && self.down && self.freed.is_none() {
+            self.freed = Some(Errand::begin(move || wait_until_free(&file))?);
         }
+        Ok(if held { Answer::YES } else { Answer::No("nobody holds it".into()) })
+    }
+}
+
+/// Whether it cannot be had. An exclusive lock is refused beside a shared one, too.
+fn tried(file: &File) -> std::result::Result<bool, Errno> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        // NFS wants a file open for writing for that (flock(2)).
+        Err(Errno::BADF) => is_refused(flock(file, FlockOperation::NonBlockingLockShared)),
+        answer => is_refused(answer),
+    }
+}
+
+fn is_refused(answer: std::result::Result<(), Errno>) -> std::result::Result<bool, Errno> {
+    match answer {
+        Ok(()) => Ok(false),
+        Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(e) => Err(e),
     }
 }
 
 /// Waits in the kernel's queue. Blocks; the lock is given back with the descriptor, at once.
-fn wait_until_free(file: &OwnedFd) {
-    // Any refusal is a reason to look again, too.
-    let _ = flock(file, FlockOperation::LockShared);
+fn wait_until_free(file: &File) {
+    // As above; any other refusal is a reason to look again, too.
+    if flock(file, FlockOperation::LockExclusive) == Err(Errno::BADF) {
+        let _ = flock(file, FlockOperation::LockShared);
+    }
 }
 
 impl Target for Lock {
