@@ -101,26 +101,27 @@ fn nginx_is_ready_over_http_and_https() {
 }
 
 #[test]
-fn apache_is_ready_over_https() {
+fn apache_is_ready_over_http_and_https() {
     if !needs("apache2", "apache2-bin") || !needs("openssl", "openssl") {
         return;
     }
-    let (place, port) = (place(), free_port());
+    let (place, plain, port) = (place(), free_port(), free_port());
     certificate(&place);
     let here = place.path().display();
     let modules = "/usr/lib/apache2/modules";
     place.write(
         "conf",
         format!(
-            "ServerRoot {here}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {here}/own\nErrorLog {here}/log\nDocumentRoot {here}/docs\nMutex file:{here} default\n\
+            "ServerRoot {here}\nServerName localhost\nListen 127.0.0.1:{plain}\nListen 127.0.0.1:{port}\nPidFile {here}/own\nErrorLog {here}/log\nDocumentRoot {here}/docs\nMutex file:{here} default\n\
              LoadModule mpm_event_module {modules}/mod_mpm_event.so\nLoadModule authz_core_module {modules}/mod_authz_core.so\nLoadModule ssl_module {modules}/mod_ssl.so\n\
-             User nobody\nGroup nogroup\nSSLEngine on\nSSLCertificateFile {here}/cert\nSSLCertificateKeyFile {here}/key\nSSLSessionCache none\n"
+             User nobody\nGroup nogroup\nSSLSessionCache none\n\
+             <VirtualHost 127.0.0.1:{port}>\nSSLEngine on\nSSLCertificateFile {here}/cert\nSSLCertificateKeyFile {here}/key\n</VirtualHost>\n"
         ),
     );
     let said = place.sh(&format!(
         "chmod 755 .; mkdir docs; echo healthy > docs/x; pidfile claim -b --log out p apache2 -d . -f conf -DFOREGROUND
-         waitfor --while pidfile:p --cacert cert --match healthy https://localhost:{port}/x; echo $?
-         waitfor -t0 --attempt 10s --insecure https://localhost:{port}/none; echo $?; pidfile stop p"
+         waitfor --while pidfile:p --by pidfile:p --cacert cert --match healthy https://localhost:{port}/x http://localhost:{plain}/x
+         echo $?; waitfor -t0 --attempt 10s --insecure https://localhost:{port}/none; echo $?; pidfile stop p"
     ));
     assert_eq!(said.stdout, "0\n124\n", "{said:?}");
     assert!(said.stderr.contains("/none: it answers 404 Not Found (1 try in "), "{said:?}");

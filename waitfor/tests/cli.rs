@@ -77,6 +77,21 @@ fn when_time_runs_out_each_target_that_was_not_ready_has_a_line() {
 }
 
 #[test]
+fn each_change_of_the_reason_is_told_with_its_time_where_more_is_asked_for() {
+    let place = place();
+    let waiting = waiting_for(&place, &["nonempty:f"]).until_it_says("No such file");
+    place.write("f", "");
+    let waiting = waiting.until_it_says("it is empty");
+    place.write("f", "x");
+    assert_eq!(waiting.ended(), 0);
+    let said = Said { stderr: place.content("said"), ..Said::SILENT_SUCCESS };
+    let lines =
+        ["No such file or directory", "it is empty", "it answers"].map(|why| format!("waitfor: nonempty:f: {why}"));
+    assert_eq!(said.without_times(), lines.join("\n"));
+    assert!(said.stderr.lines().all(|line| line.ends_with(" ms)") || line.ends_with(" s)")), "{said:?}");
+}
+
+#[test]
 fn the_last_pause_is_cut_to_the_deadline_and_one_more_try_made_at_it() {
     let place = place();
     let said = waitfor(&place, &["-t", "200ms", "--interval", "1h", "exec:test -e f"]);

@@ -1,6 +1,7 @@
 //! `--send`, `--expect` and `--stable`: what is said over a connection, and how long it lasts.
 
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 use tests::{Background, Place, Said, talker};
@@ -36,6 +37,34 @@ fn a_banner_is_awaited() {
 }
 
 #[test]
+fn one_that_resets_the_connection_is_not_ready() {
+    let place = place();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            rustix::net::sockopt::set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
+        }
+    });
+    for arguments in [["-t", "0", "--expect", "^220 "], ["-t", "300ms", "--stable", "200ms"]] {
+        let said = waitfor(&place, &[&arguments[..], &["--attempt", "10s", &address]].concat());
+        assert_eq!(said.code, 124, "{said:?}");
+        assert!(said.stderr.contains("Connection reset by peer ("), "{said:?}");
+    }
+}
+
+#[test]
+fn one_that_talks_on_and_on_is_heard_for_64_kib() {
+    let place = place();
+    let address = format!("127.0.0.1:{}", talker(b"na ".repeat(100_000).leak(), true));
+    let ask = |regex: &str| waitfor(&place, &["-t", "0", "--attempt", "10m", "--expect", regex, &address]);
+    assert_eq!(ask("^(na ){20000}"), Said::SILENT_SUCCESS);
+    let said = ask("batman");
+    assert_eq!(said.code, 124, "{said:?}");
+    assert!(said.stderr.contains(r#" na n...", which /batman/ does not match (1 try in "#), "{said:?}");
+}
+
+#[test]
 fn a_question_is_asked_over_a_unix_socket_too() {
     let place = place();
     let listener = UnixListener::bind(place.file("s")).unwrap();
@@ -56,7 +85,7 @@ fn a_question_is_asked_over_a_unix_socket_too() {
 #[test]
 fn one_that_said_something_else_is_asked_again_before_the_attempt_is_over() {
     let place = place();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let loaded = place.file("loaded");
     // As redis: it answers at once, and keeps the connection open for more.

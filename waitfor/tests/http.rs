@@ -1,5 +1,7 @@
 //! `http://` and `https://`, at the prompt.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Stdio;
 use tests::{Place, Port, Said, talker, web_server, web_server_of};
 
@@ -23,7 +25,7 @@ fn a_page_is_ready_when_it_is_answered_well() {
     for arguments in [
         &[&*fine][..],
         &[&fine, "--match", "^heal"],
-        &[&fine, "--status", "200", "--method", "POST", "--header", "X-Y: z", "--user-agent", "me"],
+        &[&fine, "--status", "200"],
         &[&moved],
         &[&broken, "--status", "404,500-503"],
     ] {
@@ -37,6 +39,48 @@ fn a_page_is_ready_when_it_is_answered_well() {
         let said = waitfor(&place, &[arguments, &["-t0", "--attempt", "10s"]].concat());
         assert_eq!((said.code, said.without_times()), (124, format!("waitfor: {why}")));
     }
+}
+
+#[test]
+fn a_request_looks_as_it_is_asked_to() {
+    let place = place();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut room = [0; 4096];
+            let length = connection.read(&mut room).unwrap_or(0);
+            // Whoever only knocks says nothing.
+            if length > 0 {
+                connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+                return String::from_utf8_lossy(&room[..length]).into_owned();
+            }
+        }
+        String::new()
+    });
+    let url = format!("http://{address}/health?deep=1");
+    let arguments =
+        ["--method", "POST", "--header", "Host: example.org", "--header", "X-Y:z", "--user-agent", "me", &url];
+    assert_eq!(waitfor(&place, &arguments), Said::SILENT_SUCCESS);
+    let asked = asked.join().unwrap().to_lowercase();
+    assert!(asked.starts_with("post /health?deep=1 http/1.1\r\n"), "{asked}");
+    for header in ["host: example.org", "x-y: z", "user-agent: me"] {
+        assert_eq!(asked.lines().filter(|line| *line == header).count(), 1, "{header}: {asked}");
+    }
+    assert_eq!(asked.matches("\r\nhost: ").count(), 1, "{asked}");
+}
+
+#[test]
+fn a_redirect_is_followed_where_that_is_asked_for() {
+    let place = place();
+    let there = web_server("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+    let moved = format!("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{there}/\r\nContent-Length: 0\r\n\r\n");
+    let url = format!("http://127.0.0.1:{}/", web_server(moved.leak()));
+    assert_eq!(waitfor(&place, &[&url]), Said::SILENT_SUCCESS);
+    let said = waitfor(&place, &["-t0", "--attempt", "10s", "--follow", &url]);
+    let why = format!("waitfor: {url}: it answers 503 Service Unavailable");
+    assert_eq!((said.code, said.without_times()), (124, why));
+    assert_eq!(waitfor(&place, &["--follow", "--status", "503", &url]), Said::SILENT_SUCCESS);
 }
 
 #[test]

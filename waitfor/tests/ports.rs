@@ -55,6 +55,24 @@ fn a_name_that_does_not_resolve_is_not_ready_yet() {
 }
 
 #[test]
+fn a_name_is_looked_up_again_until_it_has_an_address_and_when_that_changes() {
+    if !tests::needs_root() {
+        return;
+    }
+    let (place, port) = (place(), Port::listening());
+    let number = port.number();
+    place.write("hosts", "");
+    // The second address is looked up by a wait that knows the first one, which refuses.
+    let said = place.sh(&format!(
+        "unshare -m sh -c 'mount --bind hosts /etc/hosts
+         waitfor -v -t 20s later.invalid:{number} 2>said & waiting=$!
+         waitfor \"exec:grep look said\"; echo 127.0.0.2 later.invalid > hosts; waitfor \"exec:grep refused said\"
+         echo 127.0.0.1 later.invalid > hosts; wait $waiting; echo $?'"
+    ));
+    assert_eq!(said, Said { stdout: "0\n".into(), ..Said::SILENT_SUCCESS });
+}
+
+#[test]
 fn a_name_that_does_not_resolve_is_not_down_but_an_error() {
     let said = waitfor(&place(), &["--down", "--attempt", "30s", "no-such-host.invalid:80"]);
     assert_eq!(said.code, 125);
