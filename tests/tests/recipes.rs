@@ -1,5 +1,6 @@
 //! Every shell block of the documentation runs under `sh -eu` as printed, and prints what the page says.
 
+use clap::Parser;
 use std::fs;
 use std::path::Path;
 use tests::Place;
@@ -69,4 +70,32 @@ fn every_recipe_of_the_cookbook_does_what_it_says() {
     let recipes = recipes("docs/cookbook.md");
     assert!(recipes.len() >= 25, "only {} recipes", recipes.len());
     recipes.iter().for_each(prints_what_it_says);
+}
+
+/// The lines of ours in a page's tables: the first piece of code of a last column that calls one of the utilities.
+fn lines_in_tables(page: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = fs::read_to_string(path).expect("a page");
+    let cells = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.rsplit(" | ").next());
+    let code = cells.filter_map(|cell| cell.split('`').nth(1));
+    let ours = ["pidfile ", "withlock ", "waitfor ", "logwatch "];
+    code.filter(|code| ours.iter().any(|tool| code.starts_with(tool))).map(String::from).collect()
+}
+
+#[test]
+fn every_line_in_a_table_of_the_cookbook_is_one_that_the_utilities_take() {
+    let lines = lines_in_tables("docs/cookbook.md");
+    assert!(lines.len() >= 25, "only {} lines", lines.len());
+    let place = Place::with(&[]);
+    for line in lines {
+        let words = place.says(&format!("words() {{ printf '%s\\0' \"$@\"; }}; words {line}"));
+        let words: Vec<&str> = words.trim_end_matches('\0').split('\0').collect();
+        let taken = match words[0] {
+            "pidfile" => pidfile::Cli::try_parse_from(&words).map(drop),
+            "withlock" => withlock::Cli::try_parse_from(&words).map(drop),
+            "waitfor" => waitfor::Cli::try_parse_from(&words).map(drop),
+            _ => logwatch::Cli::try_parse_from(&words).map(drop),
+        };
+        assert!(taken.is_ok(), "{line}: {taken:?}");
+    }
 }
