@@ -35,6 +35,7 @@ _pidfile() {
             (claim)
 _arguments "${_arguments_options[@]}" : \
 '--pid-from=[With --forking\: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE]:FILE:_files' \
+'--stop-signal=[With --replace\: the signal that asks the old one to end, such as QUIT for an nginx that is to finish its requests]:SIG:_default' \
 '--log=[Append stdout and stderr of COMMAND to FILE (else they go to /dev/null); \`-\` leaves them as they are]:FILE:_files' \
 '*--keep-fd=[Leave descriptor N open in COMMAND]:N:_default' \
 '--ready=[Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID]:SHELL COMMAND:_default' \

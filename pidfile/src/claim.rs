@@ -9,6 +9,7 @@ use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
 use racefree_core::holders::{self, Identity};
 use racefree_core::reading::Reading;
+use racefree_core::signal::Signal;
 use racefree_core::ticket;
 use racefree_core::time::{Deadline, Limit, parse_duration};
 use std::ffi::OsString;
@@ -50,11 +51,16 @@ pub(crate) struct Claim {
     /// Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one
     ///
     /// In the background, as with --background. The claim is never free in between. If the new one does not become ready
-    /// (or the old one does not end at SIGTERM within --timeout), the new one is stopped and the old one stays the
+    /// (or the old one does not end within --timeout), the new one is stopped and the old one stays the
     /// claimant. MAINPID= is sent to NOTIFY_SOCKET, so that a service manager follows. Without
     /// --ready or --notify, the new one is taken for ready as soon as it runs. Nothing running: a plain start.
     #[arg(long, conflicts_with_all = ["forking", "ensure", "wait"])]
     pub(crate) replace: bool,
+    /// With --replace: the signal that asks the old one to end, such as QUIT for an nginx that is to finish its requests
+    ///
+    /// Give --timeout more time than it needs for that.
+    #[arg(long, value_name = "SIG", default_value = "TERM", requires = "replace")]
+    pub(crate) stop_signal: Signal,
     #[command(flatten)]
     pub(crate) detached: Detached,
     /// That PIDFILE is already claimed is success (with --ready: once that daemon is ready)

@@ -91,7 +91,8 @@ impl<'a> Restart<'a> {
     }
 
     fn stop_old(&self, new: &mut Daemon) -> Result<()> {
-        send("replace the claimant of", &self.start.claim.pidfile, &self.old, Signal::TERM)?;
+        let claim = self.start.claim;
+        send("replace the claimant of", &claim.pidfile, &self.old, claim.stop_signal)?;
         let mut status = StatusLine::begin();
         let old = self.old.pid();
         loop {
