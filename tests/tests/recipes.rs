@@ -66,6 +66,11 @@ fn the_whole_controller_does_what_it_says() {
 }
 
 #[test]
+fn a_restart_by_hand_does_what_the_page_says() {
+    recipes("docs/replace.md").iter().for_each(prints_what_it_says);
+}
+
+#[test]
 fn every_recipe_of_the_cookbook_does_what_it_says() {
     let recipes = recipes("docs/cookbook.md");
     assert!(recipes.len() >= 25, "only {} recipes", recipes.len());
