@@ -31,7 +31,7 @@ fn no_file_a_stale_one_and_an_orphaned_one_are_told_apart() {
     place.write("p", "999999\n");
     let said = place.sh("pidfile read p");
     assert_eq!((said.code, &*said.stderr), (1, "pidfile: read p: stale: names 999999, but nobody holds it\n"));
-    let said = place.sh("pidfile claim -b q sh -c 'sleep 60 & wait'; kill -9 $(cat q); while pidfile read -q q; do :; done; pidfile read q");
+    let said = place.sh("pidfile claim -b --ready 'until test -e forked; do :; done' q sh -c 'sleep 60 & echo >forked; wait'; kill -9 $(cat q); while pidfile read -q q; do :; done; pidfile read q");
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stderr.contains("is dead, but its lock is held by") && said.stderr.contains("(sleep 60)"), "{said:?}");
 }
