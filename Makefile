@@ -17,7 +17,7 @@ root = $(DESTDIR)$(PREFIX)
 built = $(or $(CARGO_TARGET_DIR),target)/release
 tools = pidfile withlock waitfor
 pages = $(filter-out docs/man/logwatch.1,$(wildcard docs/man/*.1))
-documents = README.md $(wildcard docs/*.md)
+documents = $(wildcard docs/*.md) docs/quickstart.sh docs/quickstart.txt
 renamed = sed 's/\blogwatch\b/$(LOGWATCH)/g'
 
 all:
@@ -27,7 +27,7 @@ install:
 	@test -x $(built)/pidfile || { echo "make install: nothing is built yet: run make first" >&2; exit 1; }
 	$(INSTALL) -d $(root)/bin $(root)/share/man/man1 $(root)/share/bash-completion/completions
 	$(INSTALL) -d $(root)/share/zsh/site-functions $(root)/share/fish/vendor_completions.d
-	$(INSTALL) -d $(root)/share/doc/racefree
+	$(INSTALL) -d $(root)/share/doc/racefree/docs
 	$(INSTALL) -m 755 $(addprefix $(built)/,$(tools)) $(root)/bin
 	$(INSTALL) -m 755 $(built)/logwatch $(root)/bin/$(LOGWATCH)
 	$(INSTALL) -m 644 $(pages) $(root)/share/man/man1
@@ -40,8 +40,9 @@ install:
 	$(renamed) docs/completions/logwatch.bash >$(root)/share/bash-completion/completions/$(LOGWATCH)
 	$(renamed) docs/completions/logwatch.zsh >$(root)/share/zsh/site-functions/_$(LOGWATCH)
 	$(renamed) docs/completions/logwatch.fish >$(root)/share/fish/vendor_completions.d/$(LOGWATCH).fish
-	$(INSTALL) -m 644 $(documents) $(root)/share/doc/racefree
-	test ! -d docs/examples || cp -R docs/examples $(root)/share/doc/racefree
+	$(INSTALL) -m 644 README.md $(root)/share/doc/racefree
+	$(INSTALL) -m 644 $(documents) $(root)/share/doc/racefree/docs
+	test ! -d docs/examples || cp -R docs/examples $(root)/share/doc/racefree/docs
 
 uninstall:
 	rm -f $(addprefix $(root)/bin/,$(tools) $(LOGWATCH))
