@@ -86,7 +86,7 @@ pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
 /// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
 /// signals, and gives it the default SIGPIPE.
 fn restore_signals(command: &mut Command, mask: SigSet) {
-    let (ignore_pipe, ignore_chld) = (sys::pipe_was_ignored(), sys::chld_was_ignored());
+    let (ignore_pipe, ignore_chld) = (sys::begin::pipe_was_ignored(), sys::begin::chld_was_ignored());
     sys::before_exec(command, move || {
         if ignore_pipe {
             sys::set_ignored(Signal::PIPE, true)?;

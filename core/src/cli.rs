@@ -6,7 +6,6 @@ use crate::voice::{self, Loudness};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
-use std::process::{ExitCode, Termination};
 
 /// A utility's command line.
 pub trait Cli: CommandFactory + FromArgMatches {
@@ -17,18 +16,13 @@ pub trait Cli: CommandFactory + FromArgMatches {
     fn loudness(&self) -> Loudness;
 }
 
-/// Runs a utility on this process's arguments: the whole of its `main`.
-pub fn main<C: Cli>(run: fn(C) -> Result<Exit>) -> ExitCode {
-    main_with(std::env::args_os().collect(), run)
-}
-
-/// Runs a utility on the given arguments, the first of which is its name.
-pub fn main_with<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> ExitCode {
+/// Runs a utility on the arguments of this process, the first of which is its name: the whole of its `main`.
+pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exit {
     let command = C::command();
     let name = command.get_name().to_owned();
     let whole = arguments.iter().any(|argument| argument == "--help");
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| C::from_arg_matches(&matches));
-    let exit = match parsed {
+    match parsed {
         Ok(cli) => {
             voice::speak_as(&name, cli.loudness());
             run(cli).unwrap_or_else(|error| {
@@ -37,8 +31,7 @@ pub fn main_with<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -
             })
         }
         Err(error) => usage(&name, &error, if whole { C::ENDINGS } else { &[] }),
-    };
-    exit.report()
+    }
 }
 
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {

@@ -4,7 +4,7 @@
 //! 127, lockf(1) and sysexits(3) for 64 and 75, the LSB's init script actions for 0 to 4.
 
 use crate::signal::Signal;
-use std::process::{ExitStatus, Termination};
+use std::process::ExitStatus;
 
 /// The way a utility ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,15 @@ impl Exit {
             Exit::Signalled(signal) => 128u8.wrapping_add(signal.number() as u8),
         }
     }
+
+    /// Ends this process as this says: by the signal itself where a signal ended COMMAND, so that a shell sees what
+    /// happened.
+    pub fn end(self) -> ! {
+        if let Exit::Signalled(signal) = self {
+            crate::sys::die_of(signal);
+        }
+        std::process::exit(self.code().into())
+    }
 }
 
 impl From<ExitStatus> for Exit {
@@ -70,16 +79,6 @@ impl From<ExitStatus> for Exit {
             // Neither ended nor signalled is "stopped", which wait(2) reports only where it is asked to.
             (None, None) => Exit::Failed,
         }
-    }
-}
-
-impl Termination for Exit {
-    /// Ends as this says: by the signal itself where a signal ended COMMAND, so that a shell sees what happened.
-    fn report(self) -> std::process::ExitCode {
-        if let Exit::Signalled(signal) = self {
-            crate::sys::die_of(signal);
-        }
-        self.code().into()
     }
 }
 

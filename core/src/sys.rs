@@ -3,6 +3,8 @@
 //! Nothing here knows a claim, a lock or an option. Each block says why it is sound.
 #![allow(unsafe_code)]
 
+pub mod begin;
+
 use crate::signal::Signal;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -11,7 +13,6 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Runs `steps` in the child, after fork(2) and before execve(2). An error of theirs is the error of the spawn.
@@ -20,36 +21,6 @@ use std::time::Duration;
 pub(crate) fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
     // SAFETY: the callers, all in this crate, pass steps that only make system calls on values prepared before the fork.
     unsafe { command.pre_exec(steps) };
-}
-
-static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
-static CHLD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn note_ignored() {
-    PIPE_WAS_IGNORED.store(is_ignored(Signal::PIPE), Ordering::Relaxed);
-    if is_ignored(Signal::CHLD) {
-        CHLD_WAS_IGNORED.store(true, Ordering::Relaxed);
-        // It cannot fail for a signal that can be ignored.
-        let _ = set_ignored(Signal::CHLD, false);
-    }
-}
-
-/// Rust's runtime ignores SIGPIPE before main and gives its children the default. This runs before the runtime, for
-/// `trap '' PIPE` must reach COMMAND as it would without us. And where SIGCHLD is ignored the kernel reaps children
-/// itself and nobody learns how they ended (wait(2), NOTES): we take the default for ourselves.
-#[used]
-// SAFETY: `.init_array` holds pointers to C functions run once at start; this one calls sigaction(2) and stores bools.
-#[unsafe(link_section = ".init_array")]
-static NOTE_IGNORED: extern "C" fn() = note_ignored;
-
-/// Whether SIGPIPE was ignored when this process began.
-pub(crate) fn pipe_was_ignored() -> bool {
-    PIPE_WAS_IGNORED.load(Ordering::Relaxed)
-}
-
-/// Whether SIGCHLD was ignored when this process began.
-pub(crate) fn chld_was_ignored() -> bool {
-    CHLD_WAS_IGNORED.load(Ordering::Relaxed)
 }
 
 /// Whether this process ignores `signal` (sigaction(2)).

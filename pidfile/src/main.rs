@@ -1,7 +1,4 @@
 //! `pidfile`: see the library.
+#![no_main]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    racefree_core::cli::main(pidfile::run)
-}
+racefree_core::main!(|arguments| racefree_core::cli::main(arguments, pidfile::run));

@@ -1,7 +1,4 @@
 //! `waitfor`: see the library.
+#![no_main]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    racefree_core::cli::main(waitfor::run)
-}
+racefree_core::main!(|arguments| racefree_core::cli::main(arguments, waitfor::run));

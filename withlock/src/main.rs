@@ -1,7 +1,4 @@
 //! `withlock`: see the library.
+#![no_main]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    racefree_core::cli::main(withlock::run)
-}
+racefree_core::main!(|arguments| racefree_core::cli::main(arguments, withlock::run));

@@ -1,6 +1,7 @@
 //! A daemon to try the utilities on: it listens, logs and answers, and can be told every misdeed of real ones.
 //!
 //! It answers each connection with `demod PID` and closes it. It stays in the foreground unless told otherwise.
+#![no_main]
 
 use clap::Parser;
 use racefree_core::child::{self, Child};
@@ -18,7 +19,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::Duration;
 
 /// A daemon to try things on
@@ -89,9 +90,7 @@ impl racefree_core::cli::Cli for Cli {
     }
 }
 
-fn main() -> ExitCode {
-    racefree_core::cli::main(run)
-}
+racefree_core::main!(|arguments| racefree_core::cli::main(arguments, run));
 
 fn run(cli: Cli) -> Result<Exit> {
     if cli.close_descriptors {

@@ -1,19 +1,23 @@
 //! The four utilities in one program, for the tests: it is the one whose name it was called by.
+#![no_main]
 
 use racefree_core::cli;
+use racefree_core::exit::Exit;
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let called = std::env::args_os().next().unwrap_or_default();
-    match Path::new(&called).file_name().and_then(|name| name.to_str()) {
-        Some("pidfile") => cli::main(pidfile::run),
-        Some("withlock") => cli::main(withlock::run),
-        Some("waitfor") => cli::main(waitfor::run),
-        Some("logwatch") => cli::main(logwatch::run),
+racefree_core::main!(as_called);
+
+fn as_called(arguments: Vec<OsString>) -> Exit {
+    let called = arguments.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
+    match called {
+        Some("pidfile") => cli::main(arguments, pidfile::run),
+        Some("withlock") => cli::main(arguments, withlock::run),
+        Some("waitfor") => cli::main(arguments, waitfor::run),
+        Some("logwatch") => cli::main(arguments, logwatch::run),
         _ => {
             eprintln!("racefree: call it by a link named pidfile, withlock, waitfor or logwatch");
-            ExitCode::from(64)
+            Exit::Usage
         }
     }
 }
