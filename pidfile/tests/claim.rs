@@ -224,7 +224,7 @@ fn a_supervisor_in_the_background_keeps_no_descriptor_of_its_caller() {
 #[test]
 fn closed_standard_descriptors_are_opened_for_nothing() {
     let place = place();
-    let shows = "readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2 >&3";
+    let shows = "x=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2); echo \"$x\" >&3";
     place.says(&format!("pidfile claim p sh -c '{shows}' 3>said <&- >&- 2>&-"));
     assert_eq!(place.content("said"), "/dev/null\n/dev/null\n/dev/null\n");
     assert_eq!(place.sh("pidfile claim p /nonexistent 2>&-").code, 127);
