@@ -3,20 +3,21 @@
 //! Whatever the name stood for is read to its end before what it stands for next; and stays open for a while, for a
 //! daemon goes on writing into the old file until it is told of the new one.
 
+use crate::ahead::{Ahead, Block};
 use crate::cursor::{Cursor, Place};
 use crate::generations::{self, Since};
 use crate::hinted::Hinted;
-use crate::sieve::Sieve;
+use crate::judge::Judge;
 use crate::stream::{LastRecord, Look, Piece, Stream};
 use racefree_core::error::{Result, sentence};
 use racefree_core::holders::Identity;
 use racefree_core::inotify::{Hints, Watch};
 use racefree_core::time::Deadline;
 use racefree_core::voice;
-use regex::bytes::Regex;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,9 +47,9 @@ pub(crate) struct Follower {
 #[derive(Debug)]
 struct OpenFile {
     stream: Stream,
+    ahead: Ahead,
     /// When it is given up, if it stays silent and is not the log itself any more.
     quiet_at: Deadline,
-    sieve: Sieve,
 }
 
 /// What came of a look at the log.
@@ -132,12 +133,17 @@ impl Follower {
         &mut self.files[at].stream
     }
 
-    /// Skips what the sieve knows to hold nothing, in the oldest file.
+    /// Judges ahead in the oldest file that has not been read to its end.
     ///
     /// # Errors
-    /// A failed read.
-    pub(crate) fn skip_clean(&mut self, any: &Regex) -> Result<()> {
-        self.files.first_mut().map_or(Ok(()), |file| file.sieve.skip_clean(&mut file.stream, any))
+    /// As [`Ahead::judge`].
+    pub(crate) fn judge_ahead(
+        &mut self,
+        judge: &Judge,
+        each: &mut dyn FnMut(&Stream, &Block) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let unread = self.files.iter_mut().find(|file| !file.stream.is_read());
+        unread.map_or(Ok(()), |file| file.ahead.judge(&mut file.stream, judge, each))
     }
 
     /// Looks for more, the oldest file first.
@@ -269,7 +275,7 @@ impl Follower {
     }
 
     fn add(&mut self, streams: Vec<Stream>) {
-        let open = |stream| OpenFile { stream, quiet_at: Deadline::after(QUIET), sieve: Sieve::default() };
+        let open = |stream| OpenFile { stream, ahead: Ahead::default(), quiet_at: Deadline::after(QUIET) };
         self.files.extend(streams.into_iter().map(open));
         self.named = self.files.last().and_then(|file| file.stream.identity());
     }

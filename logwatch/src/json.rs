@@ -60,7 +60,7 @@ impl<'a> Object<'a> {
 /// An error line or the ready line.
 pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, judge: &Judge) {
     let (event, pattern) = match found.verdict {
-        Verdict::Error(pattern) => ("error", Some(pattern)),
+        Verdict::Error => ("error", Some(judge.which(found.line))),
         Verdict::Ready => ("ready", None),
     };
     let captures = found.captures.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();

@@ -1,11 +1,13 @@
 //! What a line says about the daemon: an error, readiness, or nothing.
 
+use crate::omen::Omens;
 use crate::pattern::{self, Reading};
 use clap::Args;
 use memchr::{memchr, memrchr};
 use racefree_core::error::Result;
 use regex::bytes::Regex;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// What is looked for.
 #[derive(Debug, Args)]
@@ -39,8 +41,8 @@ pub(crate) struct Patterns {
 /// What a line is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It matches this of the error patterns, counted from 0.
-    Error(usize),
+    /// It matches one of the error patterns.
+    Error,
     /// It is the line that was awaited.
     Ready,
 }
@@ -60,12 +62,18 @@ impl Hit {
     }
 }
 
-/// The patterns, compiled.
-#[derive(Debug)]
+/// The patterns, compiled. A clone is for another thread: it shares nothing that threads would wait for.
+#[derive(Clone, Debug)]
 pub(crate) struct Judge {
     any: Option<Regex>,
+    omens: Option<Omens>,
     written: Vec<String>,
-    errors: Vec<Regex>,
+    rewritten: Vec<String>,
+    /// One by one, compiled only when somebody asks which of them it was.
+    each: OnceLock<Vec<Regex>>,
+    /// What each line that matches is, where it can only be one thing.
+    always: Option<Verdict>,
+    errors: Option<Regex>,
     ready: Option<Regex>,
     ignore: Option<Regex>,
     start: Option<Regex>,
@@ -86,13 +94,23 @@ impl Patterns {
         let ready = all("--ready", self.ready.as_slice())?;
         let ignore = all("--ignore", &self.ignore)?;
         let several = |patterns: &[String]| (!patterns.is_empty()).then(|| pattern::compile(patterns)).transpose();
+        let all = [&errors[..], &ready].concat();
+        let always = match (&errors[..], &ready[..], &ignore[..], &self.start) {
+            (_, [], [], None) => Some(Verdict::Error),
+            ([], _, _, None) => Some(Verdict::Ready),
+            _ => None,
+        };
         Ok(Judge {
-            any: several(&[&errors[..], &ready].concat())?,
-            errors: errors.iter().map(|one| pattern::compile(std::slice::from_ref(one))).collect::<Result<_>>()?,
+            any: several(&all)?,
+            omens: self.start.is_none().then(|| Omens::of(&all)).flatten(),
+            always,
+            errors: if always.is_some() { None } else { several(&errors)? },
             ready: several(&ready)?,
             ignore: several(&ignore)?,
             start: self.start.as_ref().map(|p| pattern::compile(&[of_lines.rewrite("--start", p)?])).transpose()?,
             written: self.error.clone(),
+            rewritten: errors,
+            each: OnceLock::new(),
         })
     }
 }
@@ -103,7 +121,7 @@ impl Judge {
     pub(crate) fn next(&self, text: &[u8], mut from: usize) -> Option<Hit> {
         let any = self.any.as_ref()?;
         while from < text.len() {
-            let found = any.find_at(text, from)?.start();
+            let found = self.find(any, text, from)?;
             let start = self.start_of(text, from, found);
             // An empty match after the last newline is in no line.
             if start == text.len() {
@@ -116,6 +134,16 @@ impl Judge {
             from = end + 1;
         }
         None
+    }
+
+    /// A place in the first line or record that may count.
+    fn find(&self, any: &Regex, text: &[u8], from: usize) -> Option<usize> {
+        match (&self.omens, &self.start) {
+            (Some(omens), _) => omens.fulfilled(any, text, from),
+            // No match leaves its line, so its end is as good as its beginning, and is known sooner.
+            (None, None) => any.shortest_match_at(text, from),
+            (None, Some(_)) => any.find_at(text, from).map(|found| found.start()),
+        }
     }
 
     fn start_of(&self, text: &[u8], from: usize, found: usize) -> usize {
@@ -137,11 +165,6 @@ impl Judge {
             },
             _ => line,
         }
-    }
-
-    /// What finds each line that may count, where lines are judged one by one.
-    pub(crate) fn sieve(&self) -> Option<&Regex> {
-        self.any.as_ref().filter(|_| self.start.is_none())
     }
 
     /// Whether lines belong together, as records.
@@ -166,18 +189,22 @@ impl Judge {
 
     /// The verdict on the line that begins at `start`; one that is both an error and ready is an error.
     fn verdict(&self, text: &[u8], start: usize) -> Option<Verdict> {
-        // What was found within one line can only be the one pattern there is.
-        if self.errors.len() == 1 && self.ready.is_none() && self.ignore.is_none() && self.start.is_none() {
-            return Some(Verdict::Error(0));
+        if self.always.is_some() {
+            return self.always;
         }
         let matches = |regex: &Regex| regex.is_match_at(text, start);
         let ignored = || self.ignore.as_ref().is_some_and(matches);
-        if let Some(error) = self.errors.iter().position(matches)
-            && !ignored()
-        {
-            return Some(Verdict::Error(error));
+        if self.errors.as_ref().is_some_and(matches) && !ignored() {
+            return Some(Verdict::Error);
         }
         self.ready.as_ref().is_some_and(matches).then_some(Verdict::Ready)
+    }
+
+    /// The first of the error patterns that the line matches, counted from 0.
+    pub(crate) fn which(&self, line: &[u8]) -> usize {
+        let compiled = |one| pattern::compile(std::slice::from_ref(one)).ok();
+        let each = self.each.get_or_init(|| self.rewritten.iter().filter_map(compiled).collect());
+        each.iter().position(|one| one.is_match(line)).unwrap_or_default()
     }
 
     /// One of the error patterns, as it was given.
@@ -188,7 +215,7 @@ impl Judge {
     /// What in the line led to the verdict.
     pub(crate) fn where_in(&self, line: &[u8], verdict: Verdict) -> Option<Range<usize>> {
         let regex = match verdict {
-            Verdict::Error(error) => self.errors.get(error),
+            Verdict::Error => self.errors.as_ref().or(self.any.as_ref()),
             Verdict::Ready => self.ready.as_ref(),
         };
         regex?.find(line).map(|found| found.range()).filter(|range| !range.is_empty())

@@ -1,5 +1,6 @@
 //! `logwatch`: what a log says about a start, and about every day after.
 
+mod ahead;
 mod archive;
 mod beginning;
 mod command;
@@ -11,11 +12,11 @@ mod generations;
 mod hinted;
 mod json;
 mod judge;
+mod omen;
 mod pattern;
 mod report;
 mod session;
 mod siblings;
-mod sieve;
 mod source;
 mod stream;
 mod waiting;

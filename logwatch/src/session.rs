@@ -13,6 +13,7 @@ use racefree_core::process::Process;
 use racefree_core::signal::Signal;
 use racefree_core::time::Deadline;
 use racefree_core::voice::{self, StatusLine};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// How long nothing may come before the last record is taken for finished.
@@ -132,11 +133,9 @@ impl<'a> Session<'a> {
         for log in self.logs.iter().filter(|log| !log.is_there()) {
             voice::notice(&format!("{} is not there", log.path().display()));
         }
-        // A line that is to be shown as the surroundings of another must not be skipped.
-        let sieve = self.judge.sieve().filter(|_| self.logs.len() == 1 && !self.report.has_context());
         loop {
-            if let Some(any) = sieve {
-                self.logs[0].skip_clean(any)?;
+            if let Some(arrived) = self.judge_ahead()? {
+                return Ok(Some(arrived));
             }
             let busy = self.look()?;
             if self.decided.is_some() || !busy && self.logs.iter().all(|log| log.pipe().is_none()) {
@@ -148,6 +147,31 @@ impl<'a> Session<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// Judges what is long enough for it on all processors. Lines that belong together, or are to be shown as the
+    /// surroundings of others, are judged in order. Unless a signal comes.
+    fn judge_ahead(&mut self) -> Result<Option<Arrived>> {
+        if self.judge.has_records() || self.report.has_context() {
+            return Ok(None);
+        }
+        let mut signal = None;
+        for log in &mut self.logs {
+            let name = log.path().to_owned();
+            log.judge_ahead(self.judge, &mut |stream, block| {
+                signal = self.waiting.signal()?.filter(|arrived| arrived.signal != Signal::CHLD);
+                if signal.is_some() || self.first_decides && !block.hits.is_empty() {
+                    return Ok(ControlFlow::Break(()));
+                }
+                let origin = Origin { log: &name, file: stream.path(), offset: block.offset() };
+                for hit in &block.hits {
+                    self.report.found(origin, block.text(), hit)?;
+                    self.error_seen = true;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(signal)
     }
 
     /// One look at each log; whether there may be more at once.
@@ -219,7 +243,7 @@ impl<'a> Session<'a> {
     /// A failed read, or stdout cannot be written.
     pub(crate) fn finish(&mut self) -> Result<()> {
         // A log may be long, and what follows the line that decided is of interest only as its surroundings.
-        while !matches!(self.decided, Some(Verdict::Error(_))) || self.report.wants_more() {
+        while !matches!(self.decided, Some(Verdict::Error)) || self.report.wants_more() {
             if !self.look()? {
                 break;
             }

@@ -70,10 +70,7 @@ impl Stream {
         let identity = Identity::from(&file.metadata().doing("look at", path.display())?);
         let mut stream = Stream::new(Source::Regular(file), path, Some(identity));
         let before = proof_of(stream.file(), offset).doing("read", path.display())?;
-        stream.buffer[..before.len()].copy_from_slice(&before);
-        (stream.judged, stream.filled) = (before.len(), before.len());
-        stream.offset = offset - before.len() as u64;
-        stream.inside_judged_line = before.last().is_some_and(|&b| b != b'\n');
+        stream.pass_to(offset, &before);
         Ok(stream)
     }
 
@@ -262,11 +259,38 @@ impl Stream {
         if !self.still_proven().doing("read", self.path.display())? || before.len() as u64 != offset.min(PROOF as u64) {
             return Ok(());
         }
-        self.buffer[..before.len()].copy_from_slice(&before);
+        self.pass_to(offset, &before);
+        Ok(())
+    }
+
+    /// Whether all that there is in the file was read, if it is one.
+    pub(crate) fn is_read(&self) -> bool {
+        self.left().is_ok_and(|left| left <= (self.filled - self.judged) as u64)
+    }
+
+    /// How much more there is in the file than was judged.
+    ///
+    /// # Errors
+    /// A refused fstat(2).
+    pub(crate) fn left(&self) -> io::Result<u64> {
+        let length = self.file().map_or(Ok(0), |file| file.metadata().map(|there| there.len()))?;
+        Ok(length.saturating_sub(self.position()))
+    }
+
+    /// Whether the bytes before the place are what they were.
+    ///
+    /// # Errors
+    /// A failed read.
+    pub(crate) fn is_still_the_same(&self) -> Result<bool> {
+        self.still_proven().doing("read", self.path.display())
+    }
+
+    /// Goes on at `offset`: all before it was judged, `before` last.
+    pub(crate) fn pass_to(&mut self, offset: u64, before: &[u8]) {
+        self.buffer[..before.len()].copy_from_slice(before);
         (self.judged, self.filled) = (before.len(), before.len());
         self.offset = offset - before.len() as u64;
         self.inside_judged_line = before.last().is_some_and(|&b| b != b'\n');
-        Ok(())
     }
 
     /// Everything up to this place of [`Stream::text`] has been judged.

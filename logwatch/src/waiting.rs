@@ -87,6 +87,17 @@ impl Waiting {
         }
     }
 
+    /// A signal that has come, if one has.
+    ///
+    /// # Errors
+    /// A refused poll(2).
+    pub(crate) fn signal(&self) -> Result<Option<Arrived>> {
+        Ok(match self.events.next(&[], Deadline::after(Duration::ZERO))? {
+            Event::Signal(arrived) => Some(arrived),
+            Event::Ready(_) | Event::Deadline => None,
+        })
+    }
+
     /// Waits, as long as nothing happens, until the deadline.
     ///
     /// # Errors

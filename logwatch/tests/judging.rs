@@ -80,6 +80,13 @@ fn a_long_log_is_judged_like_a_short_one() {
     assert_eq!(place.sh(&format!("{ALL} -e FATAL l")), said(&wanted, "", 1));
     assert_eq!(place.sh(&format!("{ALL} -i -e fatal -e panic --cursor-file c l")), said(&wanted, "", 1));
     assert_eq!(place.sh(&format!("echo >>l; {ALL} -e FATAL --cursor-file c l")), said("", "", 0));
+    let ten = "-e error -e fatal -e panic -e denied -e corrupt -e refused -e timeout -e segv -e abort -e nospace";
+    assert_eq!(place.sh(&format!("{ALL} -i {ten} l")), said(&wanted, "", 1));
+    // A line longer than what is read at once, in the middle of the others.
+    let longer = "{ cat l; echo; head -c 700000 /dev/zero | tr '\\0' x; echo; cat l; echo; } >m; grep FATAL m >wanted";
+    place.says(longer);
+    assert_eq!(place.sh(&format!("{ALL} -e FATAL m")), said(&place.content("wanted"), "", 1));
+    assert_eq!(place.sh(&format!("{ALL} --ready '100FATAL 7777' m")), said("100FATAL 7777\n", "", 0));
     assert_eq!(place.sh(&format!("{ALL} -e '^[0-9]*0$' --max-lines 3 l")).stdout, "10\n20\n30\n");
     assert_eq!(
         place.says(&format!("{ALL} -e 0 l | md5sum; {ALL} -e . l | md5sum")),
