@@ -165,11 +165,11 @@ impl Awaited {
         left.or(Deadline::after(rules.interval.unwrap_or(share)))
     }
 
-    fn in_detail(&self) -> &str {
+    fn in_detail(&self) -> String {
         match &self.last {
-            Some(Answer::No(why) | Answer::Unclear(why)) => why,
-            Some(Answer::Yes(_)) => "it answers",
-            None => "not yet tried",
+            Some(Answer::No(why) | Answer::Unclear(why)) => why.to_string(),
+            Some(Answer::Yes(_)) => "it answers".into(),
+            None => "not yet tried".into(),
         }
     }
 
@@ -180,7 +180,7 @@ impl Awaited {
             Some(answer) if rules.fulfilled(answer).is_some() => {
                 format!("{}, but not for {} yet", self.in_detail(), for_people(rules.stable))
             }
-            _ => self.in_detail().to_owned(),
+            _ => self.in_detail(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The sockets that listen on this machine, as the kernel tells: asked for, not connected to.
 
-use crate::{proc_net, sock_diag};
+mod proc_net;
+mod sock_diag;
+
 use racefree_core::error::{Doing, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -8,8 +10,8 @@ use std::path::Path;
 /// A TCP socket that listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listener {
-    pub(crate) address: IpAddr,
-    pub(crate) only_ipv6: bool,
+    address: IpAddr,
+    only_ipv6: bool,
     /// The number of the socket, as /proc/PID/fd has it.
     pub(crate) socket: u64,
 }

@@ -15,6 +15,7 @@ pub(crate) mod pidfile;
 pub(crate) mod resolve;
 pub(crate) mod tcp;
 pub(crate) mod unix;
+pub(crate) mod why;
 
 use crate::http_options;
 use crate::owner::Owner;
@@ -24,6 +25,7 @@ use racefree_core::time::Deadline;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
+use why::Why;
 
 /// What a try came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +33,24 @@ pub(crate) enum Answer {
     /// It answers, exists, lives; and this try has seen it do so for this long.
     Yes(Duration),
     /// It does not, and why.
-    No(String),
+    No(Why),
     /// Neither can be said, and why: it is not ready, and not down either.
-    Unclear(String),
+    Unclear(Why),
 }
 
 impl Answer {
     /// Yes, at this moment.
     pub(crate) const YES: Answer = Answer::Yes(Duration::ZERO);
+
+    /// No, because.
+    pub(crate) fn no(why: impl Into<Why>) -> Answer {
+        Answer::No(why.into())
+    }
+
+    /// Neither, because.
+    pub(crate) fn unclear(why: impl Into<Why>) -> Answer {
+        Answer::Unclear(why.into())
+    }
 }
 
 /// How far a try has come.
@@ -105,7 +117,7 @@ pub(crate) trait Target {
 
     /// Ends a pending try that has taken so long: its time is up. Nothing of it is left behind.
     fn cut_off(&mut self, after: Duration) -> Answer {
-        Answer::Unclear(format!("no answer within {}", racefree_core::time::for_people(after)))
+        Answer::unclear(format!("no answer within {}", racefree_core::time::for_people(after)))
     }
 
     /// What is to be said of one that is there although its end is awaited.

@@ -118,7 +118,7 @@ impl Call {
         match self.try_go_on(talk) {
             Ok(answer) => Some(answer),
             Err(Errno::WOULDBLOCK) => None,
-            Err(e) => Some(Answer::No(reason(&e))),
+            Err(e) => Some(Answer::no(e)),
         }
     }
 
@@ -130,7 +130,7 @@ impl Call {
                     if self.is_to_itself() {
                         // Closed by a reset, for an orderly end would keep the port in TIME_WAIT.
                         let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
-                        return Ok(Answer::No(reason(&Errno::CONNREFUSED)));
+                        return Ok(Answer::no(Errno::CONNREFUSED));
                     }
                     self.stage = Stage::Saying(0);
                 }
@@ -142,10 +142,10 @@ impl Call {
                     Some(expected) if !expected.is_match(&self.heard) => {
                         let tired = self.goes_on_at(talk).passed();
                         match self.hear() {
-                            Ok(0) => return Ok(Answer::Unclear(format!("{}, and hangs up", self.in_vain(expected)))),
+                            Ok(0) => return Ok(Answer::unclear(format!("{}, and hangs up", self.in_vain(expected)))),
                             Ok(_) if self.heard.len() < LONGEST => {}
                             Err(e) if e != Errno::WOULDBLOCK || !tired => return Err(e),
-                            _ => return Ok(Answer::Unclear(self.in_vain(expected))),
+                            _ => return Ok(Answer::unclear(self.in_vain(expected))),
                         }
                     }
                     _ => match talk.stable {
@@ -158,8 +158,8 @@ impl Call {
                     Err(Errno::WOULDBLOCK) => return Ok(Answer::Yes(since.elapsed())),
                     // It has answered and ended, as it does with everybody; whether it goes on answering, later calls show.
                     Ok(0) | Err(_) if !self.heard.is_empty() => return Ok(Answer::Yes(since.elapsed())),
-                    Ok(0) => return Ok(Answer::Unclear("it accepts, but closes the connection".into())),
-                    Err(e) => return Ok(Answer::Unclear(format!("it accepts, but then: {}", reason(&e)))),
+                    Ok(0) => return Ok(Answer::unclear("it accepts, but closes the connection")),
+                    Err(e) => return Ok(Answer::unclear(format!("it accepts, but then: {}", reason(&e)))),
                     // What it says is of no interest any more, only that it said something.
                     Ok(_) => self.heard.truncate(1),
                 },
@@ -217,9 +217,9 @@ impl Call {
     pub(crate) fn cut_off(&self, talk: &Talk, after: &str) -> Answer {
         match (&self.stage, &talk.expect) {
             (Stage::Lasting(since, _), _) => Answer::Yes(since.elapsed()),
-            (Stage::Connecting, _) => Answer::No(format!("no answer within {after}")),
-            (Stage::Hearing, Some(expected)) => Answer::Unclear(format!("{} within {after}", self.in_vain(expected))),
-            _ => Answer::Unclear(format!("not to the end within {after}")),
+            (Stage::Connecting, _) => Answer::no(format!("no answer within {after}")),
+            (Stage::Hearing, Some(expected)) => Answer::unclear(format!("{} within {after}", self.in_vain(expected))),
+            _ => Answer::unclear(format!("not to the end within {after}")),
         }
     }
 }

@@ -37,9 +37,9 @@ impl Target for Dns {
             Some(Ok(_)) => Step::Answered(Answer::YES),
             // The resolver's word for "nobody knows at present".
             Some(Err(why)) if why.ends_with("Temporary failure in name resolution") => {
-                Step::Answered(Answer::Unclear(why))
+                Step::Answered(Answer::unclear(why))
             }
-            Some(Err(why)) => Step::Answered(Answer::No(why)),
+            Some(Err(why)) => Step::Answered(Answer::no(why)),
         })
     }
 

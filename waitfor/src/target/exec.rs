@@ -127,7 +127,7 @@ impl Target for Exec {
         let Some(exit) = run.ended()? else { return Ok(Step::Pending) };
         let answer = match exit {
             Exit::Status(0) => Answer::YES,
-            exit => Answer::No(run.reason(child::how_it_ended(exit))),
+            exit => Answer::no(run.reason(child::how_it_ended(exit))),
         };
         self.run = None;
         Ok(Step::Answered(answer))
@@ -136,7 +136,7 @@ impl Target for Exec {
     fn cut_off(&mut self, after: Duration) -> Answer {
         let mut run = self.run.take();
         let what = format!("has not ended within {}", for_people(after));
-        Answer::Unclear(match &mut run {
+        Answer::unclear(match &mut run {
             Some(run) => {
                 run.listen();
                 run.reason(what)

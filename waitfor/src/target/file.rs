@@ -28,12 +28,12 @@ impl File {
 
     fn look(&self) -> Answer {
         match std::fs::metadata(self.lookout.path()) {
-            Ok(found) if found.len() < self.least => Answer::No("it is empty".into()),
+            Ok(found) if found.len() < self.least => Answer::no("it is empty"),
             Ok(_) => Answer::YES,
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Answer::No(reason(&e))
+                Answer::no(reason(&e))
             }
-            Err(e) => Answer::Unclear(reason(&e)),
+            Err(e) => Answer::unclear(reason(&e)),
         }
     }
 }

@@ -59,7 +59,7 @@ impl Http {
         let groups: Vec<_> = groups.filter(|group| !group.is_empty()).collect();
         for group in if groups.is_empty() { vec![vec![]] } else { groups } {
             if let Some(why) = owner.disowns(&group)? {
-                return Ok(Answer::Unclear(why));
+                return Ok(Answer::unclear(why));
             }
         }
         Ok(answer)
@@ -81,19 +81,19 @@ impl Http {
 fn answer(uri: &Uri, asked: &Asked) -> Answer {
     let mut response = match asked.request(uri).and_then(|request| asked.agent.run(request)) {
         Ok(response) => response,
-        Err(ureq::Error::Io(e)) if e.kind() == io::ErrorKind::ConnectionRefused => return Answer::No(reason(&e)),
-        Err(e) => return Answer::Unclear(in_words(&e)),
+        Err(ureq::Error::Io(e)) if e.kind() == io::ErrorKind::ConnectionRefused => return Answer::no(reason(&e)),
+        Err(e) => return Answer::unclear(in_words(&e)),
     };
     let status = response.status();
     if !asked.accepts(status.as_u16()) {
-        return Answer::Unclear(format!("it answers {status}"));
+        return Answer::unclear(format!("it answers {status}"));
     }
     let Some(expected) = &asked.body else { return Answer::YES };
     let mut body = vec![];
     match response.body_mut().as_reader().take(LONGEST).read_to_end(&mut body) {
         Ok(_) if expected.is_match(&body) => Answer::YES,
-        Ok(_) => Answer::Unclear(format!("it answers {status}, but /{expected}/ does not match the body")),
-        Err(e) => Answer::Unclear(format!("it answers {status}, but then: {}", reason(&e))),
+        Ok(_) => Answer::unclear(format!("it answers {status}, but /{expected}/ does not match the body")),
+        Err(e) => Answer::unclear(format!("it answers {status}, but then: {}", reason(&e))),
     }
 }
 
@@ -140,7 +140,7 @@ impl Target for Http {
     fn cut_off(&mut self, after: Duration) -> Answer {
         match self.errand.take() {
             // The thread ends by itself, by the time limit of its request.
-            Some(_) => Answer::Unclear(format!("it accepts, but does not answer within {}", for_people(after))),
+            Some(_) => Answer::unclear(format!("it accepts, but does not answer within {}", for_people(after))),
             None => self.door.cut_off(after),
         }
     }

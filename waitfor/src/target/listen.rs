@@ -27,7 +27,7 @@ impl Listen {
     fn judged(&self, listeners: &[Listener]) -> Result<Answer> {
         let Some(owner) = &self.by else { return Ok(Answer::YES) };
         let sockets: Vec<u64> = listeners.iter().map(|listener| listener.socket).collect();
-        Ok(owner.disowns(&sockets)?.map_or(Answer::YES, Answer::Unclear))
+        Ok(owner.disowns(&sockets)?.map_or(Answer::YES, Answer::unclear))
     }
 }
 
@@ -43,10 +43,10 @@ impl Target for Listen {
                 }
                 // A slip of the pen must not pass for a port that is down.
                 Some(Err(why)) if self.down && !host.was_found() => return Err(refusal(Exit::Failed, why)),
-                Some(Err(why)) => return Ok(Step::Answered(Answer::Unclear(why))),
+                Some(Err(why)) => return Ok(Step::Answered(Answer::unclear(why))),
             },
         };
-        let mut answer = Answer::No("nobody listens on it".into());
+        let mut answer = Answer::no("nobody listens on it");
         for group in groups.iter().filter(|group| !group.is_empty()) {
             answer = self.judged(group)?;
             if answer == Answer::YES {

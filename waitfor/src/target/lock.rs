@@ -36,8 +36,8 @@ impl Lock {
         self.absent = matches!(file, Err(Errno::NOENT | Errno::NOTDIR));
         let file = match file {
             Ok(file) => File::from(file),
-            Err(e @ (Errno::NOENT | Errno::NOTDIR)) => return Ok(Answer::No(reason(&e))),
-            Err(e) => return Ok(Answer::Unclear(reason(&e))),
+            Err(e @ (Errno::NOENT | Errno::NOTDIR)) => return Ok(Answer::no(e)),
+            Err(e) => return Ok(Answer::unclear(e)),
         };
         // That it is free ends a wait for its end: this is to be beyond doubt.
         let told = if self.down { None } else { contenders::is_held(&file) };
@@ -45,7 +45,7 @@ impl Lock {
         if held && self.down && self.freed.is_none() {
             self.freed = Some(Errand::begin(move || wait_until_free(&file))?);
         }
-        Ok(if held { Answer::YES } else { Answer::No("nobody holds it".into()) })
+        Ok(if held { Answer::YES } else { Answer::no("nobody holds it") })
     }
 }
 

@@ -27,10 +27,10 @@ impl Target for Lives {
             self.seen = Process::open(self.pid)?;
         }
         Ok(Step::Answered(match &self.seen {
-            None => Answer::No("no such process".into()),
+            None => Answer::no("no such process"),
             Some(process) if process.has_ended()? => {
                 self.seen = None;
-                Answer::No("it has ended".into())
+                Answer::no("it has ended")
             }
             Some(_) => Answer::YES,
         }))

@@ -32,10 +32,10 @@ impl Pidfile {
             }
             // The claimer writes its number after it has the claim, and that is announced.
             Found::Nobody(reading @ (Reading::Absent | Reading::Stale(_))) => {
-                (Answer::No(reading.in_words()), self.lookout.is_trusted())
+                (Answer::no(reading.in_words()), self.lookout.is_trusted())
             }
             // A claim half-way, or the children of a dead claimant: what they do with their descriptors is not announced.
-            Found::Nobody(reading) => (Answer::Unclear(reading.in_words()), false),
+            Found::Nobody(reading) => (Answer::unclear(reading.in_words()), false),
         };
         self.announced = announced;
         Ok(answer)

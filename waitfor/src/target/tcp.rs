@@ -5,7 +5,7 @@ use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
 use crate::listeners;
 use crate::owner::Owner;
-use racefree_core::error::{Doing, Result, reason, refusal};
+use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::events::{Events, Watched};
 use racefree_core::exit::Exit;
 use racefree_core::sys;
@@ -54,7 +54,7 @@ impl Tcp {
                 Err(e @ (Errno::ACCESS | Errno::PERM | Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
                     return Err(e).doing("connect to", address);
                 }
-                Err(e) => self.ended.push((address, Answer::No(reason(&e)))),
+                Err(e) => self.ended.push((address, Answer::no(e))),
             }
         }
         self.go_on_calling()
@@ -65,7 +65,7 @@ impl Tcp {
             match call.go_on(&self.talk) {
                 None => self.calls.push((address, call)),
                 Some(Answer::Yes(lasted)) => match self.disowned(address, &call)? {
-                    Some(why) => self.ended.push((address, Answer::Unclear(why))),
+                    Some(why) => self.ended.push((address, Answer::unclear(why))),
                     None => {
                         self.hang_up();
                         return Ok(Step::Answered(Answer::Yes(lasted)));
@@ -104,21 +104,20 @@ impl Tcp {
 
     /// One answer for all addresses. Down is what answers on none of them.
     fn summed_up(&mut self) -> Answer {
-        let ended = std::mem::take(&mut self.ended);
-        let words: Vec<(SocketAddr, &String)> = ended
-            .iter()
-            .filter_map(|(address, answer)| match answer {
-                Answer::No(why) | Answer::Unclear(why) => Some((*address, why)),
-                Answer::Yes(_) => None,
-            })
-            .collect();
-        let alike = words.iter().all(|(_, why)| *why == words[0].1);
-        let why = match words.first() {
-            Some((_, why)) if alike => why.to_string(),
-            _ => words.iter().map(|(address, why)| format!("{address}: {why}")).collect::<Vec<_>>().join("; "),
-        };
+        let mut ended = std::mem::take(&mut self.ended);
+        // As a rule they are of one mind.
+        if ended.iter().all(|(_, answer)| *answer == ended[0].1)
+            && let Some((_, answer)) = ended.pop()
+        {
+            return answer;
+        }
+        let words = ended.iter().filter_map(|(address, answer)| match answer {
+            Answer::No(why) | Answer::Unclear(why) => Some((address, why)),
+            Answer::Yes(_) => None,
+        });
+        let words: Vec<String> = words.map(|(address, why)| format!("{address}: {why}")).collect();
         let unclear = ended.iter().any(|(_, answer)| matches!(answer, Answer::Unclear(_)));
-        if unclear { Answer::Unclear(why) } else { Answer::No(why) }
+        if unclear { Answer::unclear(words.join("; ")) } else { Answer::no(words.join("; ")) }
     }
 }
 
@@ -160,7 +159,7 @@ impl Target for Tcp {
             Some(Ok(addresses)) => self.call(addresses),
             // A slip of the pen must not pass for a host that is down.
             Some(Err(why)) if self.down && !self.host.was_found() => Err(refusal(Exit::Failed, why)),
-            Some(Err(why)) => Ok(Step::Answered(Answer::Unclear(why))),
+            Some(Err(why)) => Ok(Step::Answered(Answer::unclear(why))),
         }
     }
 
@@ -186,12 +185,12 @@ impl Target for Tcp {
     fn cut_off(&mut self, after: Duration) -> Answer {
         let after = for_people(after);
         if self.host.told().is_some() {
-            return Answer::Unclear(format!("its name has not been looked up within {after}"));
+            return Answer::unclear(format!("its name has not been looked up within {after}"));
         }
         for (address, call) in std::mem::take(&mut self.calls) {
             if self.down && is_full(address) {
                 self.hang_up();
-                return Answer::Unclear("it accepts nobody: its backlog is full".into());
+                return Answer::unclear("it accepts nobody: its backlog is full");
             }
             match call.cut_off(&self.talk, &after) {
                 Answer::Yes(lasted) => {

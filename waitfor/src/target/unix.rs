@@ -5,7 +5,7 @@ use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::listeners;
 use crate::owner::Owner;
-use racefree_core::error::{Doing, Result, reason};
+use racefree_core::error::{Doing, Result};
 use racefree_core::events::{Events, Watched};
 use racefree_core::time::{Deadline, for_people};
 use rustix::fs::{Mode, OFlags};
@@ -35,7 +35,7 @@ impl Unix {
         Ok(match (call.go_on(&self.talk), &self.by) {
             (Some(yes @ Answer::Yes(_)), Some(owner)) => {
                 let disowned = owner.disowns(&listeners::on_path(self.lookout.path())?)?;
-                Step::Answered(disowned.map_or(yes, Answer::Unclear))
+                Step::Answered(disowned.map_or(yes, Answer::unclear))
             }
             (Some(answer), _) => Step::Answered(answer),
             (None, _) => {
@@ -90,13 +90,13 @@ impl Target for Unix {
         self.absent = matches!(dialled, Err(Errno::NOENT | Errno::NOTDIR));
         Ok(match dialled {
             Ok(socket) => self.talk_on(Call::on(socket))?,
-            Err(Errno::AGAIN) => Step::Answered(Answer::Unclear("it accepts nobody: its backlog is full".into())),
+            Err(Errno::AGAIN) => Step::Answered(Answer::unclear("it accepts nobody: its backlog is full")),
             Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NAMETOOLONG)) => {
                 return Err(e).doing("connect to", path.display());
             }
-            Err(e @ (Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED)) => Step::Answered(Answer::No(reason(&e))),
+            Err(e @ (Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED)) => Step::Answered(Answer::no(e)),
             // EACCES: many a daemon opens its socket to others only after it listens.
-            Err(e) => Step::Answered(Answer::Unclear(reason(&e))),
+            Err(e) => Step::Answered(Answer::unclear(e)),
         })
     }
 
@@ -123,7 +123,7 @@ impl Target for Unix {
         let after = for_people(after);
         match self.call.take() {
             Some(call) => call.cut_off(&self.talk, &after),
-            None => Answer::Unclear(format!("no answer within {after}")),
+            None => Answer::unclear(format!("no answer within {after}")),
         }
     }
 

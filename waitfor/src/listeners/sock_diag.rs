@@ -1,6 +1,6 @@
 //! What the kernel answers when it is asked for sockets (sock_diag(7)).
 
-use crate::listeners::Listener;
+use super::Listener;
 use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with};

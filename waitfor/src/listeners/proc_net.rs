@@ -2,7 +2,7 @@
 //!
 //! A listener on all of IPv6 is taken to accept IPv4 too, as it does by default: /proc/net/tcp6 does not tell.
 
-use crate::listeners::Listener;
+use super::Listener;
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
