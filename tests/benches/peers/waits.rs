@@ -2,6 +2,8 @@
 
 use crate::contest::{Measured, Report, Tools, interleaved, shown};
 use crate::locks::{Holder, resident};
+use racefree_core::claim::Claim;
+use std::cell::RefCell;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -47,7 +49,8 @@ pub fn ready(tools: &Tools, report: &mut Report) {
     }
     let file = tools.directory().join("file");
     let socket = tools.directory().join("socket");
-    let notified: [(&str, &str, Happen); 2] = [
+    let claim = tools.directory().join("claim");
+    let notified: [(&str, &str, Happen); 3] = [
         ("a file", "waitfor file:file", {
             let file = file.clone();
             Box::new(move || Box::new(fs::File::create(&file).expect("a file")))
@@ -56,28 +59,51 @@ pub fn ready(tools: &Tools, report: &mut Report) {
             let socket = socket.clone();
             Box::new(move || Box::new(UnixListener::bind(&socket).expect("a socket")))
         }),
+        ("a claim", "waitfor pidfile:claim", {
+            let claim = claim.clone();
+            Box::new(move || {
+                let Ok(Claim::Ours(held)) = Claim::on(&claim) else { panic!("a free PID file") };
+                held.name_this_process().expect("our own claim");
+                Box::new(held)
+            })
+        }),
     ];
     for (what, waiter, happen) in notified {
         let all = (0..100).map(|_| {
             // Absent at the first round.
             let _ = fs::remove_file(&file);
             let _ = fs::remove_file(&socket);
+            let _ = fs::remove_file(&claim);
             lateness(tools, waiter, Duration::from_millis(15), &happen)
         });
-        let our = Measured::of(all.collect());
-        let spread = format!("{} ({} to {})", shown(our.median), shown(our.low), shown(our.high));
-        report.row(&format!("return after {what} is there"), &spread, "", "", "0.5 ms");
+        report.row(&format!("return after {what} is there"), &spread(all.collect()), "", "", "0.5 ms");
     }
+    let all = (0..100).map(|_| {
+        let process = RefCell::new(tools.command("sleep 1000").spawn().expect("a process"));
+        let waiter = format!("waitfor --down pid:{}", process.borrow().id());
+        let end: Happen = Box::new(|| {
+            process.borrow_mut().kill().expect("our own child");
+            Box::new(())
+        });
+        let late = lateness(tools, &waiter, Duration::from_millis(15), &end);
+        process.borrow_mut().wait().expect("our own child");
+        late
+    });
+    report.row("return after a process has ended", &spread(all.collect()), "", "", "0.5 ms");
+}
+
+fn spread(all: Vec<Duration>) -> String {
+    let our = Measured::of(all);
+    format!("{} ({} to {})", shown(our.median), shown(our.low), shown(our.high))
 }
 
 /// What a process has used so far: CPU time, and how often it gave up the processor to wait.
 fn used(child: &Child) -> (Duration, u64) {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
-    let ticks = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or_default();
+    let schedule = fs::read_to_string(format!("/proc/{}/schedstat", child.id())).unwrap_or_default();
+    let nanoseconds = schedule.split_ascii_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or_default();
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
     let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap_or_default();
-    (Duration::from_millis((ticks(11) + ticks(12)) * 10), switches.trim().parse().unwrap_or_default())
+    (Duration::from_nanos(nanoseconds), switches.trim().parse().unwrap_or_default())
 }
 
 pub fn cost_of_waiting(tools: &Tools, report: &mut Report) {
