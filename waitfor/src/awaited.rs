@@ -168,7 +168,7 @@ impl Awaited {
     fn in_detail(&self) -> String {
         match &self.last {
             Some(Answer::No(why) | Answer::Unclear(why)) => why.to_string(),
-            Some(Answer::Yes(_)) => "it answers".into(),
+            Some(Answer::Yes(_)) => self.target.ready().into(),
             None => "not yet tried".into(),
         }
     }

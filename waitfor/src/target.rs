@@ -120,6 +120,11 @@ pub(crate) trait Target {
         Answer::unclear(format!("no answer within {}", racefree_core::time::for_people(after)))
     }
 
+    /// What is to be said of one that is ready.
+    fn ready(&self) -> &'static str {
+        "it answers"
+    }
+
     /// What is to be said of one that is there although its end is awaited.
     fn still(&self) -> String {
         "it still answers".into()

@@ -47,7 +47,8 @@ fn all_targets_are_awaited_at_once() {
     let waiting = waiting.until_it_says("No such file").until_it_says("refused").until_it_says("exited with status 1");
     place.write("b", "");
     port.listen();
-    let waiting = waiting.until_it_says("exec:test -e b: it answers").until_it_says(&format!("{address}: it answers"));
+    let waiting =
+        waiting.until_it_says("exec:test -e b: exited with status 0").until_it_says(&format!("{address}: it answers"));
     place.write("a", "");
     assert_eq!(waiting.ended(), 0);
 }
@@ -58,7 +59,7 @@ fn a_target_that_hangs_does_not_hold_up_the_others() {
     let waiting = waiting_for(&place, &["--attempt", "50s", "exec:until test -e g; do sleep 0.01; done", "file:f"]);
     let waiting = waiting.until_it_says("No such file");
     place.write("f", "");
-    let waiting = waiting.until_it_says("file:f: it answers");
+    let waiting = waiting.until_it_says("file:f: it is there");
     place.write("g", "");
     assert_eq!(waiting.ended(), 0);
 }
@@ -85,8 +86,8 @@ fn each_change_of_the_reason_is_told_with_its_time_where_more_is_asked_for() {
     place.write("f", "x");
     assert_eq!(waiting.ended(), 0);
     let said = Said { stderr: place.content("said"), ..Said::SILENT_SUCCESS };
-    let lines =
-        ["No such file or directory", "it is empty", "it answers"].map(|why| format!("waitfor: nonempty:f: {why}"));
+    let lines = ["No such file or directory", "it is empty", "it is there, and not empty"]
+        .map(|why| format!("waitfor: nonempty:f: {why}"));
     assert_eq!(said.without_times(), lines.join("\n"));
     assert!(said.stderr.lines().all(|line| line.ends_with(" ms)") || line.ends_with(" s)")), "{said:?}");
 }
@@ -131,14 +132,15 @@ fn the_end_is_awaited_with_down() {
         ("unix:s", "it still answers".into()),
         ("file:f", "it is still there".into()),
         (&pid, format!("{} (sleep 60) is still alive", process.id())),
-        ("exec:true", "it still answers".into()),
+        ("exec:true", "it still exits with status 0".into()),
         ("dns:localhost", "it still has an address".into()),
     ] {
         let said = waitfor(&place, &["--down", "-t0", target]);
         assert_eq!((said.code, said.without_times()), (124, format!("waitfor: {target}: {still}")));
     }
     let waiting = waiting_for(&place, &["--down", &address, "unix:s", "file:f", &pid, "exec:test -e f"]);
-    let waiting = waiting.until_it_says(&format!("{pid}: it answers")).until_it_says("exec:test -e f: it answers");
+    let waiting =
+        waiting.until_it_says(&format!("{pid}: it is alive")).until_it_says("exec:test -e f: exited with status 0");
     drop((port, socket));
     process.kill().unwrap();
     std::fs::remove_file(place.file("f")).unwrap();

@@ -135,7 +135,7 @@ fn one_that_goes_on_answering_is_stable() {
 fn an_answer_that_does_not_last_begins_anew() {
     let place = place();
     place.write("f", "");
-    let waiting = waiting_for(&place, &["--stable", "1s", "file:f"]).until_it_says("it answers");
+    let waiting = waiting_for(&place, &["--stable", "1s", "file:f"]).until_it_says("it is there");
     std::fs::remove_file(place.file("f")).unwrap();
     let waiting = waiting.until_it_says("No such file");
     let begun = Instant::now();

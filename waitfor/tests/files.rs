@@ -86,7 +86,7 @@ fn a_lock_is_awaited_until_it_is_held_and_until_it_is_free() {
     let said = waitfor(&place, &["--down", "-t0", "lock:l"]);
     assert_eq!(said.code, 124);
     assert!(said.stderr.starts_with(&format!("waitfor: lock:l: held by {} (", std::process::id())), "{said:?}");
-    let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it answers");
+    let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it is held");
     file.unlock().unwrap();
     assert_eq!(waiting.ended(), 0);
 }
@@ -99,7 +99,7 @@ fn a_lock_that_several_share_is_held_until_the_last_of_them_has_gone() {
     first.lock_shared().unwrap();
     second.lock_shared().unwrap();
     assert_eq!(waitfor(&place, &["lock:l"]), Said::SILENT_SUCCESS);
-    let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it answers");
+    let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it is held");
     first.unlock().unwrap();
     assert_eq!(waitfor(&place, &["--down", "-t", "100ms", "lock:l"]).code, 124);
     second.unlock().unwrap();

@@ -47,6 +47,10 @@ impl Target for Dns {
         self.errand.iter().map(|errand| Watched::Read(errand.as_fd())).collect()
     }
 
+    fn ready(&self) -> &'static str {
+        "it has an address"
+    }
+
     fn still(&self) -> String {
         "it still has an address".into()
     }

@@ -121,6 +121,14 @@ impl Target for Exec {
         child.chain(output).collect()
     }
 
+    fn ready(&self) -> &'static str {
+        "exited with status 0"
+    }
+
+    fn still(&self) -> String {
+        "it still exits with status 0".into()
+    }
+
     fn go_on(&mut self, _: &Events) -> Result<Step> {
         let Some(run) = &mut self.run else { return Ok(Step::Pending) };
         run.listen();

@@ -47,6 +47,10 @@ impl Target for File {
         Ok(Step::Answered(answer))
     }
 
+    fn ready(&self) -> &'static str {
+        if self.least == 0 { "it is there" } else { "it is there, and not empty" }
+    }
+
     fn still(&self) -> String {
         "it is still there".into()
     }

@@ -60,6 +60,10 @@ impl Target for Listen {
         self.host.iter().filter_map(Host::told).map(Watched::Read).collect()
     }
 
+    fn ready(&self) -> &'static str {
+        "somebody listens on it"
+    }
+
     fn still(&self) -> String {
         "somebody still listens on it".into()
     }

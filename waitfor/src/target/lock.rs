@@ -83,6 +83,10 @@ impl Target for Lock {
         Ok(Step::Answered(answer))
     }
 
+    fn ready(&self) -> &'static str {
+        "it is held"
+    }
+
     fn still(&self) -> String {
         let file = std::fs::metadata(self.lookout.path());
         file.map_or_else(|e| reason(&e), |found| holders::in_words(&holders::of(Identity::from(&found))))

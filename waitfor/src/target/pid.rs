@@ -36,6 +36,10 @@ impl Target for Lives {
         }))
     }
 
+    fn ready(&self) -> &'static str {
+        "it is alive"
+    }
+
     fn still(&self) -> String {
         format!("{} is still alive", Holder::new(self.pid))
     }

@@ -51,6 +51,10 @@ impl Target for Pidfile {
         Ok(Step::Answered(answer))
     }
 
+    fn ready(&self) -> &'static str {
+        "it is claimed"
+    }
+
     fn still(&self) -> String {
         Reading::of(self.lookout.path()).in_words()
     }
