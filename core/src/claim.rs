@@ -9,6 +9,7 @@ use crate::events::ready_by;
 use crate::exit::Exit;
 use crate::flock::{flock_by, still_at, try_flock};
 pub use crate::held::Held;
+use crate::holders::Holder;
 use crate::process::Process;
 use crate::reading::{self, Reading};
 use crate::record;
@@ -88,25 +89,26 @@ impl Claim {
                 }
                 continue;
             }
-            // One question; on a file that nobody else has locked, the next two need not be asked.
-            if record::is_locked(&file) {
-                // Between two generations of a daemon whose descriptor could not be shared: the claim is promised.
-                if ticket::is_taken(&file)? {
-                    drop(file);
-                    match Ticket::take_by(path, patience)? {
-                        Some(_) => continue,
-                        None => return Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into()))),
-                    }
+            // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And from here
+            // until we are named none begins: it could take us for the daemon whose number the text still has.
+            if !ticket::keep_away(&file)? {
+                drop(file);
+                match Ticket::take_by(path, patience)? {
+                    Some(_) => continue,
+                    None => return no_ticket(path),
                 }
-                // The kernel vouches: a claim by fcntl(2), which is another kind of lock.
-                if let Some(claimant) = vouched(&file)? {
-                    drop(file);
-                    if terms.until.passed() {
-                        return Ok(Claim::Theirs(Reading::Held(claimant)));
-                    }
-                    wait_for_end(claimant.pid, terms.until)?;
-                    continue;
+            }
+            // One question; on a file that nobody else has locked, the next need not be asked. The kernel vouches: a claim
+            // by fcntl(2), which is another kind of lock.
+            if record::is_locked(&file)
+                && let Some(claimant) = vouched(&file)?
+            {
+                drop(file);
+                if terms.until.passed() {
+                    return Ok(Claim::Theirs(Reading::Held(claimant)));
                 }
+                wait_for_end(claimant.pid, terms.until)?;
+                continue;
             }
             let before = acceptable(&file, path)?;
             if let Some(mode) = terms.mode {
@@ -115,6 +117,27 @@ impl Claim {
             return Ok(Claim::Ours(Held::new(file, path.to_owned(), before)));
         }
     }
+}
+
+/// Somebody has locked where the ticket is: a restart, or a foreign program that has locked more than that.
+fn no_ticket(path: &Path) -> Result<Claim> {
+    let under_way = Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into())));
+    let Some(file) = reading::open(path)? else { return under_way };
+    match vouched(&file)? {
+        Some(claimant) => Ok(Claim::Theirs(Reading::Held(claimant))),
+        None if ticket::is_taken(&file)? => under_way,
+        None => Err(record_locked(&file, path)),
+    }
+}
+
+/// The refusal that names who has locked a byte that is not theirs.
+pub(crate) fn record_locked(file: &File, path: &Path) -> anyhow::Error {
+    let culprits = record::locked_ranges(file).unwrap_or_default();
+    let who = match culprits.iter().find_map(|range| range.pid) {
+        Some(pid) => format!("process {}", Holder::new(pid)),
+        None => "another process".into(),
+    };
+    refusal(Exit::Busy, format!("claim {}: {who} has a record lock on it", path.display()))
 }
 
 /// Takes the flock; where it is refused, but the kernel vouches for nobody, once more until the patience is over.

@@ -3,11 +3,11 @@
 //! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
 
 use crate::child::not_executed;
-use crate::claim::{acceptable, open, take_flock};
+use crate::claim::{acceptable, open, record_locked, take_flock};
 use crate::error::{Doing, Result, refusal};
 use crate::exit::Exit;
 use crate::flock::{still_at, try_flock};
-use crate::holders::{Holder, Holds, Identity, descriptor, holds};
+use crate::holders::{Holds, Identity, descriptor, holds};
 use crate::naming::{Naming, write_text};
 use crate::process::Process;
 use crate::record;
@@ -179,7 +179,7 @@ impl Held {
     /// The error of a COMMAND that could not be started. Nothing runs, so the file is to look as if nothing had been
     /// tried.
     pub fn not_started(&self, name: &OsStr, error: io::Error) -> anyhow::Error {
-        if let Err(e) = self.put_back_text() {
+        if let Err(e) = self.unname() {
             return e;
         }
         // These come from the claim's own steps; execve(2) has none of them.
@@ -194,12 +194,7 @@ impl Held {
     pub fn not_named(&self, error: io::Error) -> anyhow::Error {
         let path = self.path.display();
         if Errno::from_io_error(&error) == Some(Errno::AGAIN) {
-            let culprits = record::locked_ranges(&self.file).unwrap_or_default();
-            let who = match culprits.iter().find_map(|range| range.pid) {
-                Some(pid) => format!("process {}", Holder::new(pid)),
-                None => "another process".into(),
-            };
-            return refusal(Exit::Busy, format!("claim {path}: {who} has a record lock on it"));
+            return record_locked(&self.file, &self.path);
         }
         anyhow::Error::from(error).context(format!("record the PID in {path}"))
     }
@@ -209,7 +204,17 @@ impl Held {
         Naming::through(self.file.as_raw_fd())
     }
 
-    /// Puts the text back as it was, for a COMMAND that could not be executed.
+    /// Puts the text back as it was, for a COMMAND that could not be executed: unless a restart has begun meanwhile, whose
+    /// text it is then.
+    ///
+    /// # Errors
+    /// As [`Held::put_back_text`].
+    pub fn unname(&self) -> Result<()> {
+        let ours = ticket::keep_away(&self.file)? && vouch::vouched(&self.file)?.is_none();
+        if ours { self.put_back_text() } else { Ok(()) }
+    }
+
+    /// Puts the text back as it was.
     ///
     /// # Errors
     /// The text cannot be written.
@@ -224,8 +229,7 @@ impl Held {
     /// # Errors
     /// The kernel does not answer.
     pub fn still_has(&self, pid: Pid) -> Result<bool> {
-        let owner = record::owner(&self.file, pid).doing("ask who owns", self.path.display())?;
-        if owner.and_then(|owner| vouch::stood_for(owner.pid?, pid)) == Some(pid) {
+        if vouch::stands(&self.file, pid)? == Some(pid) {
             return Ok(true);
         }
         Ok(holds(pid, self.identity()?) == Holds::Yes)

@@ -59,8 +59,25 @@ pub fn descriptor(pid: Pid, file: Identity) -> std::io::Result<Option<RawFd>> {
 }
 
 fn has_flock(pid: Pid, descriptor: &str) -> bool {
-    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).unwrap_or_default();
-    info.lines().any(|line| line.starts_with("lock:") && line.contains(" FLOCK "))
+    flock_line(pid, descriptor).is_some()
+}
+
+fn flock_line(pid: Pid, descriptor: &str) -> Option<String> {
+    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).ok()?;
+    info.lines().find(|line| line.starts_with("lock:") && line.contains(" FLOCK ")).map(str::to_owned)
+}
+
+/// Whether a process holds the flock on this file without having taken it, while nobody who has taken it is there: what
+/// the workers of a dead daemon do. One that has taken it itself, or that the taker has started, is on its way to a claim.
+pub fn inherited(pid: Pid, file: Identity) -> bool {
+    let Ok(Some(number)) = descriptor(pid, file) else { return false };
+    let Some(line) = flock_line(pid, &number.to_string()) else { return false };
+    // `lock: 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF`; a taker in another PID namespace is 0.
+    let taker = line.split_ascii_whitespace().nth(5).and_then(|number| number.parse().ok());
+    match taker.filter(|&number| number > 0).and_then(Pid::from_raw) {
+        Some(taker) => taker != pid && holds(taker, file) != Holds::Yes,
+        None => true,
+    }
 }
 
 /// A process that holds a lock, as it is shown to people.

@@ -3,6 +3,7 @@
 use crate::record;
 use crate::sys;
 use crate::text::Line;
+use crate::ticket;
 use rustix::process::Pid;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -23,7 +24,8 @@ impl Naming {
         self.descriptor
     }
 
-    /// Locks the byte of the calling process, writes its number, and lets the descriptor be inherited over exec.
+    /// Locks the byte of the calling process, writes its number, lets restarts begin again, and the descriptor be inherited
+    /// over exec.
     ///
     /// # Errors
     /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
@@ -49,6 +51,7 @@ impl Naming {
     /// ENOSPC, EIO: the text cannot be written.
     pub fn write(self) -> io::Result<()> {
         write_text(sys::borrow(self.descriptor), rustix::process::getpid())?;
+        ticket::let_restarts_begin(sys::borrow(self.descriptor));
         self.inherit()
     }
 

@@ -9,6 +9,9 @@ use nix::libc;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
 
+/// So many bytes there are for PIDs (PID_MAX_LIMIT is 2^22).
+const ALL_PIDS: i64 = (1 << 22) + 1;
+
 /// Where the second bytes begin, beyond all PIDs.
 const MARKS: i64 = 1 << 23;
 
@@ -113,10 +116,18 @@ pub struct Range {
     pub pid: Option<Pid>,
 }
 
-/// Whether another has locked any of the file; nobody has where there are no such locks.
+/// Gives it back, for all who share it. Async-signal-safe.
+///
+/// # Errors
+/// ENOLCK: the file system has no such locks.
+pub(crate) fn free_shared(file: impl AsFd, offset: i64) -> Result<(), Errno> {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&byte_at(libc::F_UNLCK, offset))).map(|_| ())
+}
+
+/// Whether another has locked the byte of any PID; nobody has where there are no such locks.
 pub(crate) fn is_locked(file: impl AsFd) -> bool {
     let mut asked = byte_at(libc::F_WRLCK, 0);
-    asked.l_len = 0;
+    asked.l_len = ALL_PIDS;
     fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
 }
 

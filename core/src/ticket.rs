@@ -2,8 +2,8 @@
 //!
 //! It is a lock on a byte beyond the largest PID, held by the open file description: so it ends with the process, and no
 //! other descriptor of the file can drop it. A process that has locked its own byte while the text names another is the
-//! newcomer of a restart under way if somebody has the ticket, and else the leftover of one that was killed. (Unless it is
-//! a plain claim half-way: then the text names nobody who stands, and it has not marked itself as a newcomer.)
+//! newcomer of a restart under way if somebody has the ticket, and else the leftover of one that was killed. A plain claim
+//! half-way looks like that too, so it has the ticket for that moment.
 
 use crate::claim::{acceptable, open};
 use crate::error::{Doing, Result, refusal};
@@ -14,8 +14,9 @@ use crate::reading::{self, read_text};
 use crate::record;
 use crate::text::Text;
 use crate::time::Deadline;
-use crate::vouch::{owner, stood_for, vouched};
+use crate::vouch::{stands, vouched};
 use nix::errno::Errno;
+use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -67,7 +68,26 @@ impl Ticket {
     }
 }
 
-/// Whether a restart is under way.
+/// Takes the ticket for a claim, through the descriptor of the claim itself: no restart can begin while a claim is half-way,
+/// its text still somebody else's. `false` if a restart is under way. Given back by [`let_restarts_begin`].
+///
+/// # Errors
+/// The kernel does not answer.
+pub(crate) fn keep_away(file: &File) -> Result<bool> {
+    match record::take_shared(file, PLACE) {
+        // Without such locks there are no restarts.
+        Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(true),
+        answer => answer.doing("ask for", "the ticket"),
+    }
+}
+
+/// Gives back what [`keep_away`] has taken. Async-signal-safe.
+pub(crate) fn let_restarts_begin(file: BorrowedFd<'_>) {
+    // Where it cannot be given back, it could not be taken.
+    let _ = record::free_shared(file, PLACE);
+}
+
+/// Whether a restart, or a claim, is under way.
 pub(crate) fn is_taken(file: &File) -> Result<bool> {
     match record::is_taken(file, PLACE) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(false),
@@ -75,45 +95,66 @@ pub(crate) fn is_taken(file: &File) -> Result<bool> {
     }
 }
 
-/// The leftovers of restarts that were killed, where none is under way that may still need them.
+/// Whether a restart, or a claim, of the file at `path` is under way.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn is_under_way(path: &Path) -> Result<bool> {
+    reading::open(path)?.map_or(Ok(false), |file| is_taken(&file))
+}
+
+/// The leftovers of restarts that were killed, where none is under way that may still need them. Who may write the file has
+/// the ticket while looking; who may not asks for it.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn leftovers(path: &Path) -> Result<Vec<Process>> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    if let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
+        return if keep_away(&file)? { unannounced(&file) } else { Ok(vec![]) };
+    }
     match reading::open(path)? {
-        Some(file) if !is_taken(&file)? => unannounced(&file),
+        Some(file) if !is_taken(&file)? => held_and_judged(&file, || is_taken(&file)),
         _ => Ok(vec![]),
     }
 }
 
-/// Every process that vouches for itself (or is vouched for by its waiting parent) while the text names another. Held
-/// first, then asked again: the number may have been recycled in between.
+/// Every process that vouches for itself (or is vouched for by its waiting parent) while the text names another, where no
+/// other restart or claim can be under way: the ticket is ours.
 pub(crate) fn unannounced(file: &File) -> Result<Vec<Process>> {
+    held_and_judged(file, || Ok(false))
+}
+
+/// Each is held first, and judged then: its number may be recycled, a claim be completed, a restart begin or end while
+/// we look. A restart or claim that is over once the process is held has said its last word about it.
+fn held_and_judged(file: &File, under_way: impl Fn() -> Result<bool>) -> Result<Vec<Process>> {
     let mut found = Vec::new();
     if !record::is_locked(file) {
         return Ok(found);
     }
-    let named = match read_text(file)? {
-        Text::Names(pid) => Some(pid),
-        _ => None,
-    };
-    let another_stands = vouched(file)?.is_some();
     for range in record::locked_ranges(file).doing("ask who owns", "the bytes")? {
         let byte = i32::try_from(range.start).ok().filter(|_| range.length == 1).and_then(Pid::from_raw);
-        let Some(byte) = byte.filter(|&byte| range.start < PLACE && Some(byte) != named) else { continue };
-        if !another_stands && !record::is_marked(file, byte).doing("ask for the mark of", byte)? {
-            continue;
-        }
-        let stands = || Ok::<_, anyhow::Error>(owner(file, byte)?.and_then(|o| stood_for(o.pid?, byte)));
-        if let Some(pid) = stands()?
+        let Some(byte) = byte.filter(|_| range.start < PLACE) else { continue };
+        if let Some(pid) = stands(file, byte)?
             && let Some(process) = Process::open(pid)?
-            && stands()? == Some(pid)
+            && stands(file, byte)? == Some(pid)
+            && !under_way()?
+            && is_unannounced(file, byte, pid)?
             && !process.has_ended()?
         {
             found.push(process);
         }
     }
     Ok(found)
+}
+
+/// Whether the text names another, and that one stands or this one is marked as a newcomer.
+fn is_unannounced(file: &File, byte: Pid, pid: Pid) -> Result<bool> {
+    if read_text(file)? == Text::Names(byte) {
+        return Ok(false);
+    }
+    let marked = record::is_marked(file, byte).doing("ask for the mark of", byte)?;
+    Ok(marked || vouched(file)?.is_some_and(|other| other.pid != pid))
 }
 
 impl AsFd for Ticket {

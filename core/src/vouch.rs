@@ -22,7 +22,10 @@ pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
     let Some(Owner { pid: Some(owner), whole_file }) = owner(file, named.unwrap_or(Pid::INIT))? else {
         return Ok(None);
     };
-    let believed = named.and_then(|named| stood_for(owner, named));
+    let believed = match named {
+        Some(named) => still_stood_for(file, owner, named)?,
+        None => None,
+    };
     // A foreign program's claim: a record lock on the whole file. It is itself the claimant, whatever it has written.
     let believed = believed.or(whole_file.then_some(owner));
     Ok(believed.map(|pid| Claimant { pid, evidence: Evidence::Vouched }))
@@ -36,9 +39,29 @@ pub(crate) fn owner(file: &File, pid: Pid) -> Result<Option<Owner>> {
     }
 }
 
+/// The number, valid here, of the process behind a byte.
+pub(crate) fn stands(file: &File, byte: Pid) -> Result<Option<Pid>> {
+    match owner(file, byte)?.and_then(|owner| owner.pid) {
+        Some(owner) => still_stood_for(file, owner, byte),
+        None => Ok(None),
+    }
+}
+
+/// A parent's word is good while it is the parent: /proc knows it by its number, which could have been used again since the
+/// kernel named it. So the kernel is asked once more.
+fn still_stood_for(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
+    match stood_for(by, named) {
+        Some(pid) if pid != by => {
+            let still = owner(file, named)?.is_some_and(|owner| owner.pid == Some(by));
+            Ok(still.then_some(pid))
+        }
+        answer => Ok(answer),
+    }
+}
+
 /// The number, valid here, of the process that `owner` vouches for by holding the byte `named`: itself, its unreaped
 /// child, or one of the two under the number that it has in its own PID namespace.
-pub(crate) fn stood_for(owner: Pid, named: Pid) -> Option<Pid> {
+fn stood_for(owner: Pid, named: Pid) -> Option<Pid> {
     if owner == named {
         return Some(named);
     }

@@ -149,7 +149,7 @@ impl Claim {
         }
         held.name_this_process()?;
         let error = child::become_command(&self.command);
-        held.put_back_text()?;
+        held.unname()?;
         Err(error)
     }
 

@@ -129,9 +129,13 @@ impl<'a> Stopping<'a> {
         // A file that has gone has no holders that could be told apart.
         let Ok(identity) = std::fs::metadata(self.pidfile).map(|m| Identity::from(&m)) else { return };
         for process in processes {
-            // Asked again now that it is held: the number may have been recycled since it was seen. One that may not be
-            // killed is named at the deadline.
-            if holders::holds(process.pid(), identity) == Holds::Yes || self.is_leftover(process) {
+            // Asked again now that it is held: the number may have been recycled since it was seen, and the lock may be that
+            // of a claim half-way by now. One that may not be killed is named at the deadline.
+            let orphan = holders::inherited(process.pid(), identity)
+                && ticket::is_under_way(self.pidfile).is_ok_and(|under_way| !under_way)
+                && matches!(Reading::of(self.pidfile), Reading::Orphaned(..))
+                && holders::holds(process.pid(), identity) == Holds::Yes;
+            if orphan || self.is_leftover(process) {
                 self.killed |= process.signal(Signal::KILL).unwrap_or(false);
             }
         }

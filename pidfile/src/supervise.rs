@@ -46,7 +46,7 @@ fn spawn(claim: &Claim, held: &Held, events: &Events) -> Result<Child> {
         child.process().signal(Signal::KILL)?;
         child.reap()?;
         if !unannounced {
-            held.put_back_text()?;
+            held.unname()?;
         }
         return Err(e);
     }

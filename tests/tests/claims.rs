@@ -77,6 +77,21 @@ fn a_claim_half_way_is_never_read_as_the_old_one() {
     assert_eq!(place.says("pidfile read p"), format!("{}\n", stop.pid));
 }
 
+/// As after `stop` has killed a daemon and the next claimer, which has waited for that, is first.
+#[test]
+fn a_stop_that_kills_spares_a_claim_half_way() {
+    let place = place();
+    place.write("p", "4000000\n");
+    let mut command = place.command("pidfile");
+    command.args(["claim", "p", "sleep", "1000"]);
+    let mut claimer = Steps::of(command);
+    let stop = claimer.run_to(libc::SYS_pwrite64);
+    assert_eq!(place.sh("pidfile read -q p").code, 2);
+    assert_eq!(place.sh("pidfile stop --timeout 100ms --kill-after 0 p").code, 124);
+    claimer.finish();
+    assert_eq!(place.says("pidfile read p"), format!("{}\n", stop.pid));
+}
+
 #[test]
 fn the_first_line_is_a_whole_number_at_every_step_of_a_claim() {
     let place = place();

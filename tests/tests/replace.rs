@@ -315,6 +315,25 @@ fn where_the_lock_is_taken_over_a_foreign_claimer_can_come_first_and_nothing_is_
     assert_eq!(daemons(&place), Vec::<String>::new());
 }
 
+/// The worst case: the text has the number of the new claimer, as PID 7 of every container does, so the kernel vouches for
+/// it before it has written it.
+#[test]
+fn no_restart_begins_while_a_claim_is_half_way() {
+    let place = place();
+    let mut command = place.command("pidfile");
+    command.args(["claim", "p", "sleep", "1000"]);
+    let mut claimer = Steps::of(command);
+    let first = claimer.step().expect("a first call");
+    place.write("p", format!("{}\n", first.pid));
+    claimer.run_to(libc::SYS_pwrite64);
+    assert_eq!(place.says("pidfile read p"), format!("{}\n", first.pid));
+    assert_eq!(place.sh("pidfile claim --replace --timeout 50ms p sleep 2000").code, 75);
+    claimer.finish();
+    assert_eq!(place.says("pidfile read p"), format!("{}\n", first.pid));
+    assert_eq!(place.says("pidfile claim --replace p sleep 2000; pidfile read p"), place.content("p"));
+    assert_ne!(place.content("p"), format!("{}\n", first.pid));
+}
+
 #[test]
 fn a_plain_claim_half_way_is_no_leftover() {
     let place = place();
@@ -325,7 +344,7 @@ fn a_plain_claim_half_way_is_no_leftover() {
     let stop = claimer.run_to(libc::SYS_pwrite64);
     // It has its byte, and the text names a dead process.
     assert_eq!(place.sh("pidfile claim p true").code, 75);
-    assert_eq!(place.sh("pidfile claim --replace p true").code, 75);
+    assert_eq!(place.sh("pidfile claim --replace --timeout 50ms p true").code, 75);
     assert_eq!(place.sh("pidfile stop --timeout 50ms p").code, 124);
     claimer.finish();
     assert_eq!(place.says("pidfile read p"), format!("{}\n", stop.pid));
