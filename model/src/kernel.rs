@@ -1,0 +1,320 @@
+//! The kernel, as far as a claim knows it: files, open file descriptions, two kinds of locks, processes and their numbers.
+//!
+//! Small on purpose: numbers and inodes are used again as soon as they are free.
+
+use crate::process::{Aim, Process};
+
+/// So many numbers, from 1, and so many processes at once.
+pub const PIDS: usize = 4;
+/// So many files at once.
+pub const INODES: usize = 3;
+/// So many open file descriptions at once.
+pub const OFDS: usize = 8;
+
+/// Where a process is kept: at its number. Whoever refers to it learns of its end before the number is used again.
+pub type Slot = u8;
+/// A process's number; 0 is none.
+pub type Pid = u8;
+/// An open file description.
+pub type Ofd = u8;
+/// A file, whatever its name.
+pub type Inode = u8;
+
+/// Whom a flock admits; it belongs to open file descriptions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Flock {
+    /// Anybody.
+    #[default]
+    Free,
+    /// This one alone.
+    Exclusive(Ofd),
+    /// These, one bit each.
+    Shared(u8),
+}
+
+/// A file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct File {
+    /// The number in it; 0: it is empty.
+    pub text: Pid,
+    /// The flock.
+    pub flock: Flock,
+    /// Which process called flock(2) for it: its number then, as /proc/PID/fdinfo shows it.
+    pub caller: Pid,
+    /// Which process has locked the byte of each number, and beside it the newcomer's mark.
+    pub bytes: [[Option<Slot>; 2]; PIDS + 1],
+    /// Who has the ticket of a restart.
+    pub ticket: Option<Ofd>,
+}
+
+/// Which byte of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Byte {
+    /// The one that vouches.
+    Own = 0,
+    /// The newcomer's mark.
+    Mark = 1,
+}
+
+/// All there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct World {
+    /// What the path of the PID file names.
+    pub path: Option<Inode>,
+    /// The files.
+    pub files: [File; INODES],
+    /// Which file each open file description is of.
+    pub open: [Option<Inode>; OFDS],
+    /// The processes; a zombie is still one.
+    pub processes: [Option<Process>; PIDS],
+    /// A promise that has just been broken.
+    pub broken: Option<&'static str>,
+}
+
+impl World {
+    /// The living process with this number.
+    pub fn living(&self, pid: Pid) -> Option<Slot> {
+        let slot = pid.checked_sub(1)?;
+        self.processes[slot as usize].as_ref().filter(|p| !p.zombie).map(|_| slot)
+    }
+
+    /// The process in a slot that is known to be taken.
+    pub fn of(&self, slot: Slot) -> &Process {
+        self.processes[slot as usize].as_ref().expect("a slot that is taken")
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, slot: Slot) -> &mut Process {
+        self.processes[slot as usize].as_mut().expect("a slot that is taken")
+    }
+
+    /// All living processes.
+    pub fn all_living(&self) -> impl Iterator<Item = (Slot, &Process)> {
+        let all = self.processes.iter().enumerate();
+        all.filter_map(|(slot, p)| p.as_ref().filter(|p| !p.zombie).map(|p| (slot as Slot, p)))
+    }
+
+    /// The numbers that nobody has, not even a zombie.
+    pub fn free_pids(&self) -> impl Iterator<Item = Pid> + '_ {
+        (1..=PIDS as Pid).filter(|&pid| self.processes[pid as usize - 1].is_none())
+    }
+
+    /// fork(2), or a birth by somebody outside: its number is free.
+    pub fn born(&mut self, process: Process) -> Slot {
+        let slot = process.pid - 1;
+        self.processes[slot as usize] = Some(process);
+        slot
+    }
+
+    /// open(2) with O_CREAT. `None` where the bounds of the model are reached.
+    pub fn create_and_open(&mut self, by: Slot) -> Option<Ofd> {
+        if self.path.is_none() {
+            self.path = Some(self.unused_inode()?);
+        }
+        self.open_path(by)
+    }
+
+    /// open(2); the path names something.
+    pub fn open_path(&mut self, by: Slot) -> Option<Ofd> {
+        let ofd = self.open.iter().position(Option::is_none)? as Ofd;
+        self.open[ofd as usize] = self.path;
+        self.of_mut(by).fds |= 1 << ofd;
+        Some(ofd)
+    }
+
+    /// A file that neither the path nor a descriptor leads to.
+    pub fn unused_inode(&self) -> Option<Inode> {
+        (0..INODES as Inode).find(|&inode| !self.is_used(inode))
+    }
+
+    /// Whether the path or a descriptor leads to the file.
+    pub fn is_used(&self, inode: Inode) -> bool {
+        self.path == Some(inode) || self.open.contains(&Some(inode))
+    }
+
+    /// The file of a descriptor.
+    pub fn inode(&self, ofd: Ofd) -> Inode {
+        self.open[ofd as usize].expect("an open file description that is open")
+    }
+
+    /// The file of a descriptor.
+    pub fn file(&self, ofd: Ofd) -> &File {
+        &self.files[self.inode(ofd) as usize]
+    }
+
+    /// The file of a descriptor.
+    pub fn file_mut(&mut self, ofd: Ofd) -> &mut File {
+        let inode = self.inode(ofd) as usize;
+        &mut self.files[inode]
+    }
+
+    /// close(2). Closing *any* descriptor of a file drops all record locks of the process on it.
+    pub fn close(&mut self, by: Slot, ofd: Ofd) {
+        let file = self.file_mut(ofd);
+        file.bytes.iter_mut().flatten().filter(|owner| **owner == Some(by)).for_each(|owner| *owner = None);
+        self.of_mut(by).fds &= !(1 << ofd);
+        if self.processes.iter().flatten().any(|p| p.fds & (1 << ofd) != 0) {
+            return;
+        }
+        self.unlock(ofd);
+        let file = self.file_mut(ofd);
+        if file.ticket == Some(ofd) {
+            file.ticket = None;
+        }
+        self.open[ofd as usize] = None;
+        self.sweep();
+    }
+
+    /// A file that nothing leads to is gone.
+    pub fn sweep(&mut self) {
+        for inode in 0..INODES as Inode {
+            if !self.is_used(inode) {
+                self.files[inode as usize] = File::default();
+            }
+        }
+    }
+
+    /// flock(2), LOCK_EX | LOCK_NB.
+    pub fn lock(&mut self, by: Slot, ofd: Ofd) -> bool {
+        let caller = self.of(by).pid;
+        let file = self.file_mut(ofd);
+        match file.flock {
+            Flock::Exclusive(holder) => holder == ofd,
+            Flock::Shared(holders) if holders != 1 << ofd => false,
+            _ => {
+                (file.flock, file.caller) = (Flock::Exclusive(ofd), caller);
+                true
+            }
+        }
+    }
+
+    /// flock(2), LOCK_SH | LOCK_NB.
+    pub fn lock_shared(&mut self, ofd: Ofd) -> bool {
+        let flock = &mut self.file_mut(ofd).flock;
+        *flock = match *flock {
+            Flock::Exclusive(_) => return false,
+            Flock::Free => Flock::Shared(1 << ofd),
+            Flock::Shared(holders) => Flock::Shared(holders | 1 << ofd),
+        };
+        true
+    }
+
+    /// flock(2), LOCK_UN.
+    pub fn unlock(&mut self, ofd: Ofd) {
+        let file = self.file_mut(ofd);
+        file.flock = match file.flock {
+            Flock::Exclusive(holder) if holder == ofd => Flock::Free,
+            Flock::Shared(holders) if holders & !(1 << ofd) == 0 => Flock::Free,
+            Flock::Shared(holders) => Flock::Shared(holders & !(1 << ofd)),
+            other => other,
+        };
+        if !matches!(file.flock, Flock::Exclusive(_)) {
+            file.caller = 0;
+        }
+    }
+
+    /// fcntl(2), F_SETLK: `false` where another has the byte.
+    pub fn take_byte(&mut self, by: Slot, ofd: Ofd, pid: Pid, which: Byte) -> bool {
+        let owner = &mut self.file_mut(ofd).bytes[pid as usize][which as usize];
+        if owner.is_some_and(|owner| owner != by) {
+            return false;
+        }
+        *owner = Some(by);
+        true
+    }
+
+    /// Whether a process has a descriptor that holds the flock of this file, as /proc/PID/fdinfo tells.
+    pub fn holds(&self, slot: Slot, inode: Inode) -> bool {
+        match self.files[inode as usize].flock {
+            Flock::Exclusive(ofd) => self.of(slot).fds & (1 << ofd) != 0,
+            _ => false,
+        }
+    }
+
+    /// The end of a process, by whatever means: its descriptors are closed, its locks gone; a parent that lives finds a
+    /// zombie, and its own children are nobody's.
+    pub fn end(&mut self, slot: Slot) {
+        for ofd in 0..OFDS as Ofd {
+            if self.of(slot).fds & (1 << ofd) != 0 {
+                self.close(slot, ofd);
+            }
+        }
+        for at in 0..PIDS {
+            let Some(other) = &mut self.processes[at] else { continue };
+            for aim in [&mut other.aim, &mut other.old, &mut other.believed] {
+                if *aim == Aim::At(slot) {
+                    *aim = Aim::Gone;
+                }
+            }
+            if other.minder == Some(slot) {
+                other.minder = None;
+            }
+            if other.parent == Some(slot) {
+                other.parent = None;
+                if other.zombie {
+                    self.processes[at] = None;
+                }
+            }
+        }
+        let process = self.of(slot);
+        let waits = process.parent.is_some_and(|parent| self.of(parent).reaps_late());
+        self.processes[slot as usize] = waits.then(|| Process::zombie(process));
+    }
+
+    /// The same state with files and open file descriptions numbered in the order in which one comes across them: what
+    /// differs by these numbers only is one state.
+    pub fn canonical(&mut self) {
+        let mut order: Vec<Ofd> = Vec::with_capacity(OFDS);
+        for process in self.processes.iter().flatten() {
+            let named = [process.claim, process.read, process.ticket].into_iter().flatten();
+            for ofd in named.chain((0..OFDS as Ofd).filter(|ofd| process.fds & (1 << ofd) != 0)) {
+                if !order.contains(&ofd) {
+                    order.push(ofd);
+                }
+            }
+        }
+        let mut inodes: Vec<Inode> = self.path.into_iter().collect();
+        for inode in order.iter().filter_map(|&ofd| self.open[ofd as usize]) {
+            if !inodes.contains(&inode) {
+                inodes.push(inode);
+            }
+        }
+        if order.iter().enumerate().any(|(new, &old)| new != old as usize) {
+            self.renumber_descriptions(&order);
+        }
+        if inodes.iter().enumerate().any(|(new, &old)| new != old as usize) {
+            let new = |old: Inode| inodes.iter().position(|&inode| inode == old).expect("all that are used") as Inode;
+            let mut files: [File; INODES] = Default::default();
+            for &old in &inodes {
+                files[new(old) as usize] = std::mem::take(&mut self.files[old as usize]);
+            }
+            self.files = files;
+            self.path = self.path.map(new);
+            self.open = self.open.map(|inode| inode.map(new));
+        }
+    }
+
+    fn renumber_descriptions(&mut self, order: &[Ofd]) {
+        let new = |old: Ofd| order.iter().position(|&ofd| ofd == old).expect("all that are open") as Ofd;
+        let set = |old: u8| order.iter().enumerate().fold(0, |set, (new, ofd)| set | ((old >> ofd & 1) << new));
+        let mut open = [None; OFDS];
+        for (new, &old) in order.iter().enumerate() {
+            open[new] = self.open[old as usize];
+        }
+        self.open = open;
+        for file in &mut self.files {
+            file.ticket = file.ticket.map(new);
+            file.flock = match file.flock {
+                Flock::Free => Flock::Free,
+                Flock::Exclusive(ofd) => Flock::Exclusive(new(ofd)),
+                Flock::Shared(ofds) => Flock::Shared(set(ofds)),
+            };
+        }
+        for process in self.processes.iter_mut().flatten() {
+            process.fds = set(process.fds);
+            for ofd in [&mut process.claim, &mut process.read, &mut process.ticket] {
+                *ofd = ofd.map(new);
+            }
+        }
+    }
+}

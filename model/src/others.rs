@@ -1,0 +1,129 @@
+//! Those who know nothing of our steps: daemons and their workers, flock(1), whoever may write the directory or the file.
+
+use crate::kernel::{Byte, Flock, Inode, Ofd, Pid, World};
+use crate::moves::{Mover, Step, outside};
+use crate::process::{At, Plan, Process};
+use crate::promises;
+use crate::setup::Setup;
+
+/// The steps of a daemon, a worker, a foreign program, an enemy.
+pub fn moves(m: &mut Mover) {
+    let p = m.process().clone();
+    match (p.at, p.claim) {
+        (At::Daemon | At::Worker, Some(claim)) => daemon(m, &p, claim),
+        (At::ForeignLock, Some(claim)) => foreign_lock(m, claim),
+        (At::ForeignHeld, Some(claim)) => {
+            let slot = m.slot;
+            if m.world.file(claim).text != p.pid {
+                m.go("(pidfile_write)", "writes its number", At::ForeignHeld, |w| w.file_mut(claim).text = p.pid);
+            }
+            m.step("(flock)", "ends", |w| {
+                w.end(slot);
+                Some(())
+            });
+        }
+        (At::Enemy, _) => enemy(m, &p),
+        _ => {}
+    }
+}
+
+fn daemon(m: &mut Mover, p: &Process, claim: Ofd) {
+    let (slot, setup) = (m.slot, m.setup);
+    if setup.closing && p.at == At::Daemon {
+        m.step("(COMMAND)", "closes all its descriptors", |w| {
+            w.close(slot, claim);
+            let supervised = p.parent.is_some_and(|parent| w.of(parent).plan == Plan::Supervise);
+            let p = w.of_mut(slot);
+            (p.claim, p.at) = (None, At::Stranger);
+            p.claims &= supervised;
+            Some(())
+        });
+    }
+    if setup.workers {
+        let pids: Vec<Pid> = m.world.free_pids().filter(|&pid| pid <= setup.pids).collect();
+        for pid in pids {
+            m.step("(COMMAND)", "forks a worker", |w| {
+                let worker = Process {
+                    parent: Some(slot),
+                    fds: w.of(slot).fds,
+                    claim: Some(claim),
+                    ..Process::new(pid, Plan::Child, At::Worker)
+                };
+                w.born(worker);
+                Some(())
+            });
+        }
+    }
+}
+
+/// flock(1): opens and locks, and never looks at the path again.
+fn foreign_lock(m: &mut Mover, claim: Ofd) {
+    let slot = m.slot;
+    match m.world.clone().lock(slot, claim) {
+        true => m.go("(flock)", "takes the flock", At::ForeignHeld, |w| {
+            w.lock(slot, claim);
+        }),
+        false => m.step("(flock)", "is refused, and ends", |w| {
+            w.end(slot);
+            Some(())
+        }),
+    }
+}
+
+/// Whoever may write the file can do anything to it, and have children.
+fn enemy(m: &mut Mover, p: &Process) {
+    let (slot, setup) = (m.slot, m.setup);
+    let Some(claim) = p.claim else {
+        m.step("(an enemy)", "opens the file", |w| {
+            let ofd = w.create_and_open(slot)?;
+            w.of_mut(slot).claim = Some(ofd);
+            Some(())
+        });
+        return;
+    };
+    if m.world.file(claim).flock == Flock::Free {
+        m.go("(an enemy)", "takes the flock", At::Enemy, |w| {
+            w.lock(slot, claim);
+        });
+    }
+    for pid in 1..=setup.pids {
+        if m.world.file(claim).text != pid {
+            m.go("(an enemy)", "writes a number", At::Enemy, |w| w.file_mut(claim).text = pid);
+        }
+        // A mark is of interest only to who looks for leftovers.
+        let bytes: &[Byte] = if setup.casts(Plan::Stop) { &[Byte::Own, Byte::Mark] } else { &[Byte::Own] };
+        for &which in bytes {
+            if m.world.file(claim).bytes[pid as usize][which as usize].is_none() {
+                m.go("(an enemy)", "locks a byte", At::Enemy, |w| {
+                    w.take_byte(slot, claim, pid, which);
+                });
+            }
+        }
+    }
+}
+
+/// Whoever may write the directory.
+pub fn adversary(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
+    let mut put = |does, path: Option<Inode>| {
+        let mut after = world.clone();
+        after.path = path;
+        after.sweep();
+        for process in after.processes.iter_mut().flatten() {
+            process.was_at |= path.is_some() && process.claim.and_then(|ofd| after.open[ofd as usize]) == path;
+        }
+        promises::judge(&mut after, setup);
+        after.canonical();
+        out.push((outside("(an adversary)", does), after));
+    };
+    if world.path.is_some() {
+        put("removes the file", None);
+    }
+    if let Some(fresh) = world.unused_inode() {
+        put("puts an empty file there", Some(fresh));
+    }
+    for inode in (0..crate::kernel::INODES as Inode).filter(|&inode| world.open.contains(&Some(inode))) {
+        if world.path != Some(inode) {
+            put("puts a file back that was there before", Some(inode));
+        }
+    }
+}

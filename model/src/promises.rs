@@ -1,0 +1,97 @@
+//! The promises, judged after every step by what only the model knows.
+
+use crate::kernel::{Flock, Inode, Slot, World};
+use crate::process::{At, Plan, Process};
+use crate::setup::{Flaw, Setup};
+
+/// Judges a state.
+pub fn judge(world: &mut World, setup: &Setup) {
+    if world.broken.is_none() {
+        let broken = two_claimants(world, setup).or_else(|| foreign_beside_ours(world));
+        world.broken = broken.or_else(|| unnamed_claimant(world, setup));
+    }
+}
+
+fn file_of(world: &World, process: &Process) -> Option<Inode> {
+    process.claim.map(|ofd| world.inode(ofd))
+}
+
+fn two_claimants(world: &World, setup: &Setup) -> Option<&'static str> {
+    let claimants: Vec<&Process> = world.all_living().map(|(_, p)| p).filter(|p| p.claims).collect();
+    let mut pairs = claimants.iter().enumerate().flat_map(|(n, a)| claimants[..n].iter().map(move |b| (a, b)));
+    // With an adversary: of one *file*. The path can name only one of them.
+    let at_once = pairs.any(|(a, b)| !setup.adversary || file_of(world, a) == file_of(world, b));
+    at_once.then_some("never two claimants at once")
+}
+
+fn foreign_beside_ours(world: &World) -> Option<&'static str> {
+    let held = |p: &Process| {
+        let lock = p.claim.filter(|&ofd| p.at == At::ForeignHeld && world.file(ofd).flock == Flock::Exclusive(ofd));
+        lock.map(|ofd| world.inode(ofd))
+    };
+    let foreign: Vec<Inode> = world.all_living().filter_map(|(_, p)| held(p)).collect();
+    // A claim that could not be shared with the old one is not locked between the two.
+    let ours = |p: &Process| p.claims && !p.unshared && file_of(world, p).is_some_and(|inode| foreign.contains(&inode));
+    let both = world.all_living().any(|(_, p)| p.plan != Plan::Foreign && ours(p));
+    both.then_some("never a claimant beside a foreign holder of the lock")
+}
+
+fn unnamed_claimant(world: &World, setup: &Setup) -> Option<&'static str> {
+    if setup.adversary || setup.casts(Plan::Enemy) || setup.casts(Plan::Foreign) {
+        return None;
+    }
+    let text = world.path.map(|inode| world.files[inode as usize].text).unwrap_or_default();
+    let unnamed = world.all_living().any(|(_, p)| p.claims && p.pid != text);
+    unnamed.then_some("the file names the claimant")
+}
+
+/// A claim has been completed: the path must have named its file while it had the lock.
+pub fn claimed(world: &mut World, slot: Slot) {
+    let process = world.of(slot);
+    let locked = process.claim.is_some_and(|ofd| world.file(ofd).flock == Flock::Exclusive(ofd));
+    if !locked {
+        world.broken = Some("never a number written by one who has not the lock");
+    } else if !process.was_at {
+        world.broken = Some("never a claim of a file that the path did not name while it was locked");
+    }
+}
+
+/// Whether the process has to do with the claim: what a reading may name, and a signal reach.
+pub fn is_party(world: &World, slot: Slot, inode: Inode) -> bool {
+    let p = world.of(slot);
+    let enemy = |p: &Process| p.plan == Plan::Enemy;
+    p.claims
+        || p.newcomer
+        || p.superseded
+        || matches!(p.at, At::NameText | At::Exec)
+        || world.holds(slot, inode)
+        || enemy(p)
+        || p.parent.is_some_and(|parent| enemy(world.of(parent)))
+}
+
+/// A leftover is about to be ended: it must be one, or (with an enemy, who can make the claimant look like one) a party.
+pub fn ended_as_leftover(world: &mut World, slot: Slot, setup: &Setup) {
+    let p = world.of(slot);
+    let left_behind = p.minder.is_none() && (p.newcomer || p.superseded);
+    let inode = world.path.unwrap_or_default();
+    let party = (setup.casts(Plan::Enemy) || setup.adversary) && is_party(world, slot, inode);
+    if !left_behind && !party {
+        world.broken = Some("nothing is ended as the leftover of a restart but that");
+    }
+}
+
+/// A holder of an orphaned lock is about to be killed: it must have inherited it, and not be on its way to a claim.
+pub fn killed_as_holder(world: &mut World, slot: Slot) {
+    let p = world.of(slot);
+    // A claim half-way whose launcher was killed cannot be told from a worker.
+    let abandoned = p.plan == Plan::Child && p.parent.is_none() && p.at != At::Daemon;
+    let left_behind = p.minder.is_none() && (p.newcomer || p.superseded);
+    if !(p.at == At::Worker || abandoned || left_behind || p.plan == Plan::Enemy) {
+        world.broken = Some("stop kills the holders of an orphaned lock, and no claim that came after");
+    }
+}
+
+/// Whether it is a daemon with the bad habit.
+pub fn removes_its_file(process: &Process, setup: &Setup) -> bool {
+    setup.has(Flaw::RemovedAtTheEnd) && process.at == At::Daemon
+}

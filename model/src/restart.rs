@@ -1,0 +1,172 @@
+//! `pidfile claim --replace`: the ticket, the old one, the shared claim, the newcomer, the switch; and the way back.
+
+use crate::claim::{child_of, fork, owner, reap};
+use crate::kernel::{Byte, Flock, Ofd, World};
+use crate::moves::{LOOK, Mover};
+use crate::process::{Aim, At, Plan, Process};
+use crate::setup::Flaw;
+
+/// The steps of a restart.
+pub fn moves(m: &mut Mover) {
+    let (slot, p) = (m.slot, m.process().clone());
+    match (p.at, p.ticket, p.claim) {
+        (At::TicketOpen, ..) => m.step("core::ticket::Ticket::take_by", "opens the file", |w| {
+            let ofd = w.create_and_open(slot)?;
+            let p = w.of_mut(slot);
+            (p.ticket, p.at) = (Some(ofd), At::TicketTake);
+            Some(())
+        }),
+        (At::TicketTake, Some(ticket), _) if m.world.file(ticket).ticket.is_none() => {
+            m.go("core::record::take_shared", "takes the ticket", At::TicketRecheck, |w| {
+                w.file_mut(ticket).ticket = Some(ticket);
+            });
+        }
+        (At::TicketRecheck, Some(ticket), _) => match m.world.path == Some(m.world.inode(ticket)) {
+            true => m.go("core::flock::still_at", "finds the file at its path", LOOK, |_| {}),
+            false => m.go("core::flock::still_at", "finds another file at the path", At::TicketOpen, |w| {
+                w.close(slot, ticket);
+                w.of_mut(slot).ticket = None;
+            }),
+        },
+        (At::Share, ..) => share(m, &p),
+        (At::Fork, ..) => match p.plan {
+            Plan::Replace => fork(m, At::NewTicket, At::Ready),
+            Plan::Supervise => fork(m, At::NameText, At::Vouch),
+            _ => fork(m, At::NameByte, At::Watch),
+        },
+        (At::NewTicket | At::NewMark | At::NewByte, _, Some(claim)) => newcomer(m, &p, claim),
+        (_, _, Some(claim)) => minding(m, &p, claim),
+        _ => {}
+    }
+}
+
+fn share(m: &mut Mover, p: &Process) {
+    let (slot, world) = (m.slot, m.world);
+    let code = "core::held::Held::shared_with";
+    let theirs = world.path.and_then(|inode| match (p.old, world.files[inode as usize].flock) {
+        (Aim::At(old), Flock::Exclusive(ofd)) if world.of(old).fds & (1 << ofd) != 0 => Some(ofd),
+        _ => None,
+    });
+    let held = |w: &mut World, ofd: Ofd, unshared| {
+        let before = w.file(ofd).text;
+        let p = w.of_mut(slot);
+        p.fds |= 1 << ofd;
+        (p.claim, p.before, p.unshared, p.at) = (Some(ofd), before, unshared, At::Fork);
+    };
+    if let Some(ofd) = theirs {
+        m.step(code, "shares the claim of the old one", |w| {
+            held(w, ofd, false);
+            Some(())
+        });
+    }
+    if theirs.is_none() || m.setup.unshared {
+        m.step("core::held::Held::unlocked", "cannot share the claim, and opens the file", |w| {
+            let ofd = w.create_and_open(slot)?;
+            held(w, ofd, true);
+            Some(())
+        });
+    }
+}
+
+/// The newcomer, between fork and exec.
+fn newcomer(m: &mut Mover, p: &Process, claim: Ofd) {
+    let (slot, pid) = (m.slot, p.pid);
+    match p.at {
+        At::NewTicket => {
+            let kept = m.setup.has(Flaw::TicketIsInherited);
+            m.go("core::birth::close_first", "closes the ticket", At::NewMark, |w| {
+                if let (false, Some(ticket)) = (kept, p.ticket) {
+                    w.close(slot, ticket);
+                    w.of_mut(slot).ticket = None;
+                }
+            });
+        }
+        At::NewMark => m.step("core::record::mark", "marks itself as a newcomer", |w| {
+            match w.take_byte(slot, claim, pid, Byte::Mark) {
+                true => w.of_mut(slot).at = At::NewByte,
+                false => w.end(slot),
+            }
+            Some(())
+        }),
+        _ => m.step("core::record::take", "locks its byte", |w| {
+            match w.take_byte(slot, claim, pid, Byte::Own) {
+                true => w.of_mut(slot).at = At::Exec,
+                false => w.end(slot),
+            }
+            Some(())
+        }),
+    }
+}
+
+/// The launcher, from the start of the newcomer on.
+fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
+    let slot = m.slot;
+    let Some(new) = p.child else { return };
+    let (dead, runs, pid) = match child_of(m) {
+        Some(child) => (child.zombie, matches!(child.at, At::Daemon | At::Stranger), child.pid),
+        None => return,
+    };
+    let inode = m.world.inode(claim);
+    let mut fails = |at| m.go("pidfile::replace::Restart::run", "the new one is not to be", at, |_| {});
+    match p.at {
+        At::Ready => {
+            fails(At::Undo);
+            let has = owner(m.world, slot, claim, pid) == Some(new) || !dead && m.world.holds(new, inode);
+            if runs && has {
+                let code = "pidfile::ready::Start::alive_and_claimed";
+                m.go(code, "sees that the new one is ready, alive and has its claim", At::Switch, |_| {});
+            }
+        }
+        At::Switch => m.go("pidfile::replace::Restart::switch", "writes the number of the new one", At::StopOld, |w| {
+            w.file_mut(claim).text = pid;
+            announced(w, slot, p, true);
+        }),
+        At::StopOld => {
+            // It dies, the time is over, a signal comes.
+            fails(if p.old == Aim::Gone { At::Undo } else { At::PutOldBack });
+            if p.old == Aim::Gone {
+                m.go("pidfile::replace::Restart::stop_old", "sees the end of the old one", At::LockShared, |_| {});
+            }
+        }
+        At::PutOldBack => m.go("core::held::Held::put_back_text", "restores the text", At::Undo, |w| {
+            w.file_mut(claim).text = p.before;
+            announced(w, slot, p, false);
+        }),
+        At::LockShared if !p.unshared => m.exit("pidfile::replace::Restart::lock", "has the lock, and ends"),
+        At::LockShared => match m.world.clone().lock(slot, claim) {
+            true => m.step("pidfile::replace::Restart::lock", "takes the lock, and ends", |w| {
+                w.lock(slot, claim);
+                w.of_mut(new).unshared = false;
+                w.end(slot);
+                Some(())
+            }),
+            false => m.go("pidfile::replace::Restart::lock", "finds the lock taken", At::Undo, |_| {}),
+        },
+        At::Undo => m.step("core::family::Family::end", "ends and reaps the new one, and ends", |w| {
+            if !w.of(new).zombie {
+                w.end(new);
+            }
+            reap(w, slot);
+            w.end(slot);
+            Some(())
+        }),
+        _ => {}
+    }
+}
+
+/// The switch, or the way back: who is the claimant from now on.
+fn announced(w: &mut World, slot: u8, p: &Process, new_one: bool) {
+    if let Some(new) = p.child.filter(|&new| !w.of(new).zombie) {
+        let new = w.of_mut(new);
+        (new.claims, new.newcomer) = (new_one, !new_one);
+        new.minder = (!new_one).then_some(slot);
+    }
+    if let Aim::At(old) = p.old {
+        let old = w.of_mut(old);
+        match new_one {
+            true => (old.superseded, old.claims) = (old.claims, false),
+            false => (old.claims, old.superseded) = (old.superseded, false),
+        }
+        old.minder = new_one.then_some(slot);
+    }
+}

@@ -1,0 +1,102 @@
+//! The search: every state that can be reached, breadth first, so that a counter-example is a shortest one.
+//!
+//! By hand, for it is a page: stateright, the crate for it, knows "always" and "sometimes", but not "from everywhere a way
+//! leads to", which is the promise that no crash blocks the next start.
+
+use crate::kernel::{Byte, World};
+use crate::moves::{Step, moves};
+use crate::process::{At, Plan, Process};
+use crate::setup::Setup;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// All states that can be reached.
+    pub states: IndexSet<World, FxBuildHasher>,
+    /// How many steps between them.
+    pub steps: usize,
+    /// The functions whose steps were taken.
+    pub code: BTreeSet<&'static str>,
+    /// The shortest way to a broken promise, if there is one.
+    pub counter_example: Option<Story>,
+}
+
+/// A way from the beginning to a broken promise.
+#[derive(Debug)]
+pub struct Story {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// The promise.
+    pub broken: &'static str,
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "{:3}. {step}", number + 1)?;
+        }
+        write!(f, "     broken: {}", self.broken)
+    }
+}
+
+/// Searches everything, or up to the first broken promise.
+pub fn search(setup: &Setup) -> Found {
+    search_from(beginning(setup), setup)
+}
+
+fn beginning(setup: &Setup) -> World {
+    let mut world = World::default();
+    if setup.daemon {
+        let claim = Process { claims: true, ..Process::new(1, Plan::Claim, At::Daemon) };
+        let daemon = world.born(claim);
+        let ofd = world.create_and_open(daemon).expect("the first of all");
+        world.lock(daemon, ofd);
+        world.take_byte(daemon, ofd, 1, Byte::Own);
+        let file = world.file_mut(ofd);
+        (file.text, file.caller) = (1, u8::from(setup.casts(Plan::Stop)));
+        world.of_mut(daemon).claim = Some(ofd);
+    }
+    world
+}
+
+/// The same, from another beginning.
+pub fn search_from(start: World, setup: &Setup) -> Found {
+    let mut found =
+        Found { states: IndexSet::from_iter([start]), steps: 0, code: BTreeSet::new(), counter_example: None };
+    let mut came: Vec<Option<(u32, Step)>> = vec![None];
+    let mut at = 0;
+    let mut next = Vec::new();
+    while at < found.states.len() {
+        moves(&found.states[at], setup, &mut next);
+        for (step, world) in next.drain(..) {
+            found.steps += 1;
+            found.code.insert(step.code);
+            let broken = world.broken;
+            if !found.states.insert(world) {
+                continue;
+            }
+            came.push(Some((at as u32, step)));
+            if let Some(broken) = broken {
+                let steps = way_to(found.states.len() - 1, &came);
+                found.counter_example = Some(Story { steps, broken });
+                return found;
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+fn way_to(mut at: usize, came: &[Option<(u32, Step)>]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    while let Some((before, step)) = came[at] {
+        steps.push(step);
+        at = before as usize;
+    }
+    steps.reverse();
+    steps
+}

@@ -1,0 +1,73 @@
+//! Who takes part, what can happen, and what is wrong on purpose.
+
+use crate::process::Plan;
+
+/// A flaw that the tools do not have: each must be found out, or the model could not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// The number is written before the flock is asked for.
+    LockAfterWrite,
+    /// The file is not compared with what the path names once it is locked.
+    NoRecheck,
+    /// A claimer that is refused does not try again.
+    NoRetry,
+    /// A signal is sent after one reading.
+    NoSecondReading,
+    /// The text alone is believed while the flock is held.
+    TextIsBelieved,
+    /// A claimer does not ask for the ticket.
+    NoTicket,
+    /// A newcomer inherits the ticket's descriptor, and closes it by exec, after it has locked its byte.
+    TicketIsInherited,
+    /// A leftover is judged before it is held.
+    LeftoverJudgedFirst,
+    /// Who looks for leftovers asks for the ticket, and does not take it.
+    TicketAskedOnce,
+    /// A stop kills whoever holds the lock of a dead daemon, by whatever right.
+    HoldersAreKilled,
+    /// A parent vouches by its number, which is not asked for again.
+    ParentAskedOnce,
+    /// A claimer asks whether a restart is under way, and one can begin a moment later.
+    TicketOnlyAsked,
+    /// A claimer that cannot execute COMMAND restores the text without looking.
+    PutBackBlindly,
+    /// A daemon removes its PID file when it ends.
+    RemovedAtTheEnd,
+}
+
+/// A cast, and what may happen to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    /// Who may come, and how many of each at once.
+    pub cast: &'static [(Plan, usize)],
+    /// A daemon runs at the beginning.
+    pub daemon: bool,
+    /// So many numbers there are.
+    pub pids: u8,
+    /// Any process can end at any moment.
+    pub crashes: bool,
+    /// Somebody removes the file, renames it and renames it back, or puts another in its place.
+    pub adversary: bool,
+    /// Daemons start workers, which inherit the lock.
+    pub workers: bool,
+    /// Daemons may close all their descriptors.
+    pub closing: bool,
+    /// An exec may fail.
+    pub exec_fails: bool,
+    /// pidfd_getfd(2) may be refused.
+    pub unshared: bool,
+    /// What is wrong.
+    pub flaw: Option<Flaw>,
+}
+
+impl Setup {
+    /// Whether this is wrong.
+    pub fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
+    /// Whether somebody of this kind may come.
+    pub fn casts(&self, plan: Plan) -> bool {
+        self.cast.iter().any(|&(other, _)| other == plan)
+    }
+}
