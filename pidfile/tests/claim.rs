@@ -314,9 +314,10 @@ fn a_daemon_that_forks_and_fails_is_reported() {
 fn a_forking_daemon_may_write_its_number_elsewhere() {
     let place = place();
     let said = place.says(
-        "echo 1 >f; pidfile claim --forking --pid-from f p sh -c 'sleep 61 & sleep 60 & echo $! >f; exit'; cmp p f; tr '\\0' ' ' </proc/$(pidfile read p)/cmdline",
+        "echo 1 >f; pidfile claim --forking --pid-from f p sh -c 'sleep 61 & sleep 60 & echo $! >f; exit'; cmp p f
+         until ps -o args= -p $(pidfile read p) | grep -x 'sleep 60'; do :; done",
     );
-    assert_eq!(said, "sleep 60 ");
+    assert_eq!(said, "sleep 60\n");
 }
 
 #[test]
