@@ -58,6 +58,24 @@ fn all_that_a_test_needs_is_installed_by_ci() {
     }
 }
 
+#[test]
+fn all_that_a_recipe_needs_is_installed_by_ci() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let ci = fs::read_to_string(root.join(".ci/run")).expect(".ci/run");
+    // Of every Debian system.
+    let listed: Vec<&str> = ci.split_ascii_whitespace().chain(["dpkg"]).collect();
+    let mut seen = 0;
+    for page in fs::read_dir(root.join("docs")).expect("docs").flatten() {
+        let Ok(text) = fs::read_to_string(page.path()) else { continue };
+        for need in text.lines().filter_map(|line| line.strip_prefix("# needs ")) {
+            let debian_package = need.split(['(', ')']).nth(1).unwrap_or(need);
+            assert!(listed.contains(&debian_package), "{debian_package} ({})", page.path().display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "only {seen}");
+}
+
 /// All Rust sources of the tests, in one text.
 fn sources_of_tests() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
