@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const LAST_TRY: Duration = Duration::from_millis(50);
 
 /// Even where the kernel announces every change, a look of our own now and then: a queue can overflow.
-const BACKSTOP: Duration = Duration::from_secs(10);
+const BACKSTOP: Duration = Duration::from_secs(30);
 
 /// What was announced may be followed by more that is not: a socket is bound, then listened on; a file is made, then
 /// locked. For so long we look again, first after so short a pause.

@@ -73,6 +73,29 @@ fn a_name_is_looked_up_again_until_it_has_an_address_and_when_that_changes() {
 }
 
 #[test]
+fn a_name_server_that_is_silent_holds_up_nobody() {
+    let tools = [("ip", "iproute2"), ("unshare", "util-linux"), ("python3", "python3")];
+    if !tests::needs_root() || !tools.iter().all(|(tool, package)| tests::needs(tool, package)) {
+        return;
+    }
+    let place = place();
+    place.write("resolv.conf", "nameserver 127.0.0.1\n");
+    place.write("serve", "import socket, time; s = socket.socket(type=2); s.bind(('127.0.0.1', 53)); time.sleep(60)");
+    place.write(
+        "script",
+        "mount --bind resolv.conf /etc/resolv.conf; ip link set lo up; python3 serve &
+         waitfor \"exec:ss -Hlun sport = 53 | grep .\"
+         waitfor -t 0 --attempt 200ms silent.example:80 dns:silent.example file:script",
+    );
+    let said = place.sh("unshare -mn sh script");
+    assert_eq!(said.code, 124, "{said:?}");
+    let lines: Vec<&str> = said.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{said:?}");
+    assert!(lines[0].starts_with("waitfor: silent.example:80: its name has not been looked up within "), "{said:?}");
+    assert!(lines[1].starts_with("waitfor: dns:silent.example: no answer within "), "{said:?}");
+}
+
+#[test]
 fn a_name_that_does_not_resolve_is_not_down_but_an_error() {
     let said = waitfor(&place(), &["--down", "--attempt", "30s", "no-such-host.invalid:80"]);
     assert_eq!(said.code, 125);
