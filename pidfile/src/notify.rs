@@ -1,15 +1,19 @@
 //! sd_notify(3), from both sides: what a daemon says to us, and what we say to a service manager.
 
 use racefree_core::error::{Doing, Result};
+use racefree_core::events;
 use racefree_core::family::Family;
 use racefree_core::process::Process;
+use racefree_core::time::Deadline;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags,
-    SocketType, UCred, bind, recvmsg, sendto, socket_with, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketAddrUnix, SocketFlags, SocketType, UCred, bind, recvmsg, sendmsg_addr, sendto, socket_with,
+    sockopt,
 };
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -83,17 +87,33 @@ fn is_believed(sender: UCred, family: &Family, daemon: Pid) -> bool {
     }
 }
 
-/// Tells the service manager that has started us, if there is one.
+/// How long a service manager may take to read what it is told. One that takes longer may miss it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tells the service manager that has started us, if there is one, and waits until it has read it: it looks up in /proc
+/// whose unit the sender belongs to, and would find nothing of one that has ended.
 pub(crate) fn tell_manager(message: &str) -> Result<()> {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(()) };
-    let shown = name.display();
+    let act = |message: &str| format!("send {message} to");
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddrUnix::new_abstract_name(name),
         None => SocketAddrUnix::new(name.as_bytes()),
     };
+    let address = address.doing(&act(message), name.display())?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
-    let sent = address.and_then(|address| sendto(socket?, message.as_bytes(), SendFlags::NOSIGNAL, &address));
-    sent.doing(&format!("send {message} to"), shown).map(|_| ())
+    let socket = socket.doing(&act(message), name.display())?;
+    sendto(&socket, message.as_bytes(), SendFlags::NOSIGNAL, &address).doing(&act(message), name.display())?;
+    // It closes the descriptor that comes with this when it has come to it (sd_notify_barrier(3)).
+    let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).doing("make", "a pipe")?;
+    let barriers = [barrier.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(&barriers));
+    sendmsg_addr(&socket, &address, &[IoSlice::new(b"BARRIER=1")], &mut ancillary, SendFlags::NOSIGNAL)
+        .doing(&act("BARRIER=1"), name.display())?;
+    drop(barrier);
+    events::ready_by(read.as_fd(), Deadline::after(PATIENCE))?;
+    Ok(())
 }
 
 impl Message {

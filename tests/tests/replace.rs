@@ -260,15 +260,38 @@ fn a_supervised_daemon_can_be_replaced_and_replace() {
     }
 }
 
+/// The manager asks /proc who speaks to it, so the speaker must not have ended; and the old one not either, for that would
+/// be the end of the service.
 #[test]
-fn the_service_manager_is_told_whom_to_follow() {
+fn the_service_manager_has_read_whom_to_follow_before_the_old_one_is_asked_to_end() {
+    let place = place();
+    place.says("pidfile claim -b --notify --log log p demod --notify READY=1");
+    let manager = UnixDatagram::bind(place.file("manager")).expect("a socket in our own directory");
+    let mut restart =
+        place.command("sh").arg("-c").arg(format!("NOTIFY_SOCKET=$PWD/manager {REPLACE}")).spawn().expect("sh");
+    manager.set_read_timeout(Some(Duration::from_secs(60))).expect("our own socket");
+    let read = || {
+        let mut message = [0; 64];
+        let length = manager.recv(&mut message).expect("a message");
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    assert_eq!(read(), format!("MAINPID={}", place.content("p").trim()));
+    // Here a manager has not read on yet: for long enough that the old one would have been asked.
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!((place.content("log").as_str(), daemons(&place).len()), ("demod: ready\n", 2));
+    assert!(restart.try_wait().expect("our own child").is_none());
+    assert_eq!(read(), "BARRIER=1");
+    assert!(restart.wait().expect("our own child").success());
+    assert_eq!((place.content("log").as_str(), daemons(&place).len()), ("demod: ready\ndemod: SIGTERM: ending\n", 1));
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_holds_up_nobody_for_ever() {
     let place = place();
     place.says(START);
-    let manager = UnixDatagram::bind(place.file("manager")).expect("a socket in our own directory");
+    let _manager = UnixDatagram::bind(place.file("manager")).expect("a socket in our own directory");
     place.says(&format!("NOTIFY_SOCKET=$PWD/manager {REPLACE}"));
-    let mut message = [0; 64];
-    let length = manager.recv(&mut message).expect("a message");
-    assert_eq!(String::from_utf8_lossy(&message[..length]), format!("MAINPID={}", place.content("p").trim()));
+    assert_eq!(daemons(&place).len(), 1);
 }
 
 /// As a root that may not look into other processes, so that pidfd_getfd(2) is refused.
