@@ -45,10 +45,12 @@ impl Held {
     pub fn through(descriptor: OwnedFd, until: Deadline, path: &Path) -> Result<Option<Held>> {
         let file = File::from(descriptor);
         let before = acceptable(&file, path)?;
-        if !still_at(&file, path) {
+        let of_the_file = |file: &File| {
             let why = "the descriptor is of another file (open it by the same path)";
-            return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
-        }
+            let refused = || Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
+            if still_at(file, path) { Ok(()) } else { refused() }
+        };
+        of_the_file(&file)?;
         let writable = rustix::fs::fcntl_getfl(&file).doing("look at", "the descriptor")?;
         if !writable.intersects(rustix::fs::OFlags::RDWR | rustix::fs::OFlags::WRONLY) {
             let why = "the descriptor is open for reading only (in a shell, open it with <> as in `exec 9<>FILE`)";
@@ -58,6 +60,11 @@ impl Held {
             return Ok(None);
         }
         let held = Held::new(file, path.to_owned(), before);
+        // It may have been replaced before we got the lock.
+        if let Err(e) = of_the_file(&held.file) {
+            held.give_back()?;
+            return Err(e);
+        }
         if vouch::vouched(&held.file)?.is_some() {
             held.give_back()?;
             return Ok(None);
@@ -106,9 +113,15 @@ impl Held {
     /// Takes the lock, for all who share the descriptor; `false` if another has it until the deadline.
     ///
     /// # Errors
-    /// The file system refuses to lock.
+    /// The file system refuses to lock, or the file was replaced before we got the lock.
     pub fn take_by(&self, until: Deadline) -> Result<bool> {
-        take_flock(&self.file, until, &self.path).doing("lock", self.path.display())
+        if !take_flock(&self.file, until, &self.path).doing("lock", self.path.display())? {
+            return Ok(false);
+        }
+        if !still_at(&self.file, &self.path) {
+            return Err(refusal(Exit::Failed, format!("claim {}: it was replaced meanwhile", self.path.display())));
+        }
+        Ok(true)
     }
 
     /// What restarts have left that were killed: see [`crate::ticket`].

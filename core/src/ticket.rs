@@ -5,7 +5,7 @@
 //! newcomer of a restart under way if somebody has the ticket, and else the leftover of one that was killed. A plain claim
 //! half-way looks like that too, so it has the ticket for that moment.
 
-use crate::claim::{acceptable, open};
+use crate::claim::{REPLACED_AT_MOST, acceptable, open};
 use crate::error::{Doing, Result, refusal};
 use crate::exit::Exit;
 use crate::flock::{blocked_by, still_at};
@@ -39,7 +39,7 @@ impl Ticket {
     /// As [`crate::claim::Claim::under`].
     pub fn take_by(path: &Path, deadline: Deadline) -> Result<Option<Ticket>> {
         let awaited = || format!("waiting for another restart of {}", path.display());
-        loop {
+        for _ in 0..REPLACED_AT_MOST {
             let file = open(path, None)?;
             acceptable(&file, path)?;
             let taken = blocked_by(
@@ -51,12 +51,10 @@ impl Ticket {
             match taken.doing("queue at", path.display())? {
                 false => return Ok(None),
                 true if still_at(&file, path) => return Ok(Some(Ticket { file })),
-                true if deadline.passed() => {
-                    return Err(refusal(Exit::Failed, format!("queue at {}: it was replaced", path.display())));
-                }
                 true => {}
             }
         }
+        Err(refusal(Exit::Failed, format!("queue at {}: something keeps replacing it", path.display())))
     }
 
     /// The leftovers of restarts that were killed.

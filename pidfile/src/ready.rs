@@ -3,7 +3,7 @@
 use crate::start::{Daemon, Start};
 use racefree_core::child::{self, Child};
 use racefree_core::error::{Doing, Result};
-use racefree_core::events::{Event, Events, Watched};
+use racefree_core::events::{Event, Events, Watched, ready_by};
 use racefree_core::exit::Exit;
 use racefree_core::signal::Signal;
 use racefree_core::time::Deadline;
@@ -14,6 +14,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// Starts the ready command, which sees PIDFILE and PIDFILE_PID.
 pub(crate) fn check(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<Child> {
@@ -84,6 +85,11 @@ impl Start<'_> {
             return Err(self.early_death_said(daemon, notified));
         }
         if !self.held.still_has(daemon.pid)? {
+            // One that is just dying loses its descriptors first, and is known to have ended a moment later.
+            const MOMENT: Duration = Duration::from_millis(100);
+            if ready_by(daemon.child.process().as_fd(), Deadline::after(MOMENT))? {
+                return Err(self.early_death_said(daemon, notified));
+            }
             let why = match self.claim.forking {
                 false => "it has closed the descriptor of its claim; start it with --supervise",
                 true => "it has closed the descriptor of its claim; keep it in the foreground with --supervise",

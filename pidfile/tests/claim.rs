@@ -395,3 +395,14 @@ fn what_makes_no_sense_together_is_refused() {
     }
     assert!(!place.file("p").exists());
 }
+
+#[test]
+fn a_descriptor_whose_file_was_replaced_while_it_waited_claims_nothing() {
+    let said = place().sh(
+        ": >p; exec 8<>p 9<>p; flock 8; inode=$(stat -c %i p); pidfile claim --fd 9 --wait 30 p & waiting=$!
+         until grep -q -- \"-> FLOCK.*:$inode \" /proc/locks; do :; done
+         mv p old; : >p; flock -u 8; wait $waiting; echo $?; pidfile claim p true && pidfile claim old true; echo $?",
+    );
+    assert_eq!(said.stdout, "125\n0\n", "{said:?}");
+    assert!(said.stderr.contains("claim p: the descriptor is of another file"), "{said:?}");
+}

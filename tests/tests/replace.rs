@@ -435,3 +435,24 @@ fn a_restart_killed_at_any_call_leaves_one_claimant_and_the_next_restart_whole()
     }
     assert!(tried > 50, "only {tried} calls");
 }
+
+/// The old one dies before its descriptor could be shared, so the lock is taken later; and a tidy stranger removes the
+/// file meanwhile, while nobody has the lock.
+#[test]
+fn a_newcomer_whose_file_was_removed_before_it_got_the_lock_is_not_left_running() {
+    let place = place();
+    let old = place.says("pidfile claim -b p sleep 1000; pidfile read p");
+    let mut command = place.command("pidfile");
+    command
+        .args(["claim", "--replace", "p", "sleep", "2000"])
+        .stderr(std::fs::File::create(place.file("err")).unwrap());
+    let mut restart = Steps::of(command);
+    restart.run_to(libc::SYS_pidfd_getfd);
+    place.says(&format!("kill -9 {}; while pidfile read -q p; do :; done", old.trim()));
+    let forks = [libc::SYS_fork, libc::SYS_vfork, libc::SYS_clone, libc::SYS_clone3];
+    while !forks.contains(&restart.step().expect("the newcomer").call) {}
+    place.says("rm p");
+    assert_eq!(restart.end(), 125);
+    assert!(place.content("err").contains("claim p: it was replaced meanwhile"), "{}", place.content("err"));
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
