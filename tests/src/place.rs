@@ -143,6 +143,16 @@ impl Place {
         self.processes().map(|(_, line)| line).collect()
     }
 
+    /// Kills all that was started here and still runs.
+    pub fn kill_all(&self) {
+        // Twice: what was forked while we looked is seen at the second look.
+        for _ in 0..2 {
+            for (pid, _) in self.processes() {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
+            }
+        }
+    }
+
     /// Waits until the condition holds.
     ///
     /// # Panics
@@ -175,11 +185,6 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Twice: what was forked while we looked is seen at the second look.
-        for _ in 0..2 {
-            for (pid, _) in self.processes() {
-                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
-            }
-        }
+        self.kill_all();
     }
 }

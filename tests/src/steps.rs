@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// Longer than any wait of a program that is stepped, shorter than a person's patience.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A process about to make a system call, held there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Steps {
     /// program.
     ///
     /// # Panics
-    /// ptrace(2) fails, or nothing happens for a minute: it hangs.
+    /// ptrace(2) fails, or nothing happens for a long time: it hangs.
     pub fn step(&mut self) -> Option<Stop> {
         if let Some(pid) = self.held.take() {
             self.go_on(pid, None);
@@ -148,7 +148,7 @@ impl Steps {
     /// Lets everything run to its end and gives the exit status, of the program that it became, too.
     ///
     /// # Panics
-    /// ptrace(2) fails, or it does not end within a minute.
+    /// ptrace(2) fails, or it does not end for a long time.
     pub fn end(mut self) -> i32 {
         while self.step().is_some() {}
         let begun = Instant::now();
