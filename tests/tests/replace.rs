@@ -326,12 +326,14 @@ fn where_the_lock_is_taken_over_a_foreign_claimer_can_come_first_and_nothing_is_
         return;
     }
     let place = place();
-    place.says(&format!("{START} --linger 1s"));
+    // The old one ends when there is a file `end`.
+    let old = "trap \"until [ -e end ]; do sleep 0.01; done; exit\" TERM; : >ready; while :; do sleep 0.01; done";
+    place.says(&format!("pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c '{old}'"));
     // It queues for the lock, and the restart is stopped while the old one ends: so the foreign claimer comes first.
     let said = place.sh(&format!(
-        "flock p sh -c 'echo >in; sleep 60' & before=$(cat p)
-         {WITHOUT_PTRACE} pidfile claim --replace --notify --timeout 3s p demod --notify READY=1 & while test $(cat p) = $before; do :; done
-         kill -STOP $!; until test -e in; do :; done; kill -CONT $!; wait $!; echo $?"
+        "flock p sh -c 'echo >in; exec sleep 60' & before=$(cat p)
+         {WITHOUT_PTRACE} pidfile claim --replace --notify --timeout 5s p demod --notify READY=1 & while test $(cat p) = $before; do :; done
+         kill -STOP $!; : >end; until test -e in; do :; done; kill -CONT $!; wait $!; echo $?"
     ));
     assert_eq!(said.stdout, "75\n", "{said:?}");
     assert_eq!(said.stderr, "pidfile: start demod: another process has taken the lock of p meanwhile\n");
