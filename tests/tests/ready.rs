@@ -187,6 +187,24 @@ fn a_new_daemon_is_found_beside_the_old_one_that_it_replaces() {
     assert_eq!(place.sh(&format!("{claim}; {claim}; echo $?; pidfile stop p")).stdout, "0\n");
 }
 
+/// The kernel tells of a unix socket's file the inode; on two file systems the same number may stand for two files.
+#[test]
+fn a_unix_socket_is_not_taken_for_one_of_the_same_inode_elsewhere() {
+    if !needs_root() || !needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    place.write(
+        "script",
+        "for name in a b; do mkdir $name; mount -t tmpfs none $name
+             pidfile claim -b --ready \"waitfor unix:$name/s\" $name.pid demod --unix $name/s; done
+         stat -c %i a/s b/s | uniq | wc -l
+         for name in a b; do waitfor -t 0 --by pidfile:$name.pid unix:a/s; echo $name $?; pidfile stop $name.pid; done",
+    );
+    let said = place.sh("unshare -m sh script");
+    assert_eq!(said.stdout, "1\na 0\nb 124\n", "{said:?}");
+}
+
 /// Two listen on one port, and answer differently; what is said counts for who has said it.
 #[test]
 fn what_one_says_does_not_count_for_another_on_the_same_port() {
