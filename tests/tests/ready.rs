@@ -199,7 +199,7 @@ fn a_unix_socket_is_not_taken_for_one_of_the_same_inode_elsewhere() {
         "for name in a b; do mkdir $name; mount -t tmpfs none $name
              pidfile claim -b --ready \"waitfor unix:$name/s\" $name.pid demod --unix $name/s; done
          stat -c %i a/s b/s | uniq | wc -l
-         for name in a b; do waitfor -t 0 --by pidfile:$name.pid unix:a/s; echo $name $?; pidfile stop $name.pid; done",
+         for name in a b; do waitfor -t 0 --by pidfile:$name.pid unix:a/s; echo $name $?; done; pidfile stop a.pid; pidfile stop b.pid",
     );
     let said = place.sh("unshare -m sh script");
     assert_eq!(said.stdout, "1\na 0\nb 124\n", "{said:?}");
