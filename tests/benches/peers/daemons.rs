@@ -156,30 +156,40 @@ pub fn chain(tools: &Tools, report: &mut Report) {
         time
     };
     let demod = tools.path("demod");
-    let script =
+    let debian =
         format!("start-stop-daemon -S -b -m -p D -x {demod} -- --port {port} && wait-for-it -q 127.0.0.1:{port}");
-    let mut runs: Vec<Box<dyn FnMut() -> Duration>> = vec![Box::new(own), Box::new(ours)];
-    let peer = tools.has("start-stop-daemon") && tools.has("wait-for-it");
-    if peer {
-        runs.push(Box::new(|| {
-            let time =
-                timed(|| assert!(tools.shell(&script).status().is_ok_and(|status| status.success()), "{script}"));
-            tools.command("start-stop-daemon --stop --retry 5 --pidfile D").status().expect("a stopper");
-            time
-        }));
-    } else {
-        report.skip("start-stop-daemon with wait-for-it");
-    }
-    let measured = interleaved(25, &mut runs);
-    report.row("the whole chain, over the daemon's own time", &shown(measured[1].beyond(measured[0])), "", "", "8 ms");
-    if peer {
-        report.ratio(
-            "the whole chain",
-            measured[1].median,
+    let ruby = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/daemon_controller.rb");
+    let ruby = |verb: &str| format!("ruby {ruby} {verb} {demod} {port}");
+    std::fs::write(tools.directory().join("ruby.log"), "").expect("a log");
+    let peers = [
+        (
             "start-stop-daemon and wait-for-it",
-            measured[2].median,
-            "0.1",
-        );
+            tools.has("start-stop-daemon") && tools.has("wait-for-it"),
+            debian,
+            "start-stop-daemon --stop --retry 5 --pidfile D".to_owned(),
+        ),
+        (
+            "ruby daemon_controller",
+            tools.shell("ruby -e 'require \"phusion_passenger\"'").status().is_ok_and(|status| status.success()),
+            ruby("start"),
+            ruby("stop"),
+        ),
+    ];
+    for (name, is_here, start, stop) in peers {
+        if !is_here {
+            report.skip(name);
+            continue;
+        }
+        let theirs = || {
+            let time = timed(|| assert!(tools.shell(&start).status().is_ok_and(|status| status.success()), "{start}"));
+            tools.shell(&stop).status().expect("a stopper");
+            time
+        };
+        let [own, ours, theirs] = interleaved(25, &mut [Box::new(own), Box::new(ours), Box::new(theirs)])[..] else {
+            unreachable!("three")
+        };
+        let beyond = shown(ours.beyond(own));
+        report.row("the whole chain, over the daemon's own time", &beyond, "", "", "8 ms");
+        report.ratio("the whole chain", ours.median, name, theirs.median, "0.1");
     }
-    report.skip("ruby daemon_controller");
 }

@@ -2,10 +2,39 @@
 
 use crate::contest::{Measured, Report, Tools, commands, interleaved};
 use std::fs::File;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+/// The least that could be done: a static program of the bare system calls. No mark can be below it.
+fn floor(tools: &Tools) -> Option<String> {
+    let program = tools.directory().join("floor");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/floor.c");
+    let compiled = Command::new("cc").args(["-O2", "-static", "-o"]).arg(&program).arg(source).status();
+    compiled.is_ok_and(|status| status.success()).then(|| program.to_string_lossy().into_owned())
+}
+
 pub fn start_up(tools: &Tools, report: &mut Report) {
+    match floor(tools) {
+        None => report.skip("the floor (no static C library)"),
+        Some(floor) => {
+            let against = [("F true", "flock"), ("-F F true", "flock -F"), ("-F F true", "setlock")];
+            for (arguments, peer) in
+                against.into_iter().filter(|(_, peer)| tools.has(peer.split(' ').next().unwrap_or_default()))
+            {
+                let (floor, theirs) = (format!("{floor} {arguments}"), format!("{peer} F true"));
+                let [alone, floor, their] = commands(tools, 600, &["true", &floor, &theirs])[..] else {
+                    unreachable!("three")
+                };
+                report.ratio(
+                    &format!("the floor of `{theirs}`: its system calls in a static program, over `true`"),
+                    floor.beyond(alone),
+                    peer,
+                    their.beyond(alone),
+                    "",
+                );
+            }
+        }
+    }
     let peers = [
         ("flock", "flock F true", "withlock F true", "0.6"),
         ("flock -F", "flock -F F true", "withlock -F F true", "0.6"),

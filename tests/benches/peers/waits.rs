@@ -120,12 +120,11 @@ pub fn cost_of_waiting(tools: &Tools, report: &mut Report) {
         ("waitfor --timeout none pidfile:nowhere", "0 wake-ups", ""),
         (&format!("waitfor --timeout none tcp:127.0.0.1:{port}"), "10 ms", ""),
     ];
-    let mut running: Vec<Child> =
-        waiters.iter().map(|(line, ..)| tools.command(line).spawn().expect("a waiter")).collect();
+    let running: Vec<Running> = waiters.iter().map(|(line, ..)| Running::of(tools, line)).collect();
     std::thread::sleep(Duration::from_millis(500));
-    let before: Vec<_> = running.iter().map(used).collect();
+    let before: Vec<_> = running.iter().map(|waiter| used(&waiter.0)).collect();
     std::thread::sleep(LONG);
-    for (((line, mark, memory_mark), child), before) in waiters.iter().zip(&mut running).zip(before) {
+    for (((line, mark, memory_mark), Running(child)), before) in waiters.iter().zip(&running).zip(before) {
         let after = used(child);
         let cost = format!("{} of CPU, {} wake-ups", shown(after.0.saturating_sub(before.0)), after.1 - before.1);
         report.row(&format!("10 s of `{line}`"), &cost, "", "", mark);
@@ -136,7 +135,21 @@ pub fn cost_of_waiting(tools: &Tools, report: &mut Report) {
             "",
             memory_mark,
         );
-        child.kill().and_then(|()| child.wait()).expect("our own child");
+    }
+}
+
+/// A waiter that ends with the contest, also where that fails.
+struct Running(Child);
+
+impl Running {
+    fn of(tools: &Tools, line: &str) -> Running {
+        Running(tools.command(line).spawn().expect("a waiter"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill().and_then(|()| self.0.wait());
     }
 }
 
