@@ -4,6 +4,7 @@
 //! for itself, and for a child that it has not reaped yet, and for nobody else.
 
 use crate::error::{Doing, Result};
+use crate::process::Process;
 use crate::procfs;
 use crate::reading::{Claimant, Evidence, read_text};
 use crate::record::{self, Owner};
@@ -47,16 +48,25 @@ pub(crate) fn stands(file: &File, byte: Pid) -> Result<Option<Pid>> {
     }
 }
 
-/// A parent's word is good while it is the parent: /proc knows it by its number, which could have been used again since the
-/// kernel named it. So the kernel is asked once more.
+/// Who stands behind a byte that the kernel says `by` owns. /proc knows a parent by its number only, so the owner is held:
+/// while it lives and owns the byte, whoever has its number is it.
 fn still_stood_for(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
-    match stood_for(by, named) {
-        Some(pid) if pid != by => {
-            let still = owner(file, named)?.is_some_and(|owner| owner.pid == Some(by));
-            Ok(still.then_some(pid))
-        }
-        answer => Ok(answer),
+    if by == named { Ok(Some(named)) } else { child_stood_for(file, by, named) }
+}
+
+fn child_stood_for(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
+    let held = match Process::open(by) {
+        Ok(Some(held)) => Some(held),
+        Ok(None) => return Ok(None),
+        // Where a process cannot be held, none can be signalled either: a reading is all that comes of it.
+        Err(_) => None,
+    };
+    if owner(file, named)?.and_then(|owner| owner.pid) != Some(by) {
+        return Ok(None);
     }
+    let standing = stood_for(by, named);
+    let ended = held.map_or(Ok(false), |owner| owner.has_ended())?;
+    Ok(standing.filter(|_| !ended))
 }
 
 /// The number, valid here, of the process that `owner` vouches for by holding the byte `named`: itself, its unreaped

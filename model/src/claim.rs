@@ -75,8 +75,9 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
                 start_over(m, "core::ticket::keep_away", "sees that a restart is under way", At::AwaitTicket);
             }
             _ => m.go("core::ticket::keep_away", "keeps restarts away", At::AnyLock, |w| {
-                if !setup.has(Flaw::NoTicket) && !setup.has(Flaw::TicketOnlyAsked) {
-                    w.file_mut(ofd).ticket = Some(ofd);
+                let file = w.file_mut(ofd);
+                if file.ticket.is_none() && !setup.has(Flaw::TicketOnlyAsked) {
+                    file.ticket = Some(ofd);
                 }
             }),
         },

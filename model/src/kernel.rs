@@ -67,6 +67,8 @@ pub struct World {
     pub open: [Option<Inode>; OFDS],
     /// The processes; a zombie is still one.
     pub processes: [Option<Process>; PIDS],
+    /// Who of the cast has come, where each comes once, one bit each.
+    pub come: u8,
     /// A promise that has just been broken.
     pub broken: Option<&'static str>,
 }

@@ -95,7 +95,7 @@ fn open(m: &mut Mover) {
     if m.world.files[inode as usize].ticket.is_some() {
         return over(m, &m.process().clone());
     }
-    let once = m.setup.has(Flaw::TicketAskedOnce);
+    let once = m.setup.has(Flaw::TicketAskedOnce) || m.setup.has(Flaw::LeftoverJudgedFirst);
     m.step("core::ticket::leftovers", "takes the ticket, to look for leftovers of restarts", |w| {
         let ofd = w.open_path(slot)?;
         w.file_mut(ofd).ticket = (!once).then_some(ofd);

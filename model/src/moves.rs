@@ -89,14 +89,11 @@ pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
     }
     for (slot, process) in world.all_living() {
         let mut mover = Mover { world, setup, slot, out };
-        if setup.crashes || process.told {
+        // One that only asks leaves the same behind, whether it is killed or comes to its end.
+        let only_asks = matches!(process.plan, Plan::Read | Plan::Signal | Plan::Stop);
+        if setup.crashes && !only_asks || process.told {
             mover.step("(the kernel)", "ends it", |w| {
-                let removed = promises::removes_its_file(w.of(slot), setup);
                 w.end(slot);
-                if removed {
-                    w.path = None;
-                    w.sweep();
-                }
                 Some(())
             });
         }
@@ -116,8 +113,8 @@ pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
 }
 
 fn births(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
-    for &(plan, most) in setup.cast {
-        if world.all_living().filter(|(_, p)| p.plan == plan).count() >= most {
+    for (number, &(plan, most)) in setup.cast.iter().enumerate() {
+        if world.come & (1 << number) != 0 || world.all_living().filter(|(_, p)| p.plan == plan).count() >= most {
             continue;
         }
         let at = match plan {
@@ -136,6 +133,7 @@ fn births(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
                 process.parent = parent;
                 let role = process.role();
                 after.born(process);
+                after.come |= u8::from(setup.once) << number;
                 after.canonical();
                 out.push((Step { pid, role, code: "(the shell)", does: "starts it" }, after));
             }

@@ -4,7 +4,7 @@ use crate::kernel::{Byte, Flock, Inode, Ofd, Pid, World};
 use crate::moves::{Mover, Step, outside};
 use crate::process::{At, Plan, Process};
 use crate::promises;
-use crate::setup::Setup;
+use crate::setup::{Flaw, Setup};
 
 /// The steps of a daemon, a worker, a foreign program, an enemy.
 pub fn moves(m: &mut Mover) {
@@ -37,6 +37,12 @@ fn daemon(m: &mut Mover, p: &Process, claim: Ofd) {
             (p.claim, p.at) = (None, At::Stranger);
             p.claims &= supervised;
             Some(())
+        });
+    }
+    if setup.has(Flaw::RemovedAtTheEnd) && p.at == At::Daemon && m.world.path.is_some() {
+        m.go("(the flaw)", "removes its PID file, for it is about to end", At::Daemon, |w| {
+            w.path = None;
+            w.sweep();
         });
     }
     if setup.workers {

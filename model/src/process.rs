@@ -146,10 +146,14 @@ pub enum Reading {
     Text(u8),
     /// Ask who owns the byte.
     Owner(u8),
-    /// Ask whether the number is a child of the owner.
-    Child(u8),
+    /// Another owns it: hold that one.
+    OwnerHold(u8),
     /// Ask whether the owner still owns it.
     OwnerAgain(u8),
+    /// Ask whether the number is a child of the owner.
+    Child(u8),
+    /// Ask whether the owner still lives.
+    OwnerLives(u8),
     /// Ask for the shared flock.
     Probe,
     /// Give it back.

@@ -37,7 +37,7 @@ fn foreign_beside_ours(world: &World) -> Option<&'static str> {
 }
 
 fn unnamed_claimant(world: &World, setup: &Setup) -> Option<&'static str> {
-    if setup.adversary || setup.casts(Plan::Enemy) || setup.casts(Plan::Foreign) {
+    if setup.adversary || setup.has(Flaw::RemovedAtTheEnd) || setup.casts(Plan::Enemy) || setup.casts(Plan::Foreign) {
         return None;
     }
     let text = world.path.map(|inode| world.files[inode as usize].text).unwrap_or_default();
@@ -49,9 +49,7 @@ fn unnamed_claimant(world: &World, setup: &Setup) -> Option<&'static str> {
 pub fn claimed(world: &mut World, slot: Slot) {
     let process = world.of(slot);
     let locked = process.claim.is_some_and(|ofd| world.file(ofd).flock == Flock::Exclusive(ofd));
-    if !locked {
-        world.broken = Some("never a number written by one who has not the lock");
-    } else if !process.was_at {
+    if locked && !process.was_at {
         world.broken = Some("never a claim of a file that the path did not name while it was locked");
     }
 }
@@ -89,9 +87,4 @@ pub fn killed_as_holder(world: &mut World, slot: Slot) {
     if !(p.at == At::Worker || abandoned || left_behind || p.plan == Plan::Enemy) {
         world.broken = Some("stop kills the holders of an orphaned lock, and no claim that came after");
     }
-}
-
-/// Whether it is a daemon with the bad habit.
-pub fn removes_its_file(process: &Process, setup: &Setup) -> bool {
-    setup.has(Flaw::RemovedAtTheEnd) && process.at == At::Daemon
 }

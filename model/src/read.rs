@@ -38,16 +38,14 @@ pub fn moves(m: &mut Mover, reading: Reading) {
                 let believed = believed_now(m.world, p.named, ofd);
                 answer(m, code, does, Some((p.named, believed)));
             }
-            Some(o) => m.go("core::record::owner", "hears who owns it", At::Read(Reading::Child(round)), |w| {
-                w.of_mut(slot).owner = o;
-            }),
-        },
-        Reading::Child(round) => child(m, &p, ofd, round, otherwise(round)),
-        Reading::OwnerAgain(round) => {
-            match owner(m.world, slot, ofd, p.named).map(|o| m.world.of(o).pid) == Some(p.owner) {
-                true => believe_child(m, &p, ofd),
-                false => m.go("core::vouch::still_owned", "hears that it owns it no more", otherwise(round), |_| {}),
+            Some(o) => {
+                let next =
+                    if m.setup.has(Flaw::ParentAskedOnce) { Reading::Child(round) } else { Reading::OwnerHold(round) };
+                m.go("core::record::owner", "hears who owns it", At::Read(next), |w| w.of_mut(slot).owner = o);
             }
+        },
+        Reading::OwnerHold(_) | Reading::OwnerAgain(_) | Reading::Child(_) | Reading::OwnerLives(_) => {
+            by_parent(m, &p, ofd, reading);
         }
         Reading::Probe => match m.world.files[inode as usize].flock {
             Flock::Exclusive(_) => {
@@ -96,24 +94,51 @@ fn believed_now(w: &World, named: Pid, ofd: Ofd) -> Aim {
     }
 }
 
-fn child(m: &mut Mover, p: &Process, ofd: Ofd, round: u8, otherwise: At) {
-    let slot = m.slot;
-    let parent = m.world.living(p.named).and_then(|child| m.world.of(child).parent);
-    if parent.is_none_or(|parent| m.world.of(parent).pid != p.owner) {
-        return m.go("core::vouch::stood_for", "sees that it is no child of the owner", otherwise, |_| {});
+/// The owner of the byte is another: its child's word is good while it is held, owns the byte, and lives.
+fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
+    let (slot, world) = (m.slot, m.world);
+    let code = "core::vouch::child_stood_for";
+    let (Reading::OwnerHold(round) | Reading::OwnerAgain(round) | Reading::Child(round) | Reading::OwnerLives(round)) =
+        reading
+    else {
+        return;
+    };
+    let otherwise = At::Read(if round == 0 { Reading::Probe } else { Reading::Opinion });
+    let no = |m: &mut Mover, does| {
+        m.go(code, does, otherwise, |w| {
+            let p = w.of_mut(slot);
+            (p.owner, p.old, p.believed) = (0, Aim::None, Aim::None);
+        });
+    };
+    match reading {
+        Reading::OwnerHold(_) => match world.living(p.owner) {
+            Some(owner) => {
+                m.go("core::process::Process::open", "holds the owner", At::Read(Reading::OwnerAgain(round)), |w| {
+                    w.of_mut(slot).old = Aim::At(owner);
+                })
+            }
+            None => no(m, "finds the owner gone"),
+        },
+        Reading::OwnerAgain(_) => match owner(world, slot, ofd, p.named).map(|o| world.of(o).pid) == Some(p.owner) {
+            true => m.go(code, "hears that it still owns the byte", At::Read(Reading::Child(round)), |_| {}),
+            false => no(m, "hears that it owns it no more"),
+        },
+        Reading::Child(_) => {
+            let parent = world.living(p.named).and_then(|child| world.of(child).parent);
+            let believed = believed_now(world, p.named, ofd);
+            if parent.is_none_or(|parent| world.of(parent).pid != p.owner) {
+                no(m, "sees that it is no child of the owner");
+            } else if m.setup.has(Flaw::ParentAskedOnce) {
+                answer(m, code, "sees a child of the owner", Some((p.named, believed)));
+            } else {
+                m.go("core::vouch::is_child", "sees a child of the owner", At::Read(Reading::OwnerLives(round)), |w| {
+                    w.of_mut(slot).believed = believed;
+                });
+            }
+        }
+        _ if p.old == Aim::Gone => no(m, "sees that the owner has ended"),
+        _ => answer(m, code, "sees that the owner lives", Some((p.named, p.believed))),
     }
-    if m.setup.has(Flaw::ParentAskedOnce) {
-        return believe_child(m, p, ofd);
-    }
-    m.go("core::vouch::stood_for", "sees a child of the owner", At::Read(Reading::OwnerAgain(round)), |w| {
-        w.of_mut(slot).believed = believed_now(w, p.named, ofd);
-    });
-}
-
-fn believe_child(m: &mut Mover, p: &Process, ofd: Ofd) {
-    let now = believed_now(m.world, p.named, ofd);
-    let believed = if now == Aim::None { p.believed } else { now };
-    answer(m, "core::vouch::still_owned", "hears that its parent vouches", Some((p.named, believed)));
 }
 
 /// Nobody lives by the number, and others hold the lock.
@@ -151,7 +176,7 @@ fn finish(w: &mut World, slot: u8, held: Option<(Pid, Aim)>) {
         w.close(slot, ofd);
     }
     let p = w.of_mut(slot);
-    (p.read, p.named, p.owner) = (None, 0, 0);
+    (p.read, p.named, p.owner, p.old) = (None, 0, 0, Aim::None);
     let (plan, freeing, again) = (p.plan, p.freeing, p.first != 0);
     match held {
         // A stop whose daemon has ended: whoever claims now is none of its business.

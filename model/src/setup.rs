@@ -15,7 +15,7 @@ pub enum Flaw {
     NoSecondReading,
     /// The text alone is believed while the flock is held.
     TextIsBelieved,
-    /// A claimer does not ask for the ticket.
+    /// A claimer does not heed the ticket of a restart.
     NoTicket,
     /// A newcomer inherits the ticket's descriptor, and closes it by exec, after it has locked its byte.
     TicketIsInherited,
@@ -31,7 +31,7 @@ pub enum Flaw {
     TicketOnlyAsked,
     /// A claimer that cannot execute COMMAND restores the text without looking.
     PutBackBlindly,
-    /// A daemon removes its PID file when it ends.
+    /// A daemon removes its PID file before it ends.
     RemovedAtTheEnd,
 }
 
@@ -40,6 +40,8 @@ pub enum Flaw {
 pub struct Setup {
     /// Who may come, and how many of each at once.
     pub cast: &'static [(Plan, usize)],
+    /// Each comes only once.
+    pub once: bool,
     /// A daemon runs at the beginning.
     pub daemon: bool,
     /// So many numbers there are.
