@@ -155,3 +155,43 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cursors() -> impl Strategy<Value = Cursor> {
+        let place = any::<[u64; 4]>().prop_map(|[device, inode, offset, fingerprint]| Place {
+            device,
+            inode,
+            offset,
+            fingerprint,
+        });
+        (any::<u64>(), proptest::collection::vec(place, 0..4)).prop_map(|(taken, places)| Cursor { taken, places })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_cursor_is_printed_is_read(cursor in cursors(), before in "[ \t\n]{0,2}", after in "[ \t\r\n]{0,2}") {
+            prop_assert_eq!(format!("{before}{cursor}{after}").parse(), Ok(cursor));
+        }
+
+        #[test]
+        fn a_cursor_with_one_byte_changed_is_no_other(cursor in cursors(), at in any::<prop::sample::Index>(), byte in 33..127u8) {
+            let text = cursor.to_string();
+            let mut damaged = text.clone().into_bytes();
+            let at = at.index(damaged.len());
+            damaged[at] = byte;
+            let read = String::from_utf8(damaged).expect("ASCII").parse::<Cursor>();
+            prop_assert!(read.is_err() || read == Ok(cursor), "{}", text);
+        }
+
+        #[test]
+        fn whatever_is_typed_is_a_cursor_or_refused(text in "(lw[0-9]{0,11}|[-.0-9a-f]|\\PC){0,30}") {
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
+            }
+        }
+    }
+}

@@ -14,6 +14,8 @@ mod json;
 mod judge;
 mod omen;
 mod pattern;
+#[cfg(test)]
+mod properties;
 mod report;
 mod session;
 mod siblings;

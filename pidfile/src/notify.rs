@@ -163,3 +163,26 @@ mod tests {
         assert_eq!(Message::parse("READY=0\nERRNO=x\nEXTEND_TIMEOUT_USEC=-1"), Message::default());
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn only_a_line_of_its_own_makes_ready(text in "(READY=[01]|STATUS=|ERRNO=[-0-9]{0,12}|EXTEND_TIMEOUT_USEC=[0-9]{0,24}|\\PC|[ =\r\n]){0,12}") {
+            let message = Message::parse(&text);
+            let line = |wanted: &str| text.split('\n').any(|line| line.strip_suffix('\r').unwrap_or(line) == wanted);
+            prop_assert_eq!(message.ready, line("READY=1"));
+        }
+
+        #[test]
+        fn what_is_said_is_heard(ready in any::<bool>(), status in "[^\r\n]{0,30}", micros in any::<u64>()) {
+            let ready_line = if ready { "READY=1\n" } else { "" };
+            let message = Message::parse(&format!("EXTEND_TIMEOUT_USEC={micros}\n{ready_line}STATUS={status}"));
+            let extend = Some(Duration::from_micros(micros));
+            prop_assert_eq!(message, Message { ready, status: Some(status), error: None, extend });
+        }
+    }
+}

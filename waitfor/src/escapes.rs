@@ -64,3 +64,28 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_was_escaped_is_what_it_was(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(unescaped(&bytes.escape_ascii().to_string()), Ok(bytes));
+        }
+
+        #[test]
+        fn text_without_a_backslash_stays_as_it_is(text in "[^\\\\]{0,20}") {
+            prop_assert_eq!(unescaped(&text), Ok(text.into_bytes()));
+        }
+
+        #[test]
+        fn no_text_is_longer_without_its_escapes(text in "(\\\\[0-9a-fxrnt\\\\'\"]?|\\PC){0,20}") {
+            if let Ok(bytes) = unescaped(&text) {
+                prop_assert!(bytes.len() <= text.len());
+            }
+        }
+    }
+}

@@ -163,3 +163,36 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_list_of_statuses_is_read_as_it_was_printed(
+            ranges in proptest::collection::vec((100..=999u16, 0..=99u16), 1..6), asked in 100..=999u16
+        ) {
+            let ranges: Vec<(u16, u16)> = ranges.into_iter().map(|(first, more)| (first, (first + more).min(999))).collect();
+            let list: Vec<String> = ranges.iter().map(|(first, last)| format!("{first}-{last}")).collect();
+            let Statuses(read) = list.join(",").parse().expect("a list of statuses");
+            let counts = ranges.iter().any(|&(first, last)| (first..=last).contains(&asked));
+            prop_assert_eq!(read.iter().any(|range| range.contains(&asked)), counts);
+        }
+
+        #[test]
+        fn whatever_is_typed_is_a_list_or_refused(list in "[-,0-9 x]{0,16}|\\PC{0,8}") {
+            if let Ok(Statuses(ranges)) = list.parse() {
+                prop_assert!(ranges.iter().all(|range| *range.start() >= 100 && *range.end() <= 999 && !range.is_empty()));
+            }
+        }
+
+        #[test]
+        fn a_header_is_read_as_it_was_printed(name in "[A-Za-z][A-Za-z0-9-]{0,12}", value in "[!-~]([ -~]{0,12}[!-~])?") {
+            let (read, said) = header(&format!("{name}: {value}")).expect("a header");
+            prop_assert!(read.as_str().eq_ignore_ascii_case(&name));
+            prop_assert_eq!(said.as_bytes(), value.as_bytes());
+        }
+    }
+}

@@ -111,6 +111,8 @@ fn url(text: &str) -> std::result::Result<Kind, String> {
     match uri.port_u16() {
         _ if matches!(host, "" | "[]") => Err(format!("'{text}' names no host")),
         Some(0) => Err(no_port(text)),
+        // A number with a sign is one to the parser.
+        _ if uri.port().is_some_and(|port| !port.as_str().bytes().all(|b| b.is_ascii_digit())) => Err(no_port(text)),
         None if has_port => Err(no_port(text)),
         _ => Ok(Kind::Http(uri)),
     }
@@ -216,6 +218,50 @@ mod tests {
             "exec: ",
         ] {
             assert!(kind(word).is_err(), "{word}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SCHEMES: &str = "(tcp|listen|http|https|unix|file|nonempty|pidfile|pid|lock|exec|dns|TCP|)";
+
+    proptest! {
+        #[test]
+        fn a_host_and_port_are_read_as_they_were_printed(host in "[a-z0-9][a-z0-9.-]{0,20}", port in 1..=u16::MAX) {
+            prop_assume!(host.chars().any(|c| !c.is_ascii_digit()));
+            let kind = kind_of(OsStr::new(&format!("tcp:{host}:{port}")));
+            prop_assert_eq!(kind, Ok(Kind::Tcp { host, port }));
+        }
+
+        #[test]
+        fn no_port_is_beyond_what_a_port_can_be(scheme in SCHEMES, host in "[a-z]{1,4}|\\[::1\\]", port in "[-+]?[0-9]{1,8}") {
+            let number = port.parse::<u32>().ok().filter(|_| port.bytes().all(|b| b.is_ascii_digit()));
+            let right = number.is_some_and(|number| (1..=65535).contains(&number));
+            for word in [format!("tcp:{host}:{port}"), format!("listen:{port}"), format!("{scheme}://{host}:{port}/")] {
+                let says_port = matches!(
+                    kind_of(OsStr::new(&word)),
+                    Ok(Kind::Tcp { .. } | Kind::Listen { .. } | Kind::Http(_))
+                );
+                prop_assert!(!says_port || right, "{:?}", word);
+            }
+        }
+
+        #[test]
+        fn a_path_is_taken_byte_for_byte(path in proptest::collection::vec(1..=255u8, 1..30)) {
+            let word = OsString::from_vec([b"unix:", &path[..]].concat());
+            prop_assert_eq!(kind_of(&word), Ok(Kind::Unix(OsString::from_vec(path).into())));
+        }
+
+        #[test]
+        fn whatever_is_typed_is_a_target_or_refused(scheme in SCHEMES, rest in proptest::collection::vec(any::<u8>(), 0..30)) {
+            let word = OsString::from_vec([scheme.as_bytes(), b":", &rest[..]].concat());
+            if let Ok(Kind::Pid(pid)) = kind_of(&word) {
+                prop_assert!(pid.as_raw_pid() > 0);
+            }
         }
     }
 }
