@@ -76,7 +76,7 @@ impl Row {
     }
 }
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 18] = [
     Row::of("`pidfile claim P COMMAND`", "pidfile claim p perl command"),
     Row {
         so_far: SoFar::Both,
@@ -104,6 +104,39 @@ const ROWS: [Row; 14] = [
             "`pidfile claim --replace`, until ready",
             "pidfile claim --background p sleep 1000",
             "pidfile claim --replace --kill-after 50ms --ready 'waitfor file:yes' p perl command",
+            ": >yes",
+        )
+    },
+    Row {
+        so_far: SoFar::Both,
+        ..Row::waiting(
+            "`pidfile claim --forking`, until ready",
+            "",
+            "pidfile claim --forking --kill-after 50ms --ready 'waitfor file:yes' p perl command fork",
+            ": >yes",
+        )
+    },
+    Row::waiting(
+        "`pidfile claim --ensure`, until the other one is ready",
+        "pidfile claim --background --ready 'waitfor file:trapped' p perl stubborn",
+        "pidfile claim --background --ensure --ready 'waitfor file:yes' p true",
+        ": >yes",
+    ),
+    Row {
+        so_far: SoFar::ToolQueues,
+        ..Row::waiting(
+            "`pidfile claim --wait DUR`, while it waits",
+            "pidfile claim --background --ready 'waitfor file:trapped' p perl stubborn",
+            "pidfile claim --wait 10m p true",
+            ": >go",
+        )
+    },
+    Row {
+        so_far: SoFar::Both,
+        ..Row::waiting(
+            "`withlock F logwatch LOG -- pidfile claim --background`, until ready",
+            "",
+            "withlock l logwatch -e FATAL log -- pidfile claim --background --kill-after 50ms --ready 'waitfor file:yes' p perl command",
             ": >yes",
         )
     },
@@ -168,7 +201,7 @@ impl Row {
                 SoFar::CommandRuns => runs,
                 SoFar::ToolCollects => collects(place, "tool"),
                 SoFar::Both => runs && collects(place, "tool"),
-                SoFar::ToolQueues => queues(place, "l"),
+                SoFar::ToolQueues => ["l", "p"].iter().any(|file| queues(place, file)),
             }
         });
         if self.to == To::Daemon {
@@ -204,7 +237,7 @@ fn collects(place: &Place, file: &str) -> bool {
 
 /// Somebody waits for the lock of the file.
 fn queues(place: &Place, file: &str) -> bool {
-    let number = fs::metadata(place.file(file)).expect("the lock file").ino();
+    let Ok(number) = fs::metadata(place.file(file)).map(|m| m.ino()) else { return false };
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     locks.lines().any(|line| line.contains("-> FLOCK") && line.contains(&format!(":{number} ")))
 }
