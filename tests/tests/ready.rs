@@ -146,15 +146,17 @@ fn memcached_is_ready_when_it_says_its_version() {
 #[test]
 fn a_daemon_that_dies_because_a_stranger_has_its_port_is_not_ready() {
     let (place, port) = (place(), free_port());
+    // It goes for its port when it is told to: in the first case only after it was taken for ready.
     let start = |ready: &str| {
         format!(
-            "pidfile claim -b --log log --ready '{ready} 127.0.0.1:{port}' p demod --port {port} --delay 300ms; echo $?"
+            "pidfile claim -b --log log --ready '{ready} 127.0.0.1:{port}' p \
+                 sh -c 'until test -e go; do sleep 0.01; done; exec demod --port {port}'; echo $?"
         )
     };
     let said = place.sh(&format!(
         "demod --port {port} 2>/dev/null & waitfor 127.0.0.1:{port}
-         {}; waitfor --down pidfile:p; echo fooled
-         {}; pidfile read -q p; echo $?
+         {}; touch go; waitfor --down pidfile:p; echo fooled
+         rm go; (sleep 0.3; touch go) & {}; pidfile read -q p; echo $?
          pidfile claim -b p sleep 60; waitfor -t 300ms --while pidfile:p --by pidfile:p 127.0.0.1:{port}; echo $?",
         start("waitfor --while pidfile:p"),
         start("waitfor --while pidfile:p --by pidfile:p"),
