@@ -83,3 +83,43 @@ fn a_pid_recycled_under_a_signaller_is_not_hit() {
     );
     assert_eq!(said.stdout, "signal 1\nlives\n", "{said:?}");
 }
+
+/// The number is given to a stranger while a tool is at work: before, between or after its steps, as chance has it.
+#[test]
+fn no_stranger_is_signalled_however_often_a_pid_is_recycled() {
+    if !needs_root() || !needs("unshare", "util-linux") {
+        return;
+    }
+    let times = std::env::var("RECYCLED").unwrap_or_else(|_| "100".into());
+    let place = place();
+    place.write(
+        "rounds",
+        "forced=0 hit=0 round=0
+        next() { echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; }
+        while [ $forced -lt $1 ]; do
+            round=$((round + 1)) name= spin=$((round % 97 * 7))
+            next 300; pidfile claim p sleep 1000 & daemon=$!
+            until [ \"$name\" = sleep ]; do read name < /proc/$daemon/comm || exit 98; done
+            case $((round % 4)) in
+            0) pidfile -q read p ;;
+            1) pidfile signal TERM p ;;
+            2) pidfile stop --timeout 1 p ;;
+            3) pidfile claim --replace --timeout 2 p sleep 3000 ;;
+            esac >>said 2>&1 & tool=$!
+            while [ $spin -gt 0 ]; do spin=$((spin - 1)); done
+            kill -9 $daemon 2>/dev/null; wait $daemon
+            next $daemon; sleep 2000 & stranger=$!
+            wait $tool
+            kill -9 $stranger; wait $stranger
+            case $?.$stranger in 137.$daemon) forced=$((forced + 1)) ;; 137.*) ;; *) hit=$((hit + 1)) ;; esac
+            [ $((round % 4)) = 3 ] && pidfile -q stop --kill-after 1 p
+        done 2>/dev/null
+        echo $hit of $forced hit; echo $round rounds >&2",
+    );
+    let mut command = place.command("timeout");
+    command.args(["-s", "KILL", "3600", "unshare", "-pf", "--kill-child", "--mount-proc", "sh", "rounds", &times]);
+    let told = command.output().expect("unshare");
+    let told = (String::from_utf8_lossy(&told.stdout).into_owned(), String::from_utf8_lossy(&told.stderr).into_owned());
+    println!("{told:?}");
+    assert_eq!(told.0, format!("0 of {times} hit\n"), "{told:?}");
+}
