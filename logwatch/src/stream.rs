@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// As much as is read at once: large enough for few calls, small enough for the processor's cache.
 const CHUNK: usize = 256 << 10;
+const FIRST_CHUNK: usize = 4 << 10;
 
 /// A line longer than this is judged in parts.
 pub(crate) const LONGEST: usize = 1 << 20;
@@ -30,6 +31,8 @@ pub(crate) struct Stream {
     identity: Option<Identity>,
     /// `buffer[..judged]` was judged and only proves the place; `buffer[judged..filled]` is still to be judged.
     buffer: Vec<u8>,
+    /// How much the next read(2) asks for.
+    chunk: usize,
     judged: usize,
     filled: usize,
     /// The offset of `buffer[0]`.
@@ -89,13 +92,14 @@ impl Stream {
     }
 
     fn new(source: Source, path: &Path, identity: Option<Identity>) -> Stream {
-        // Zeroed memory costs nothing until it is written to.
-        let buffer = vec![0; PROOF + LONGEST + 1];
+        // It grows with what there is to read: a thousand quiet logs are not to cost a thousand times the longest line.
+        let buffer = vec![0; PROOF + 1];
         Stream {
             source,
             path: path.to_owned(),
             identity,
             buffer,
+            chunk: FIRST_CHUNK,
             judged: 0,
             filled: 0,
             offset: 0,
@@ -159,9 +163,16 @@ impl Stream {
             return Ok(Look::Later);
         }
         self.make_room();
-        let room = self.filled..(self.filled + CHUNK).min(PROOF + LONGEST);
+        let room = self.filled..(self.filled + self.chunk).min(PROOF + LONGEST);
+        if self.buffer.len() <= room.end {
+            self.buffer.resize(room.end + 1, 0);
+        }
+        let asked = room.len();
         let at = self.offset + room.start as u64;
         let count = self.source.read(&mut self.buffer[room], at).doing("read", self.path.display())?;
+        if count == asked {
+            self.chunk = CHUNK.min(self.chunk * 4);
+        }
         // Asked after the read: had the file been truncated before it, these bytes would not be there any more.
         if !self.still_proven().doing("read", self.path.display())? {
             return Ok(Look::Truncated);
