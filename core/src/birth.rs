@@ -32,6 +32,11 @@ pub fn die_with_us(command: &mut Command) {
     });
 }
 
+/// Takes that back, as the last step before execve(2): from then on it may outlive us.
+pub fn outlive_us(command: &mut Command) {
+    sys::before_exec(command, || Ok(rustix::process::set_parent_process_death_signal(None)?));
+}
+
 /// Closes a descriptor in the child before the steps that are added after this one. One of the same file that were
 /// closed by execve(2) only would drop the record locks that those steps take.
 pub fn close_first(command: &mut Command, descriptor: impl AsFd) {

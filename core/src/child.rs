@@ -1,6 +1,6 @@
 //! COMMAND: found, started with the signals it would have had without us, waited for, and ended as.
 
-pub use crate::birth::{before_exec, close_first, die_with_us, ignore_int, inherit_only};
+pub use crate::birth::{before_exec, close_first, die_with_us, ignore_int, inherit_only, outlive_us};
 use crate::error::{Doing, Result, refusal};
 use crate::events::{Arrived, Event, Events, Watched};
 use crate::exit::Exit;
@@ -11,9 +11,10 @@ use crate::sys;
 use crate::time::Deadline;
 use crate::voice;
 use nix::sys::signal::SigSet;
+use nix::unistd::{getpgid, getpgrp, getpid, getsid};
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, getpgid, getpgrp, waitpid};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
@@ -188,8 +189,10 @@ impl Child {
     /// The terminal sends Ctrl-C to its foreground group: a child that has left ours has not got it. A hang-up goes to
     /// the session's leader alone, and to the group only once the leader has ended (credentials(7)).
     fn shares_terminal_signal(&self, signal: Signal) -> bool {
-        let leader = rustix::process::getsid(None).ok() == Some(rustix::process::getpid());
-        let with_us = getpgid(Some(self.process.pid())).ok() == Some(getpgrp());
+        // A group or session that began outside of our PID namespace is 0, of which rustix makes no `Pid`.
+        let leader = getsid(None).ok() == Some(getpid());
+        let child = nix::unistd::Pid::from_raw(self.process.pid().as_raw_pid());
+        let with_us = getpgid(Some(child)).ok() == Some(getpgrp());
         with_us && !(signal == Signal::HUP && leader)
     }
 

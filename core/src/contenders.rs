@@ -4,6 +4,7 @@
 //! *called* flock(2), the holder's caller possibly long gone, and those who wait; it hides other PID namespaces.
 
 use crate::holders::{self, Holder, Holds, Identity, holds};
+use crate::process::Process;
 use crate::procfs;
 use crate::time::for_people;
 use rustix::process::{Pid, getpid, getppid};
@@ -60,6 +61,12 @@ fn in_full(holder: &Holder) -> String {
         (Some(user), Some(stat)) if !stat.zombie => {
             let age = stat.started().elapsed().unwrap_or_default();
             format!("{holder} of {user}, running for {}", for_people(age))
+        }
+        // Without its line in /proc it may live all the same (hidepid, see proc(5)).
+        _ if Process::open(holder.pid)
+            .is_ok_and(|process| process.is_some_and(|p| p.has_ended().is_ok_and(|e| !e))) =>
+        {
+            format!("{}, which is hidden from us", holder.pid)
         }
         _ => format!("{}, which has ended and left it to others", holder.pid),
     }

@@ -77,7 +77,8 @@ impl Family {
     /// # Errors
     /// A refused wait(2) or poll(2).
     pub fn end_own_group(&self, events: &Events, kill_after: Duration) -> Result<()> {
-        let group = rustix::process::getpgrp().as_raw_pid();
+        // 0 where it began outside of our PID namespace, in /proc as here.
+        let group = nix::unistd::getpgrp().as_raw();
         let mut asked = HashSet::new();
         let mut patience = Deadline::after(kill_after);
         let mut with = Signal::TERM;
@@ -169,6 +170,10 @@ fn nobody_left() -> Result<bool> {
 }
 
 fn descendants() -> Vec<Process> {
+    // The /proc of another PID namespace knows us by another number, and our numbers as others'.
+    if !procfs::is_of_our_namespace() {
+        return vec![];
+    }
     let parents: HashMap<i32, i32> =
         procfs::processes().filter_map(|pid| Some((pid.as_raw_pid(), procfs::stat(pid)?.parent))).collect();
     let us = getpid().as_raw_pid();

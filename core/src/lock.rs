@@ -80,14 +80,15 @@ fn open_any_way(path: &Path) -> std::result::Result<File, Errno> {
     let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mode = Mode::from_bits_truncate(0o666);
     let ways = [OFlags::RDWR | OFlags::CREATE, OFlags::RDWR, OFlags::RDONLY];
-    let mut answer = Err(Errno::NOENT);
+    let (mut answer, mut refused) = (Err(Errno::NOENT), Errno::ACCESS);
     for way in ways {
         answer = rustix::fs::open(path, way | common, mode);
         match answer {
             // ACCESS: not ours to write, or fs.protected_regular refuses O_CREAT on another's file in a sticky directory.
+            Err(why @ (Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS)) if way == ways[0] => refused = why,
             Err(Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS) => {}
             // A file is made only the first way: there is none, and it was refused.
-            Err(Errno::NOENT) if way != ways[0] => return Err(Errno::ACCESS),
+            Err(Errno::NOENT) if way != ways[0] => return Err(refused),
             _ => break,
         }
     }

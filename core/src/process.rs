@@ -26,6 +26,10 @@ impl Process {
             Ok(fd) => Ok(Some(Process { pid, fd })),
             // EINVAL: the number is a thread's, not a process's.
             Err(Errno::SRCH | Errno::INVAL) => Ok(None),
+            Err(e @ (Errno::NOSYS | Errno::PERM)) => {
+                let needed = "pidfd_open(2) is needed: Linux 5.3 or newer, and a seccomp filter that allows it";
+                Err(e).doing("hold process", format!("{pid}: {needed}"))
+            }
             Err(e) => Err(e).doing("hold process", pid),
         }
     }

@@ -84,6 +84,12 @@ pub fn user(pid: Pid) -> Option<String> {
     Some(name.unwrap_or_else(|| uid.to_string()))
 }
 
+/// Whether /proc shows the processes of our own PID namespace.
+pub fn is_of_our_namespace() -> bool {
+    let us = rustix::process::getpid().as_raw_pid().to_string();
+    fs::read_link("/proc/self").is_ok_and(|number| number.as_os_str() == us.as_str())
+}
+
 /// All processes that /proc shows.
 pub fn processes() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -101,12 +101,15 @@ impl<'a> Start<'a> {
         self.detach(&mut command, &[])?;
         let naming = self.held.naming();
         if let Some(ticket) = &self.ticket {
+            // Until it can be told for a newcomer it dies with us: nobody who has the ticket next would find it.
+            child::die_with_us(&mut command);
             child::close_first(&mut command, ticket);
         }
         child::before_exec(&mut command, move || match how {
             Naming::Full => naming.take(),
             Naming::Unannounced => naming.vouch_unannounced(),
         });
+        child::outlive_us(&mut command);
         match Child::try_spawn(&mut command, &self.events)? {
             Ok(child) => Ok(Daemon { pid: child.process().pid(), child }),
             Err(e) if how == Naming::Unannounced => Err(child::not_executed(&self.claim.command[0], &e)),
