@@ -211,3 +211,15 @@ fn several_logs_share_a_cursor_file_and_an_argument_for_cursors() {
     let script = "c=$(logwatch --mark a b); echo FATAL 3 >>b; logwatch -e FATAL --from \"$c\" a b";
     assert_eq!(place.sh(script), said("b:FATAL 3\n", "", 1));
 }
+
+#[test]
+fn a_cursor_file_that_is_a_link_or_a_fifo_is_refused() {
+    let place = place();
+    place.says("echo ERROR >l; echo precious >target; ln -s target link; ln -s absent dangling; mkfifo fifo");
+    for (name, why) in [("link", "a symbolic link"), ("dangling", "a symbolic link"), ("fifo", "not a regular file")] {
+        let found = place.sh(&format!("logwatch --no-follow -e ERROR --cursor-file {name} l"));
+        assert_eq!(found, said("", &format!("logwatch: use the cursor file {name}: it is {why}\n"), 125));
+    }
+    assert_eq!(place.content("target"), "precious\n");
+    assert!(!place.file("absent").exists());
+}

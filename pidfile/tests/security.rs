@@ -143,3 +143,56 @@ fn a_log_line_or_a_name_cannot_command_the_terminal() {
     let said = place().sh("pidfile claim -b --log l --ready 'until test -s l; do :; done; false' p sh -c 'printf \"\\033[2Jgone\\n\"; sleep 60'");
     assert!(said.stderr.contains("\\x1b[2Jgone") && !said.stderr.contains('\x1b'), "{said:?}");
 }
+
+#[test]
+fn the_name_of_a_process_or_a_file_cannot_command_the_terminal() {
+    let place = place();
+    let said = place.sh(
+        "pidfile claim -b p perl -e '$0 = \"bad\\e[2J\\nname\"; open F, \">begun\"; sleep 1000'; until test -e begun; do :; done
+         pidfile read --table p; pidfile read --holders p; pidfile read --json p; pidfile claim p true; echo $?
+         name=$(printf 'q\\033[2J'); pidfile read --table \"$name\"; pidfile read \"$name\"; mkdir \"$name\"; pidfile claim \"$name\" true; echo $?",
+    );
+    assert!(said.stdout.contains("\n75\n") && said.stdout.ends_with("125\n"), "{said:?}");
+    assert!(said.stderr.contains("bad\\x1b[2J") && said.stdout.contains("q\\x1b[2J"), "{said:?}");
+    assert!(!said.stdout.contains('\x1b') && !said.stderr.contains('\x1b'), "{said:?}");
+}
+
+#[test]
+fn nothing_is_run_through_a_shell_but_what_was_written_for_one() {
+    let place = place();
+    let said = place.sh(
+        "trap=';touch ran;$(touch ran)`touch ran`'; pidfile claim -b --log \"l$trap\" --ready 'test \"$PIDFILE\" = \"p$0\" || exit 0' \"p$trap\" sleep 1000
+         pidfile read -q \"p$trap\"; echo $?; pidfile stop \"p$trap\"; echo $?; pidfile claim p echo \"$trap\"; pidfile claim q \"$trap\"; echo $?",
+    );
+    assert_eq!(said.stdout, "0\n0\n;touch ran;$(touch ran)`touch ran`\n127\n", "{said:?}");
+    assert!(!place.file("ran").exists(), "{said:?}");
+}
+
+/// Who may write the file, and stands behind a child of its own that has become root's, has root's `stop` reach that
+/// child, as a descriptor with the lock that it inherited would: what one has started oneself, and nothing else.
+#[test]
+fn a_user_turns_roots_stop_against_nothing_but_its_own_children() {
+    if !needs_root() {
+        return;
+    }
+    let place = place();
+    let said = place.sh(&format!(
+        "sleep 1000 & victim=$!; install -m 4755 $(command -v setpriv) become; install -o 65534 /dev/null p
+         cat >vouch <<'END'
+use Fcntl ':flock'; use Fcntl;
+open my $f, '+<', 'p' or die; flock $f, LOCK_EX or die;
+my $child = fork // die; exec './become', '--reuid', '0', '--regid', '0', '--clear-groups', 'sleep', '2000' if !$child;
+for my $pid ($child, $ARGV[0]) {{ fcntl $f, F_SETLK, pack 'ssx4qqix4', F_WRLCK, 0, $pid, 1, 0 or die }}
+for my $pid ($ARGV[0], $child) {{
+    syswrite $f, \"$pid\\n\"; truncate $f, length \"$pid\\n\"; seek $f, 0, 0; print \"$pid\\n\"; $| = 1; my $go = <STDIN>;
+}}
+wait; sleep 60;
+END
+         mkfifo go; {NOBODY} perl vouch $victim <go >told & exec 9>go
+         until test $(grep -c . told) = 1; do :; done; for verb in read 'signal TERM' 'stop --timeout 1'; do pidfile $verb p; echo $?; done
+         kill -0 $victim && echo the stranger lives; echo >&9; until test $(grep -c . told) = 2; do :; done
+         until grep -q 2000 /proc/$(tail -n1 told)/cmdline; do :; done
+         pidfile signal TERM p; echo $?; exec 9>&-"
+    ));
+    assert_eq!(said.stdout, "4\n4\n4\nthe stranger lives\n0\n", "{said:?}");
+}

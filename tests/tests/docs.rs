@@ -143,3 +143,18 @@ fn help_tells_the_exit_codes() {
         assert!(!place.says(&format!("{call} -h")).contains("Exit status:"), "{call}");
     }
 }
+
+#[test]
+fn the_pages_about_evidence_name_tests_that_are_there() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let sources = sources_of_tests();
+    for page in ["environments.md", "reliability.md", "security.md"] {
+        let text = fs::read_to_string(docs.join(page)).expect(page);
+        let is_a_name = |word: &&str| word.matches('_').count() > 2 && !word.contains(['(', '/', ' ', '='].as_slice());
+        let named: Vec<&str> = text.split('`').filter(is_a_name).collect();
+        assert!(named.len() >= 8, "{page} names only {named:?}");
+        for name in named {
+            assert!(sources.contains(&format!("fn {name}(")), "{page}: there is no test {name}");
+        }
+    }
+}
