@@ -341,7 +341,9 @@ fn a_daemon_that_will_not_go_is_killed_and_one_with_a_command_for_it_is_asked_by
 fn replace_lets_the_new_one_answer_before_the_old_one_ends() {
     let port = free_port();
     for shell in shells() {
-        let place = place(&format!("more='--port {port} --reuse-port'; ready='waitfor listen:{port}'"));
+        let place = place(&format!(
+            "more='--port {port} --reuse-port'; ready='waitfor --by \"pid:$PIDFILE_PID\" listen:{port}'"
+        ));
         let said = under(
             shell,
             &place,
