@@ -6,6 +6,7 @@
 use crate::judge::{Hit, Judge};
 use crate::source::PROOF;
 use crate::stream::Stream;
+use crate::window::ends_of_lines;
 use memchr::memchr;
 use racefree_core::error::{Doing, Result};
 use std::fs::File;
@@ -39,6 +40,8 @@ pub(crate) struct Block {
     pub(crate) lines: Range<u64>,
     room: Vec<u8>,
     length: usize,
+    /// How many lines end in them, where they are counted.
+    pub(crate) ends: u64,
     /// What was found, by its place in the text.
     pub(crate) hits: Vec<Hit>,
 }
@@ -64,15 +67,18 @@ impl Ahead {
     ) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64).min(THREADS);
         let left = stream.left().doing("look at", stream.path().display())?;
-        let begin = stream.position();
-        let worthwhile = threads > 1 && left >= WORTHWHILE && begin >= self.not_before && stream.is_at_start_of_line();
+        let begin = stream.window.position();
+        let worthwhile =
+            threads > 1 && left >= WORTHWHILE && begin >= self.not_before && stream.window.is_at_start_of_line();
         let Some(file) = stream.file().filter(|_| worthwhile) else { return Ok(()) };
         let file = &file.try_clone().doing("share", stream.path().display())?;
         self.not_before = begin + WORTHWHILE;
+        let counts = stream.window.lines().is_some();
         thread::scope(|scope| {
             let start = |number| {
                 let (blocks, spares) = (sync_channel(WAITING), channel());
-                let worker = Worker { file, judge: judge.clone(), begin, spares: spares.1, room: vec![] };
+                let (judge, room) = (judge.clone(), vec![]);
+                let worker = Worker { file, judge, begin, counts, spares: spares.1, room };
                 scope.spawn(move || worker.work((number..left / BLOCK).step_by(threads as usize), &blocks.0));
                 (blocks.1, spares.0)
             };
@@ -93,10 +99,13 @@ fn hand_over(
         // A worker that has gone has come to the end, or to what is not plain.
         let Ok(block) = blocks.recv() else { break };
         // Asked after the block was read: had the file been truncated before, it would not be what it was.
-        if block.lines.start != stream.position() || !stream.is_still_the_same()? || each(stream, &block)?.is_break() {
+        if block.lines.start != stream.window.position()
+            || !stream.is_still_the_same()?
+            || each(stream, &block)?.is_break()
+        {
             break;
         }
-        stream.pass_to(block.lines.end, &block.text()[block.length - PROOF..]);
+        stream.window.pass_to(block.lines.end, &block.text()[block.length - PROOF..], block.ends);
         // The worker may have ended; then it needs no room any more.
         let _ = if block.hits.is_empty() { Ok(()) } else { spares.send(block.room) };
     }
@@ -107,6 +116,8 @@ struct Worker<'a> {
     file: &'a File,
     judge: Judge,
     begin: u64,
+    /// Whether lines are counted.
+    counts: bool,
     /// Room that is not needed any more.
     spares: Receiver<Vec<u8>>,
     room: Vec<u8>,
@@ -143,10 +154,11 @@ impl Worker<'_> {
             hits.push(hit);
         }
         let lines = from + first as u64..from + end as u64;
+        let ends = if self.counts { ends_of_lines(&text[first..]) } else { 0 };
         Some(match hits.is_empty() {
             // The bytes that prove the place, wherever the first line begins.
-            true => Block { lines, room: text[end - PROOF..].to_vec(), length: PROOF, hits },
-            false => Block { lines, room: std::mem::take(&mut self.room), length: end, hits },
+            true => Block { lines, room: text[end - PROOF..].to_vec(), length: PROOF, ends, hits },
+            false => Block { lines, room: std::mem::take(&mut self.room), length: end, ends, hits },
         })
     }
 
@@ -166,6 +178,11 @@ impl Block {
     /// The lines; only the last bytes of them, where nothing was found.
     pub(crate) fn text(&self) -> &[u8] {
         &self.room[..self.length]
+    }
+
+    /// Where in the text the lines begin.
+    pub(crate) fn first(&self) -> usize {
+        (self.lines.start - self.offset()) as usize
     }
 
     /// Where in the file the text begins.

@@ -2,7 +2,6 @@
 
 use crate::cursor::Cursor;
 use crate::follower::Follower;
-use crate::generations;
 use clap::Args;
 use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::exit::Exit;
@@ -64,7 +63,7 @@ impl Beginning {
             }
             match *words.get(at).or(words.first()).unwrap_or(&unless_told) {
                 "start" => Follower::from_start(log),
-                "end" => Follower::from(log, generations::mark(log)?),
+                "end" => Follower::from_end(log),
                 word if words.len() == logs.len() => Follower::from(log, word.parse().map_err(usage)?),
                 _ => Err(usage(format!("one cursor for {} logs", logs.len()))),
             }

@@ -37,7 +37,7 @@ impl Place {
     pub(crate) fn of(stream: &Stream) -> Place {
         let metadata = stream.file().and_then(|file| file.metadata().ok());
         let (device, inode) = metadata.map_or((0, 0), |m| (m.dev(), m.ino()));
-        Place { device, inode, offset: stream.position(), fingerprint: fingerprint(stream.proof()) }
+        Place { device, inode, offset: stream.window.position(), fingerprint: fingerprint(stream.window.proof()) }
     }
 
     /// Whether this is the very file, and the place is in it.

@@ -210,7 +210,7 @@ impl Generation {
         }
         let reader = archive::open(&self.path, self.file.try_clone().ok()?).ok()?;
         let mut stream = Stream::of_reader(reader, &self.path);
-        let there = stream.skip_to(place.offset).ok()? && place.is_proven_by(stream.proof());
+        let there = stream.skip_to(place.offset).ok()? && place.is_proven_by(stream.window.proof());
         there.then_some(stream)
     }
 }

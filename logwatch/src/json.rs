@@ -23,6 +23,8 @@ struct Object<'a> {
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line_number: Option<u64>,
     /// Which of the -e patterns, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<usize>,
@@ -39,8 +41,8 @@ struct Object<'a> {
 impl<'a> Object<'a> {
     fn of(event: &'a str, log: &Path) -> Object<'a> {
         let log = log.display().to_string();
-        let (file, offset, pattern, regex) = (None, None, None, None);
-        Object { event, log, file, offset, pattern, regex, line: None, base64: None, captures: vec![] }
+        let (file, offset, line_number, pattern, regex) = (None, None, None, None, None);
+        Object { event, log, file, offset, line_number, pattern, regex, line: None, base64: None, captures: vec![] }
     }
 
     fn with_line(mut self, line: &[u8]) -> Object<'a> {
@@ -67,6 +69,7 @@ pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, judge: &Judge) {
     let object = Object {
         file: Some(found.origin.file.display().to_string()),
         offset: Some(found.offset),
+        line_number: found.origin.number,
         pattern,
         regex: pattern.map(|at| judge.written(at)),
         captures,

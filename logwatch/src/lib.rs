@@ -13,15 +13,19 @@ mod hinted;
 mod json;
 mod judge;
 mod omen;
+mod opened;
 mod pattern;
 #[cfg(test)]
 mod properties;
 mod report;
 mod session;
+mod shown;
 mod siblings;
 mod source;
 mod stream;
+mod sweep;
 mod waiting;
+mod window;
 
 use beginning::{Beginning, CursorFile};
 use clap::Parser;
@@ -32,8 +36,9 @@ use racefree_core::exit::{Ending, Exit};
 use racefree_core::time::Deadline;
 use racefree_core::voice::{self, Loudness};
 use racefree_core::{child, cli};
-use report::{Report, Shown};
+use report::Report;
 use session::Session;
+use shown::Shown;
 use std::ffi::OsString;
 use std::path::PathBuf;
 

@@ -2,43 +2,12 @@
 
 use crate::json;
 use crate::judge::{Hit, Judge, Verdict};
-use clap::{Args, ValueEnum};
+use crate::shown::{Color, Shown};
 use racefree_core::error::Result;
 use racefree_core::voice;
 use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-
-/// How the lines are shown.
-#[derive(Debug, Args)]
-pub(crate) struct Shown {
-    /// Show N lines before and after each line that was found
-    #[arg(short = 'C', long, value_name = "N", default_value_t = 0)]
-    context: usize,
-    /// Show at most N of the lines that were found; the rest is only counted
-    #[arg(long, value_name = "N")]
-    max_lines: Option<u64>,
-    /// Print the capture groups of the ready line instead of the line, with tabs between them
-    ///
-    /// `port=$(logwatch --ready 'listening on port (\d+)' --capture LOG)`
-    #[arg(long, requires = "ready")]
-    pub(crate) capture: bool,
-    /// Print one JSON object a line: event, log, file, offset, pattern, line
-    ///
-    /// A line that is no valid UTF-8 is there twice: readable as `line`, and unchanged as `base64`.
-    #[arg(long, conflicts_with = "capture")]
-    json: bool,
-    /// Colour what matched (NO_COLOR is respected)
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    color: Color,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Color {
-    Auto,
-    Always,
-    Never,
-}
 
 /// So much is collected before it is written.
 const BATCH: usize = 64 << 10;
@@ -52,6 +21,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) file: &'a Path,
     /// Where in the file the text begins.
     pub(crate) offset: u64,
+    /// The number of the line, counted from 1, where lines are counted.
+    pub(crate) number: Option<u64>,
 }
 
 /// What was shown, and what still is to be.
@@ -148,6 +119,11 @@ impl<'a> Report<'a> {
             self.around.before.pop_front();
             self.around.left_out = true;
         }
+    }
+
+    /// Whether the number of a line is shown.
+    pub(crate) fn counts_lines(&self) -> bool {
+        self.shown.json
     }
 
     /// Whether lines around those that were found are shown.

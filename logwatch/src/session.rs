@@ -5,15 +5,13 @@ use crate::follower::{Follower, Step};
 use crate::gained::Gained;
 use crate::judge::{Judge, Verdict};
 use crate::report::{Origin, Report};
-use crate::stream::Piece;
 use crate::waiting::{Waiting, Woken};
+use crate::window::{Piece, ends_of_lines};
 use racefree_core::error::Result;
 use racefree_core::events::{Arrived, Events};
 use racefree_core::process::Process;
-use racefree_core::signal::Signal;
 use racefree_core::time::Deadline;
-use racefree_core::voice::{self, StatusLine};
-use std::ops::ControlFlow;
+use racefree_core::voice::StatusLine;
 use std::time::Duration;
 
 /// How long nothing may come before the last record is taken for finished.
@@ -52,13 +50,13 @@ pub(crate) struct Stretch<'a> {
 /// The logs, what is looked for in them, and what came of it so far.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    judge: &'a Judge,
-    report: Report<'a>,
-    logs: Vec<Follower>,
+    pub(crate) judge: &'a Judge,
+    pub(crate) report: Report<'a>,
+    pub(crate) logs: Vec<Follower>,
     gained: Vec<Gained>,
-    waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// The first line that counts decides; otherwise all are judged.
-    first_decides: bool,
+    pub(crate) first_decides: bool,
     /// What decided; from then on nothing is judged.
     pub(crate) decided: Option<Verdict>,
     /// An error was seen, whether or not it decided.
@@ -72,11 +70,14 @@ impl<'a> Session<'a> {
     pub(crate) fn new(
         judge: &'a Judge,
         mut report: Report<'a>,
-        logs: Vec<Follower>,
+        mut logs: Vec<Follower>,
         show: usize,
         first_decides: bool,
     ) -> Result<Session<'a>> {
         logs.iter().filter(|log| log.gap).for_each(|log| report.gap(log.path()));
+        if report.counts_lines() {
+            logs.iter_mut().for_each(|log| log.files_mut().count_lines());
+        }
         let gained = logs.iter().map(|_| Gained::at_most(show)).collect();
         let (waiting, decided, cursors) = (Waiting::armed(&logs)?, None, None);
         Ok(Session { judge, report, logs, gained, waiting, first_decides, decided, error_seen: false, cursors })
@@ -125,57 +126,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Reads each log to its end as it is now, and stdin to its end. Unless a signal comes.
-    ///
-    /// # Errors
-    /// As [`Session::finish`].
-    pub(crate) fn read_all(&mut self) -> Result<Option<Arrived>> {
-        for log in self.logs.iter().filter(|log| !log.is_there()) {
-            voice::notice(&format!("{} is not there", log.path().display()));
-        }
-        loop {
-            if let Some(arrived) = self.judge_ahead()? {
-                return Ok(Some(arrived));
-            }
-            let busy = self.look()?;
-            if self.decided.is_some() || !busy && self.logs.iter().all(|log| log.pipe().is_none()) {
-                return Ok(None);
-            }
-            let until = if busy { Deadline::after(Duration::ZERO) } else { Deadline::NEVER };
-            match self.waiting.wait(None, &self.logs, until)? {
-                Woken::Signal(arrived) if arrived.signal != Signal::CHLD => return Ok(Some(arrived)),
-                _ => {}
-            }
-        }
-    }
-
-    /// Judges what is long enough for it on all processors. Lines that belong together, or are to be shown as the
-    /// surroundings of others, are judged in order. Unless a signal comes.
-    fn judge_ahead(&mut self) -> Result<Option<Arrived>> {
-        if self.judge.has_records() || self.report.has_context() {
-            return Ok(None);
-        }
-        let mut signal = None;
-        for log in &mut self.logs {
-            let name = log.path().to_owned();
-            log.judge_ahead(self.judge, &mut |stream, block| {
-                signal = self.waiting.signal()?.filter(|arrived| arrived.signal != Signal::CHLD);
-                if signal.is_some() || self.first_decides && !block.hits.is_empty() {
-                    return Ok(ControlFlow::Break(()));
-                }
-                let origin = Origin { log: &name, file: stream.path(), offset: block.offset() };
-                for hit in &block.hits {
-                    self.report.found(origin, block.text(), hit)?;
-                    self.error_seen = true;
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        Ok(signal)
-    }
-
     /// One look at each log; whether there may be more at once.
-    fn look(&mut self) -> Result<bool> {
+    pub(crate) fn look(&mut self) -> Result<bool> {
         let judge = self.judge;
         let last_start = |text: &[u8], from: usize| judge.last_start(text, from);
         let mut busy = false;
@@ -199,14 +151,20 @@ impl<'a> Session<'a> {
 
     fn judge_piece(&mut self, at: usize, file: usize, piece: &Piece) -> Result<()> {
         let log = &self.logs[at];
-        let stream = log.stream(file);
-        let text = stream.text(piece);
-        let origin = Origin { log: log.path(), file: stream.path(), offset: stream.offset_of(0) };
+        let stream = log.files().stream(file);
+        let text = stream.window.text_of(piece);
+        let mut origin =
+            Origin { log: log.path(), file: stream.path(), offset: stream.window.offset_of(0), number: None };
+        let mut lines = stream.window.lines();
+        let mut counted = piece.range.start;
         let end = piece.range.end;
         let mut from = piece.range.start;
         while self.decided.is_none()
             && let Some(hit) = self.judge.next(text, from)
         {
+            lines = lines.map(|count| count + ends_of_lines(&text[counted..hit.line.start]));
+            counted = hit.line.start;
+            origin.number = lines.map(|count| count + 1);
             self.report.pass(origin, &text[from..hit.line.start]);
             self.report.found(origin, &text[..end], &hit.clone().within(end))?;
             self.error_seen |= hit.verdict != Verdict::Ready;
@@ -217,20 +175,20 @@ impl<'a> Session<'a> {
         let judged_to = if decided_here { from } else { end };
         self.report.pass(origin, &text[from..judged_to]);
         self.gained[at].note(&text[piece.range.start..judged_to]);
-        let stream = self.logs[at].stream_mut(file);
+        let stream = self.logs[at].files_mut().stream_mut(file);
         match piece.whole || from > piece.range.start {
-            true => stream.judged_to(judged_to),
-            false => stream.judged_part(piece),
+            true => stream.window.judged_to(judged_to),
+            false => stream.window.judged_part(piece),
         }
         if decided_here {
-            self.cursors = Some(self.logs.iter().map(Follower::cursor).collect());
+            self.cursors = Some(self.logs.iter().map(|log| log.files().cursor()).collect());
         }
         Ok(())
     }
 
     fn judge_silent_records(&mut self) -> Result<()> {
         for at in 0..self.logs.len() {
-            while let Some((file, record)) = self.logs[at].silent_record().filter(|_| self.decided.is_none()) {
+            while let Some((file, record)) = self.logs[at].files().silent_record().filter(|_| self.decided.is_none()) {
                 self.judge_piece(at, file, &record)?;
             }
         }
@@ -249,12 +207,12 @@ impl<'a> Session<'a> {
             }
         }
         for at in 0..self.logs.len() {
-            for (file, rest) in self.logs[at].rests() {
+            for (file, rest) in self.logs[at].files().rests() {
                 let found = self.report.found_so_far();
                 self.judge_piece(at, file, &rest)?;
                 if self.report.found_so_far() == found {
                     // A later run judges the line when it is finished; one that was found is not judged again.
-                    self.logs[at].stream_mut(file).judged_to(rest.range.start);
+                    self.logs[at].files_mut().stream_mut(file).window.judged_to(rest.range.start);
                 }
             }
         }
@@ -269,7 +227,7 @@ impl<'a> Session<'a> {
 
     /// Where judging goes on in each log.
     pub(crate) fn cursors(&self) -> Vec<Cursor> {
-        self.cursors.clone().unwrap_or_else(|| self.logs.iter().map(Follower::cursor).collect())
+        self.cursors.clone().unwrap_or_else(|| self.logs.iter().map(|log| log.files().cursor()).collect())
     }
 
     /// Shows what the logs have gained.

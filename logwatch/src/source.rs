@@ -1,6 +1,6 @@
 //! Where bytes come from, and the bytes that prove a place.
 
-use crate::stream::LONGEST;
+use crate::window::LONGEST;
 use memchr::memrchr;
 use racefree_core::error::Result;
 use racefree_core::events::ready_now;
@@ -11,6 +11,9 @@ use std::os::unix::fs::FileExt;
 
 /// How many bytes before a place prove that it is the same place.
 pub(crate) const PROOF: usize = 1 << 10;
+
+/// Few lines are longer.
+const LINE: usize = 4 << 10;
 
 /// What a stream reads from.
 pub(crate) enum Source {
@@ -69,14 +72,17 @@ impl Source {
 /// Where the last line begins, if it is unfinished; else the end. A line longer than any buffer begins at its end.
 pub(crate) fn end_of_whole_lines(file: &File) -> io::Result<u64> {
     let length = file.metadata()?.len();
-    let mut tail = vec![0; length.min(LONGEST as u64) as usize];
-    let from = length - tail.len() as u64;
-    let count = file.read_at(&mut tail, from)?;
-    Ok(match memrchr(b'\n', &tail[..count]) {
-        Some(at) => from + at as u64 + 1,
-        None if from == 0 => 0,
-        None => length,
-    })
+    for most in [LINE, LONGEST] {
+        let mut tail = vec![0; length.min(most as u64) as usize];
+        let from = length - tail.len() as u64;
+        let count = file.read_at(&mut tail, from)?;
+        match memrchr(b'\n', &tail[..count]) {
+            Some(at) => return Ok(from + at as u64 + 1),
+            None if from == 0 => return Ok(0),
+            None => {}
+        }
+    }
+    Ok(length)
 }
 
 /// The at most [`PROOF`] bytes before `offset`; fewer where the file has become shorter.

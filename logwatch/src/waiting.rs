@@ -125,7 +125,7 @@ impl Waiting {
             Hinted::Mostly => Deadline::after(LOOK_MORE_OFTEN),
             Hinted::Always => Deadline::after(LOOK_ANYWAY),
         };
-        logs.iter().fold(without_a_hint, |next, log| next.or(log.due()))
+        logs.iter().fold(without_a_hint, |next, log| next.or(log.files().due()))
     }
 }
 

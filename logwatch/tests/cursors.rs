@@ -75,7 +75,7 @@ fn a_lost_place_is_said_aloud_and_nothing_known_is_skipped() {
     assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\n", GAP, 1));
     let said_ = place.sh(&format!("rm l*; echo FATAL 4 >l; {CHECK} --json"));
     let json = "{\"event\":\"gap\",\"log\":\"l\"}\n{\"event\":\"error\",\"log\":\"l\",\"file\":\"l\",\"offset\":0,\
-                \"pattern\":0,\"regex\":\"FATAL\",\"line\":\"FATAL 4\"}\n";
+                \"line_number\":1,\"pattern\":0,\"regex\":\"FATAL\",\"line\":\"FATAL 4\"}\n";
     assert_eq!(said_, said(json, GAP, 1));
 }
 

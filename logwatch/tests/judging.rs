@@ -160,13 +160,29 @@ fn json_says_where_a_line_is_and_which_pattern_it_matches() {
         place
             .sh("logwatch --from start --json -e panic -e FATAL l; logwatch --from start --json --ready 'ready (.)' l"),
         said(
-            "{\"event\":\"error\",\"log\":\"l\",\"file\":\"l\",\"offset\":2,\"pattern\":1,\"regex\":\"FATAL\",\
+            "{\"event\":\"error\",\"log\":\"l\",\"file\":\"l\",\"offset\":2,\"line_number\":2,\"pattern\":1,\"regex\":\"FATAL\",\
              \"line\":\"\\\"FATAL\\\"\\tone\"}\n\
-             {\"event\":\"ready\",\"log\":\"l\",\"file\":\"l\",\"offset\":14,\"line\":\"ready 8\",\"captures\":[\"8\"]}\n",
+             {\"event\":\"ready\",\"log\":\"l\",\"file\":\"l\",\"offset\":14,\"line_number\":3,\"line\":\"ready 8\",\"captures\":[\"8\"]}\n",
             "",
             0
         )
     );
+}
+
+#[test]
+fn json_numbers_the_lines_of_what_is_read_from_its_beginning() {
+    let place = place();
+    let numbers = "sed -n 's/.*\"line_number\":\\([0-9]*\\).*/\\1/p'";
+    // Long enough to be judged on all processors; the last lines are judged in order.
+    place.says("seq 1500000 | sed 's/7777$/& FATAL/' >l; echo last FATAL >>l; grep -n FATAL l | cut -d: -f1 >wanted");
+    assert_eq!(place.says(&format!("{ALL} --json -e FATAL l | {numbers}")), place.content("wanted"));
+    // From a cursor, or from the end, nobody has counted.
+    let script = format!("c=$(logwatch --mark l); echo FATAL >>l; logwatch --json --from $c -e FATAL l | {numbers}");
+    assert_eq!(place.says(&script), "");
+    let script = format!(
+        "mv l l.1; echo x >l; gzip l.1; echo FATAL >>l; logwatch --json --from $(cat c) -e FATAL l | {numbers}"
+    );
+    assert_eq!(place.says(&format!("logwatch --mark l >c; {script}")), "2\n");
 }
 
 #[test]

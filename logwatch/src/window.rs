@@ -1,0 +1,216 @@
+//! What is in memory of a file: the bytes that prove the place, those still to be judged, and room for more.
+//!
+//! It is as large as what comes at once: a few pages while a log grows line by line, never more than the longest line.
+
+use crate::source::PROOF;
+use memchr::{memchr, memrchr};
+use std::ops::Range;
+
+/// As much as is read at once at most: large enough for few calls, small enough for the processor's cache.
+const CHUNK: usize = 256 << 10;
+
+/// As much as is read at once at first.
+const LITTLE: usize = 8 << 10;
+
+/// A line longer than this is judged in parts.
+pub(crate) const LONGEST: usize = 1 << 20;
+
+/// How much of a part is judged again together with the next one, for what lies across the cut.
+const OVERLAP: usize = 64 << 10;
+
+/// Where the last record begins in a text, at or after a place: where lines belong together.
+pub(crate) type LastRecord<'a> = Option<&'a dyn Fn(&[u8], usize) -> Option<usize>>;
+
+/// What is to be judged next, by its place in [`Window::text`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) range: Range<usize>,
+    /// It ends with the end of a line, or of all.
+    pub(crate) whole: bool,
+}
+
+/// A stretch of a file.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// `bytes[..judged]` was judged and only proves the place; `bytes[judged..filled]` is still to be judged.
+    bytes: Vec<u8>,
+    judged: usize,
+    filled: usize,
+    /// The offset of `bytes[0]`.
+    offset: u64,
+    /// As much as is read next.
+    step: usize,
+    /// How many lines end before the place, where they are counted.
+    lines: Option<u64>,
+    /// What comes up to the next newline belongs to a line that was judged already.
+    inside_judged_line: bool,
+}
+
+impl Window {
+    /// Nothing, at the beginning of a file.
+    pub(crate) fn new() -> Window {
+        Window { bytes: vec![], judged: 0, filled: 0, offset: 0, step: LITTLE, lines: None, inside_judged_line: false }
+    }
+
+    /// The bytes up to a place.
+    pub(crate) fn text(&self, end: usize) -> &[u8] {
+        &self.bytes[..end]
+    }
+
+    /// The bytes around a piece: what comes before it was judged already, and is there for the anchors.
+    pub(crate) fn text_of(&self, piece: &Piece) -> &[u8] {
+        // The NUL after an unfinished part keeps `$` from taking the cut for the end of the line.
+        self.text(piece.range.end + usize::from(!piece.whole))
+    }
+
+    /// Where the bytes are that are still to be judged.
+    pub(crate) fn unjudged(&self) -> Range<usize> {
+        self.judged..self.filled
+    }
+
+    /// The offset of a place.
+    pub(crate) fn offset_of(&self, place: usize) -> u64 {
+        self.offset + place as u64
+    }
+
+    /// The offset where judging goes on.
+    pub(crate) fn position(&self) -> u64 {
+        self.offset_of(self.judged)
+    }
+
+    /// The offset of the next byte to read.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset_of(self.filled)
+    }
+
+    /// The bytes that prove where judging goes on.
+    pub(crate) fn proof(&self) -> &[u8] {
+        &self.bytes[self.judged.saturating_sub(PROOF)..self.judged]
+    }
+
+    /// The bytes that prove where reading goes on.
+    pub(crate) fn proof_of_end(&self) -> &[u8] {
+        &self.bytes[self.filled.saturating_sub(PROOF)..self.filled]
+    }
+
+    /// Whether the byte before judging goes on is the end of a line.
+    pub(crate) fn is_at_start_of_line(&self) -> bool {
+        self.position() == 0 || self.judged > 0 && self.bytes[self.judged - 1] == b'\n'
+    }
+
+    /// Counts lines from here, the beginning of the file.
+    pub(crate) fn count_lines(&mut self) {
+        self.lines = (self.position() == 0).then_some(0);
+    }
+
+    /// How many lines end before the place, where they are counted.
+    pub(crate) fn lines(&self) -> Option<u64> {
+        self.lines
+    }
+
+    /// Room for what is read next.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        let keep = self.judged.saturating_sub(PROOF);
+        let cheap = self.filled - keep < CHUNK / 8;
+        if keep > 0 && (cheap || self.filled + CHUNK > PROOF + LONGEST) {
+            self.bytes.copy_within(keep..self.filled, 0);
+            self.offset += keep as u64;
+            self.judged -= keep;
+            self.filled -= keep;
+        }
+        let end = (self.filled + self.step).min(PROOF + LONGEST);
+        // And one for the end of an unfinished part.
+        if self.bytes.len() < end + 1 {
+            self.bytes.resize(end + 1, 0);
+        }
+        &mut self.bytes[self.filled..end]
+    }
+
+    /// So many bytes were read into the room.
+    pub(crate) fn fill(&mut self, count: usize) -> Range<usize> {
+        if count == self.step {
+            self.step = (4 * self.step).min(CHUNK);
+        }
+        let new = self.filled..self.filled + count;
+        self.filled = new.end;
+        new
+    }
+
+    /// What is to be judged of it, now that these bytes are new: whole lines, cut before the last record where lines belong
+    /// together; or a part of a line that is too long.
+    pub(crate) fn piece(&mut self, new: Range<usize>, last_record: LastRecord<'_>) -> Option<Piece> {
+        if self.inside_judged_line {
+            let end = memchr(b'\n', &self.bytes[new.clone()]);
+            self.judged_to(end.map_or(self.filled, |at| new.start + at + 1));
+        }
+        let start = new.start.max(self.judged);
+        let is_full = self.filled == PROOF + LONGEST;
+        if let Some(at) = memrchr(b'\n', &self.bytes[start..self.filled]) {
+            let end = start + at + 1;
+            let cut = match last_record {
+                Some(last_record) => last_record(&self.bytes[..end], self.judged).unwrap_or(self.judged),
+                None => end,
+            };
+            let end = if cut > self.judged { cut } else { end };
+            return (cut > self.judged || is_full).then_some(Piece { range: self.judged..end, whole: true });
+        }
+        self.bytes[self.filled] = 0;
+        is_full.then_some(Piece { range: self.unjudged(), whole: false })
+    }
+
+    /// The line that was begun and is not finished, where nothing more is to come.
+    pub(crate) fn rest(&self) -> Option<Piece> {
+        Some(Piece { range: self.unjudged(), whole: true }).filter(|rest| !rest.range.is_empty())
+    }
+
+    /// Whether whole lines wait for the record that they belong to to be finished.
+    pub(crate) fn has_unfinished_record(&self) -> bool {
+        self.bytes[self.unjudged()].ends_with(b"\n")
+    }
+
+    /// There is no more to read, now: room that is not needed is given back.
+    pub(crate) fn give_back(&mut self) {
+        if self.bytes.len() > 4 * LITTLE && self.judged == self.filled {
+            let proof = self.proof().to_vec();
+            (self.offset, self.step) = (self.position() - proof.len() as u64, LITTLE);
+            (self.judged, self.filled, self.bytes) = (proof.len(), proof.len(), proof);
+        }
+    }
+
+    /// Goes on at `offset`, before which are these bytes; so many lines end in what is passed.
+    pub(crate) fn pass_to(&mut self, offset: u64, before: &[u8], lines: u64) {
+        self.room();
+        self.bytes[..before.len()].copy_from_slice(before);
+        (self.judged, self.filled) = (before.len(), before.len());
+        self.offset = offset - before.len() as u64;
+        self.lines = self.lines.map(|count| count + lines);
+        self.inside_judged_line = !self.is_at_start_of_line();
+    }
+
+    /// A line begins here, whatever stands before it.
+    pub(crate) fn begin_line(&mut self) {
+        self.inside_judged_line = false;
+    }
+
+    /// Everything up to this place has been judged.
+    pub(crate) fn judged_to(&mut self, place: usize) {
+        let place = place.min(self.filled);
+        self.lines = match self.lines {
+            // Back to the beginning of a line that was looked at and is to be judged again: nothing ends between.
+            Some(count) if place >= self.judged => Some(count + ends_of_lines(&self.bytes[self.judged..place])),
+            lines => lines,
+        };
+        self.judged = place;
+        self.inside_judged_line = !self.is_at_start_of_line();
+    }
+
+    /// A part of a line was judged, and nothing was found in it.
+    pub(crate) fn judged_part(&mut self, part: &Piece) {
+        self.judged = part.range.end.saturating_sub(OVERLAP).max(part.range.start);
+    }
+}
+
+/// How many lines end in a text.
+pub(crate) fn ends_of_lines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}
