@@ -19,7 +19,7 @@ complete -c logwatch -s i -l ignore-case -d 'Upper and lower case are the same i
 complete -c logwatch -l mark -d 'Print a cursor for the end of each LOG as it is now, for a later --from'
 complete -c logwatch -l no-follow -d 'Judge what is there, to the end, and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)'
 complete -c logwatch -l capture -d 'Print the capture groups of the ready line instead of the line, with tabs between them'
-complete -c logwatch -l json -d 'Print one JSON object a line: event, log, file, offset, pattern, line'
+complete -c logwatch -l json -d 'Print one JSON object a line: event, log, file, offset, line_number, pattern, regex, line'
 complete -c logwatch -s q -l quiet -d 'Say nothing but errors'
 complete -c logwatch -s v -l verbose -d 'Say more about what is done and why'
 complete -c logwatch -s h -l help -d 'Print help (see more with \'--help\')'

@@ -37,7 +37,7 @@ _logwatch() {
 '(-e --error --ready --from --cursor-file)--mark[Print a cursor for the end of each LOG as it is now, for a later --from]' \
 '(--for --idle --while --timeout)--no-follow[Judge what is there, to the end, and exit\: 1 if an error was seen, else 0 (with --ready\: 1 if that was not seen)]' \
 '--capture[Print the capture groups of the ready line instead of the line, with tabs between them]' \
-'(--capture)--json[Print one JSON object a line\: event, log, file, offset, pattern, line]' \
+'(--capture)--json[Print one JSON object a line\: event, log, file, offset, line_number, pattern, regex, line]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '-v[Say more about what is done and why]' \

@@ -180,7 +180,7 @@ impl Block {
         &self.room[..self.length]
     }
 
-    /// Where in the text the lines begin.
+    /// Where in the text the lines begin, where something was found.
     pub(crate) fn first(&self) -> usize {
         (self.lines.start - self.offset()) as usize
     }

@@ -51,6 +51,9 @@ impl Session<'_> {
                 if signal.is_some() || self.first_decides && !block.hits.is_empty() {
                     return Ok(ControlFlow::Break(()));
                 }
+                if block.hits.is_empty() {
+                    return Ok(ControlFlow::Continue(()));
+                }
                 let (text, mut from) = (block.text(), block.first());
                 let mut origin = Origin { log: &name, file: stream.path(), offset: block.offset(), number: None };
                 let mut lines = stream.window.lines();
