@@ -336,3 +336,57 @@ fn a_log_that_an_overlay_copies_up_is_followed() {
     );
     assert_eq!(place.sh(&script), said("FATAL\n", "", 1));
 }
+
+#[test]
+fn a_log_whose_directory_is_unmounted_and_mounted_again_is_followed() {
+    if !needs_root() || !needs("unshare", "util-linux") {
+        return;
+    }
+    // The kernel gives no hint of a mount: what wakes us here is another log, otherwise the look that comes anyway.
+    let script = "mkdir m; : >other; unshare -m --propagation private sh -c 'mount -t tmpfs none m; : >m/l
+         logwatch -e FATAL m/l other & until grep -q inotify /proc/$!/fdinfo/* 2>/dev/null; do :; done; sleep 0.05
+         umount -l m; mount -t tmpfs none m; echo FATAL >m/l; echo fine >>other; wait $!'";
+    assert_eq!(place().sh(script), said("m/l:FATAL\n", "", 1));
+}
+
+#[test]
+fn every_line_is_seen_through_rotation_after_rotation() {
+    let place = place();
+    // All the lines before the one that is awaited are shown; 20 files, with 1,000 lines each.
+    let script = format!(
+        "{WAITS} : >l; logwatch -C 30000 --ready END l >seen & waits $!; n=0
+         for g in $(seq 20); do
+             for part in 1 2 3 4; do seq -f 'line %.0f' $((n+1)) $((n+250)) >>l; n=$((n+250)); done
+             k=$g; while [ $k -gt 1 ]; do mv l.$((k-1)) l.$k; k=$((k-1)); done; mv l l.1; : >l
+         done; echo END >>l; wait $!; echo $?; {{ seq -f 'line %.0f' 20000; echo END; }} | cmp - seen"
+    );
+    assert_eq!(place.sh(&script), said("0\n", "", 0));
+}
+
+#[test]
+fn memory_is_bounded_while_a_log_grows_and_rotates() {
+    let place = place();
+    // 64 MiB, a quarter of it without a newline, through eight rotations; the most that was ever resident.
+    let script = format!(
+        "{WAITS} : >l; logwatch -e 'FATAL$' --ready END l & waits $!
+         for g in $(seq 8); do
+             yes 'a line of an ordinary length, as daemons write them' | head -c 6291456 >>l
+             head -c 2097152 /dev/zero | tr '\\0' x >>l; echo >>l; mv l l.1; : >l
+             waits $!
+         done; grep VmHWM /proc/$!/status >most; echo END >>l; wait $!"
+    );
+    assert_eq!(place.sh(&script), said("END\n", "", 0));
+    let most: u64 = place.content("most").split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(most < 32_000, "{most} kB"); // a debug build is itself larger than one that is shipped
+}
+
+#[test]
+fn the_archives_of_a_log_that_is_there_are_not_looked_for_at_the_start() {
+    if !needs("strace", "strace") {
+        return;
+    }
+    let place = place();
+    place.write("l", "x\n");
+    let script = "strace -f -e trace=getdents64 -o calls logwatch -e FATAL --timeout 0 l; grep -c getdents calls";
+    assert_eq!(place.sh(script).stdout, "0\n");
+}

@@ -1,6 +1,6 @@
 //! A place that is found again: from run to run, through rotation as logrotate(8) really does it.
 
-use tests::{Place, Said, needs};
+use tests::{Place, Said, needs, needs_root};
 
 fn place() -> Place {
     Place::with(&[("logwatch", env!("CARGO_BIN_EXE_logwatch"))])
@@ -222,4 +222,36 @@ fn a_cursor_file_that_is_a_link_or_a_fifo_is_refused() {
     }
     assert_eq!(place.content("target"), "precious\n");
     assert!(!place.file("absent").exists());
+}
+
+#[test]
+fn archives_in_another_directory_are_a_gap_for_a_cursor_and_none_for_who_follows() {
+    if !needs("logrotate", "logrotate") {
+        return;
+    }
+    let place = place();
+    place.says("mkdir old");
+    let conf = "{0}/l {\nrotate 9\nolddir {0}/old\ncreate\n}\n".replace("{0}", &place.path().display().to_string());
+    place.write("conf", conf);
+    let rotate = "/usr/sbin/logrotate -f -s state conf";
+    let script =
+        format!("echo FATAL 1 >l; {CHECK}; echo FATAL 2 >>l; {rotate}; echo FATAL 3 >>l; {CHECK}; {CHECK}; echo $?");
+    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 3\n0\n", GAP, 0));
+    let script = format!(
+        "logwatch -v -C 9 --ready END l 2>said & until grep -q inotify /proc/$!/fdinfo/* 2>/dev/null; do :; done; sleep 0.05
+         echo one >>l; {rotate}; echo two >>l; {rotate}; echo END >>l; wait $!"
+    );
+    assert_eq!(place.sh(&script), said("one\ntwo\nEND\n", "", 0), "{}", place.content("said"));
+}
+
+#[test]
+fn a_cursor_file_of_another_user_is_left_alone() {
+    if !needs_root() {
+        return;
+    }
+    let place = place();
+    let found = place.sh(&format!(
+        "echo FATAL >l; {CHECK}; cp c before; chown 65534 c; echo FATAL >>l; {CHECK}; echo $?; cmp c before"
+    ));
+    assert_eq!(found, said("FATAL\n125\n", "logwatch: use the cursor file c: it is another user's\n", 0));
 }

@@ -1,7 +1,7 @@
 //! Logs as real daemons write them.
 
 use std::net::TcpListener;
-use tests::{Place, Said, needs};
+use tests::{Place, Said, needs, needs_root};
 
 fn place() -> Place {
     Place::with(&[("logwatch", env!("CARGO_BIN_EXE_logwatch"))])
@@ -59,4 +59,46 @@ fn apache_that_cannot_bind_is_an_error_line() {
     place.write("conf", conf);
     let found = place.sh("logwatch -q -e 'could not bind' l -- sh -c 'exec apache2 -f $PWD/conf -DFOREGROUND 2>>l'");
     assert!(found.stdout.contains("Address already in use") && found.code == 1, "{found:?} {}", place.content("l"));
+}
+
+#[test]
+fn postgresql_is_ready_when_its_log_says_so_and_a_second_one_on_its_data_is_an_error() {
+    if !needs("pg_ctlcluster", "postgresql") || !needs_root() {
+        return;
+    }
+    let place = place();
+    place.says("chmod 755 . && chown postgres . && ln -s /usr/lib/postgresql/*/bin pg");
+    let as_postgres =
+        format!("setpriv --reuid postgres --regid postgres --clear-groups env HOME={}", place.path().display());
+    place.says(&format!("{as_postgres} pg/initdb -D data --no-sync >/dev/null 2>&1"));
+    let watch = "logwatch -q -e 'FATAL|PANIC' --ready 'ready to accept connections' --timeout 30s l --";
+    let server = format!("{as_postgres} pg/postgres -D data -c listen_addresses= -c unix_socket_directories=$PWD");
+    let found = place.sh(&format!("{watch} sh -c 'setsid {server} >>l 2>&1 &'"));
+    assert!(found.stdout.ends_with("database system is ready to accept connections\n"), "{found:?}");
+    assert_eq!(found.code, 0, "{}", place.content("l"));
+    let found = place.sh(&format!(
+        "{watch} sh -c '{server} >>l 2>&1'; code=$?; kill -INT $(head -n1 data/postmaster.pid); exit $code"
+    ));
+    assert!(found.stdout.contains("FATAL:  lock file") && found.code == 1, "{found:?}");
+}
+
+#[test]
+fn the_journal_is_judged_while_journalctl_follows_it() {
+    if !needs("journalctl", "systemd") || !needs("unshare", "util-linux") || !needs_root() {
+        return;
+    }
+    let place = place();
+    // A journal of its own, where nobody else writes.
+    place.write(
+        "inside",
+        "mount -t tmpfs none /run; mkdir -p /run/systemd/journal /run/log/journal; mkfifo /run/f
+         /lib/systemd/systemd-journald 2>/run/said & until [ -S /run/systemd/journal/stdout ]; do :; done
+         journalctl -f -n 0 -o cat -t demo --no-pager >/run/f 2>/dev/null & follows=$!
+         logwatch -e FATAL - </run/f & watches=$!
+         # What was written before journalctl follows is not shown; so it is written again until one is.
+         while kill -0 $watches 2>/dev/null; do printf 'fine\\na FATAL thing\\n' | systemd-cat -t demo; done
+         wait $watches; echo $?; kill $follows",
+    );
+    let found = place.sh("unshare -m --propagation private --pid --fork --kill-child --mount-proc sh inside");
+    assert_eq!(found.stdout, "a FATAL thing\n1\n", "{found:?}");
 }
