@@ -121,8 +121,7 @@ fn an_error_line_ends_the_command_with_all_its_group() {
 #[test]
 fn a_command_that_ignores_term_is_killed_after_a_while() {
     let place = place();
-    let script =
-        "logwatch -q --kill-after 50ms -e FATAL l -- sh -c \"trap '' TERM; echo FATAL >l; sleep 61; sleep 62\"";
+    let script = "logwatch -q --kill-after 50ms -e FATAL l -- sh -c \"exec 2>&-; trap '' TERM; echo FATAL >l; sleep 61; sleep 62\"";
     assert_eq!(place.sh(script), said("FATAL\n", "", 1));
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
