@@ -1,7 +1,8 @@
 //! The same verdicts, whatever the pieces in which a log is read: those of a search line by line.
 
 use crate::judge::{Judge, Patterns, Verdict};
-use crate::stream::{Look, Piece, Stream};
+use crate::stream::{Look, Stream};
+use crate::window::Piece;
 use proptest::prelude::*;
 use regex::bytes::Regex;
 use std::io::{self, Read};
@@ -40,14 +41,14 @@ fn judged_in_pieces(judge: &Judge, text: &[u8], lengths: Vec<usize>) -> Found {
             Look::Later | Look::Truncated => unreachable!("it is no file and no pipe"),
         }
     }
-    if let Some(rest) = stream.rest() {
+    if let Some(rest) = stream.window.rest() {
         judge_piece(judge, &mut stream, &rest, &mut found);
     }
     found
 }
 
 fn judge_piece(judge: &Judge, stream: &mut Stream, piece: &Piece, found: &mut Found) {
-    let text = stream.text(piece);
+    let text = stream.window.text_of(piece);
     let (mut from, end) = (piece.range.start, piece.range.end);
     while let Some(hit) = judge.next(text, from) {
         let hit = hit.within(end);
@@ -55,7 +56,7 @@ fn judge_piece(judge: &Judge, stream: &mut Stream, piece: &Piece, found: &mut Fo
         from = (hit.line.end + 1).min(end);
     }
     assert!(piece.whole, "no line is that long");
-    stream.judged_to(end);
+    stream.window.judged_to(end);
 }
 
 /// The truth: each line by itself, each pattern by itself.
