@@ -40,7 +40,7 @@ install:
 	@test -x $(built_alone)/pidfile || { echo "make install: nothing is built yet: run make first" >&2; exit 1; }
 	$(INSTALL) -d $(root)/bin $(root)/share/man/man1 $(root)/share/bash-completion/completions
 	$(INSTALL) -d $(root)/share/zsh/site-functions $(root)/share/fish/vendor_completions.d
-	$(INSTALL) -d $(root)/share/doc/racefree/docs
+	$(INSTALL) -d $(root)/share/racefree $(root)/share/doc/racefree/docs
 	$(INSTALL) -m 755 $(built)/waitfor $(built_alone)/pidfile $(built_alone)/withlock $(root)/bin
 	$(INSTALL) -m 755 $(built_alone)/logwatch $(root)/bin/$(LOGWATCH)
 	$(INSTALL) -m 644 $(pages) $(root)/share/man/man1
@@ -55,7 +55,8 @@ install:
 	$(renamed) docs/completions/logwatch.fish >$(root)/share/fish/vendor_completions.d/$(LOGWATCH).fish
 	$(INSTALL) -m 644 README.md $(root)/share/doc/racefree
 	$(INSTALL) -m 644 $(documents) $(root)/share/doc/racefree/docs
-	test ! -d docs/examples || cp -R docs/examples $(root)/share/doc/racefree/docs
+	cp -R docs/examples $(root)/share/doc/racefree/docs
+	$(INSTALL) -m 755 docs/examples/init $(root)/share/racefree
 
 uninstall:
 	rm -f $(addprefix $(root)/bin/,$(tools) $(LOGWATCH))
@@ -63,7 +64,7 @@ uninstall:
 	rm -f $(addprefix $(root)/share/bash-completion/completions/,$(tools) $(LOGWATCH))
 	rm -f $(addprefix $(root)/share/zsh/site-functions/_,$(tools) $(LOGWATCH))
 	rm -f $(foreach tool,$(tools) $(LOGWATCH),$(root)/share/fish/vendor_completions.d/$(tool).fish)
-	rm -rf $(root)/share/doc/racefree
+	rm -rf $(root)/share/doc/racefree $(root)/share/racefree
 
 check:
 	$(CARGO) test --locked
