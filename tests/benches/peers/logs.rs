@@ -98,5 +98,19 @@ pub fn scan(tools: &Tools, report: &mut Report) {
             }
         }
     }
+    for case in ["", "-i "] {
+        let ten =
+            "-e ERROR -e FATAL -e panic -e segfault -e denied -e corrupt -e refused -e abort -e unreachable -e stuck";
+        let run = |line: String| {
+            let mut command = tools.command(&line);
+            Box::new(move || timed(|| drop(command.status()))) as Box<dyn FnMut() -> Duration>
+        };
+        if tools.has("rg") {
+            let ours = run(format!("logwatch --no-follow {case}{ten} --from start big.log"));
+            let runs = interleaved(5, &mut [ours, run(format!("rg --no-config {case}{ten} big.log"))]);
+            let what = format!("1 GB judged, ten patterns{}", if case.is_empty() { "" } else { ", -i" });
+            report.ratio(&what, runs[0].median, "rg", runs[1].median, "1.0");
+        }
+    }
     fs::remove_file(tools.directory().join("big.log")).expect("our own file");
 }
