@@ -48,7 +48,7 @@ fn many_daemons_are_claimed_at_once_and_read_in_one_table() {
 
 #[test]
 fn many_wait_for_a_lock_asleep_and_each_gets_it_once() {
-    let (place, many) = (place(), many().min(500));
+    let (place, many) = (place(), many());
     place.says("mkfifo go; withlock l cat go & until ! flock -n l true; do :; done");
     place.says(&format!(
         "for i in $(seq {many}); do withlock l sh -c 'echo x >>got' & done
