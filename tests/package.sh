@@ -39,6 +39,12 @@ make --silent uninstall PREFIX="$place/own"
 left=$(find "$place/own" ! -type d)
 test -z "$left" || fail "make uninstall has left $left"
 
+# One alone, by cargo.
+for tool in pidfile withlock waitfor logwatch; do
+	cargo install --quiet --locked --path $tool --root "$place/cargo" 2>"$place/warnings" || fail "$(cat "$place/warnings")"
+	"$place/cargo/bin/$tool" --version >/dev/null || fail "cargo install --path $tool"
+done
+
 # As a package.
 package=$(sh packaging/deb 2>/dev/null)
 dpkg-deb -x "$package" "$place/contents"
