@@ -57,15 +57,24 @@ fn an_error_line_fails_the_start_although_the_daemon_lives() {
 }
 
 #[test]
+fn the_check_of_a_start_that_is_ended_does_not_complain_of_the_daemons_end() {
+    let place = place();
+    for round in 0..50 {
+        let said = place.sh("sh start --say 'FATAL: no disk' --delay 1m");
+        assert!(said.code == 1 && !said.stderr.contains("waitfor:"), "round {round}: {said:?}");
+    }
+}
+
+#[test]
 fn each_tool_of_the_chain_killed_leaves_the_next_start_whole() {
     let place = place();
     for tool in ["withlock", "logwatch", "pidfile", "waitfor", "demod"] {
         // Other tests run the same tools: ours work in our directory.
         let script = format!(
-            "sh start --delay 200ms & start=$!
+            "sh start --gate {tool}.open & start=$!
              ours() {{ for p in $(pgrep -x {tool}); do [ \"$(readlink /proc/$p/cwd)\" = \"$PWD\" ] && echo $p && return; done; false; }}
              until pid=$(ours); do kill -0 $start || exit 90; done
-             kill -9 $pid; wait $start; true"
+             kill -9 $pid; : > {tool}.open; wait $start; true"
         );
         let said = place.sh(&script);
         assert_eq!(said.code, 0, "{tool}: {said:?}");

@@ -43,6 +43,9 @@ struct Cli {
     /// Wait before it listens
     #[arg(long, value_parser = parse_duration, default_value = "0")]
     delay: Duration,
+    /// Wait until this file is there before it listens
+    #[arg(long)]
+    gate: Option<PathBuf>,
     /// Append the log to this file (default: stderr)
     #[arg(long)]
     log: Option<PathBuf>,
@@ -114,6 +117,11 @@ fn run(cli: Cli) -> Result<Exit> {
     cli.say.iter().try_for_each(|line| cli.log_line(line))?;
     if let Some(end) = cli.serve(&events, &[], Deadline::after(cli.delay))? {
         return Ok(end);
+    }
+    while cli.gate.as_ref().is_some_and(|gate| !gate.exists()) {
+        if let Some(end) = cli.serve(&events, &[], Deadline::after(Duration::from_millis(5)))? {
+            return Ok(end);
+        }
     }
     if let Some(status) = cli.die_before {
         return Ok(Exit::Status(status as u8));
