@@ -1,7 +1,7 @@
 //! `--ensure`: a daemon that somebody else has started is as good, once it is ready.
 
 use crate::claim::Claim;
-use crate::ready;
+use crate::ready::Check;
 use racefree_core::child;
 use racefree_core::control::{self, Found};
 use racefree_core::error::{Result, refusal};
@@ -31,7 +31,7 @@ pub(crate) fn until_ready(claim: &Claim, deadline: Deadline) -> Result<Option<Ex
 
 fn ask(claim: &Claim, daemon: &Process, events: &Events, deadline: Deadline) -> Result<Option<Exit>> {
     let Some(line) = &claim.detached.ready else { return Ok(Some(Exit::Done)) };
-    let mut check = ready::check(line, &claim.pidfile, daemon.pid(), events)?;
+    let mut check = Check::begin(line, &claim.pidfile, daemon.pid(), events)?;
     let mut status = StatusLine::begin();
     let no = |exit, why: String| {
         Err(refusal(
@@ -41,14 +41,14 @@ fn ask(claim: &Claim, daemon: &Process, events: &Events, deadline: Deadline) -> 
     };
     loop {
         status.show(|| format!("waiting for process {} to be ready", daemon.pid()));
-        let watched = [Watched::Read(daemon.as_fd()), Watched::Read(check.process().as_fd())];
+        let watched = [Watched::Read(daemon.as_fd()), Watched::Read(check.as_fd())];
         match events.next(&watched, deadline.or(status.due()))? {
             Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
             Event::Signal(arrived) => {
                 return no(Exit::Signalled(arrived.signal), format!("{} arrived", arrived.signal));
             }
             Event::Ready(0) => return Ok(None),
-            Event::Ready(_) => match check.reap()? {
+            Event::Ready(_) => match check.answer()? {
                 Exit::Status(0) if daemon.has_ended()? => return Ok(None),
                 Exit::Status(0) => return Ok(Some(Exit::Done)),
                 said => return no(Exit::No, format!("the ready command {}", child::how_it_ended(said))),

@@ -8,22 +8,54 @@ use racefree_core::exit::Exit;
 use racefree_core::signal::Signal;
 use racefree_core::time::Deadline;
 use racefree_core::voice::StatusLine;
-use rustix::process::Pid;
+use rustix::process::{Pid, kill_process_group};
 use std::ffi::OsStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-/// Starts the ready command, which sees PIDFILE and PIDFILE_PID.
-pub(crate) fn check(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<Child> {
-    let mut check = child::shell(line);
-    check.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
-    check.stdout(std::io::stderr().as_fd().try_clone_to_owned().doing("share", "stderr")?);
-    // A group of its own: a Ctrl-C is ours to handle, and what is left of it is found as our descendant.
-    check.process_group(0);
-    Child::spawn(&mut check, events)
+/// The ready command, in a group of its own. Dropped before it has answered, it is told to end.
+pub(crate) struct Check {
+    child: Child,
+    answered: bool,
+}
+
+impl Check {
+    /// Starts it; it sees PIDFILE and PIDFILE_PID.
+    pub(crate) fn begin(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<Check> {
+        let mut check = child::shell(line);
+        check.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
+        check.stdout(std::io::stderr().as_fd().try_clone_to_owned().doing("share", "stderr")?);
+        // A group of its own: a Ctrl-C is ours to handle, and what is left of it is found as our descendant.
+        check.process_group(0);
+        Ok(Check { child: Child::spawn(&mut check, events)?, answered: false })
+    }
+
+    /// How it ended. Blocks: call it when its descriptor is ready.
+    pub(crate) fn answer(&mut self) -> Result<Exit> {
+        self.answered = true;
+        self.child.reap()
+    }
+}
+
+impl AsFd for Check {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.child.process().as_fd()
+    }
+}
+
+impl Drop for Check {
+    /// Before its daemon is, or it would complain of the daemon's end. The whole group at once: no fork slips through.
+    fn drop(&mut self) {
+        if !self.answered {
+            // Not reaped yet, so the number is its own; that it runs as another user now is its own affair.
+            let group = self.child.process().pid();
+            let _ = kill_process_group(group, rustix::process::Signal::TERM);
+            let _ = kill_process_group(group, rustix::process::Signal::CONT);
+        }
+    }
 }
 
 /// What the daemon has said of itself.
@@ -37,7 +69,8 @@ struct Notified {
 impl Start<'_> {
     pub(crate) fn wait_until_ready(&self, daemon: &mut Daemon) -> Result<()> {
         let line = self.claim.detached.ready.as_deref();
-        let mut check = line.map(|line| check(line, &self.claim.pidfile, daemon.pid, &self.events)).transpose()?;
+        let mut check =
+            line.map(|line| Check::begin(line, &self.claim.pidfile, daemon.pid, &self.events)).transpose()?;
         let mut notified = Notified { ready: self.notify.is_none(), ..Notified::default() };
         let (mut deadline, mut line) = (self.deadline, StatusLine::begin());
         while check.is_some() || !notified.ready {
@@ -48,7 +81,7 @@ impl Start<'_> {
             // The order is the order of places below: a daemon that has ended is not ready, whatever else was said.
             let mut watched = vec![Watched::Read(daemon.child.process().as_fd())];
             watched.extend(self.notify.iter().map(|socket| Watched::Read(socket.as_fd())));
-            watched.extend(check.iter().map(|check| Watched::Read(check.process().as_fd())));
+            watched.extend(check.iter().map(|check| Watched::Read(check.as_fd())));
             let event = self.events.next(&watched, deadline.or(line.due()))?;
             match event {
                 Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
@@ -61,7 +94,7 @@ impl Start<'_> {
                     return Err(self.early_death_said(daemon, &notified));
                 }
                 Event::Ready(1) if self.notify.is_some() => self.hear(daemon, &mut notified, &mut deadline)?,
-                Event::Ready(_) => match check.take().map_or(Ok(Exit::Status(0)), |mut check| check.reap())? {
+                Event::Ready(_) => match check.take().map_or(Ok(Exit::Status(0)), |mut check| check.answer())? {
                     Exit::Status(0) => {}
                     no => {
                         return Err(self.failure(Exit::No, format!("the ready command {}", child::how_it_ended(no))));

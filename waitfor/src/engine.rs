@@ -55,17 +55,24 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// Takes hold of the process that must stay alive, and begins to count the time.
-    pub(crate) fn begin(rules: Rules, alive: Option<Named>, targets: Vec<(String, Box<dyn Target>)>) -> Result<Wait> {
+    /// Begins to count the time.
+    pub(crate) fn begin(rules: Rules, targets: Vec<(String, Box<dyn Target>)>) -> Result<Wait> {
         let deadline = Deadline::within(rules.timeout);
         let events = Events::armed()?;
-        let alive = alive.map(Alive::hold).transpose()?;
         let awaited = targets.into_iter().map(|(name, target)| Awaited::new(name, target)).collect();
-        Ok(Wait { rules, deadline, events, alive, awaited, turn: 0 })
+        Ok(Wait { rules, deadline, events, alive: None, awaited, turn: 0 })
     }
 
-    /// Waits, and says how it ended.
-    pub(crate) fn until_decided(mut self) -> Result<Exit> {
+    /// Waits, as long as the process that must stay alive does, and says how it ended.
+    pub(crate) fn until_decided(mut self, alive: Option<Named>) -> Result<Exit> {
+        self.alive = match alive.map(Alive::hold).transpose() {
+            Ok(alive) => alive,
+            // Whoever ends both tells us first: the end of the other is no news then.
+            Err(gone) => match self.events.next(&[], Deadline::after(Duration::ZERO))? {
+                Event::Signal(arrived) => return Ok(Exit::Signalled(arrived.signal)),
+                _ => return Err(gone),
+            },
+        };
         let mut status = StatusLine::begin();
         loop {
             self.try_what_is_due()?;

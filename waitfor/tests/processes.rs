@@ -41,6 +41,14 @@ fn a_process_that_never_lived_is_gone_already() {
     assert_eq!((said.code, said.stderr.as_str()), (3, "waitfor: pidfile:p: it is not running\n"));
 }
 
+/// TERM has come before waitfor begins, and waits for it: whoever ends the start tells the check first.
+#[test]
+fn a_request_to_end_comes_before_the_news_that_the_process_is_gone() {
+    let place = place();
+    let said = place.sh("env --block-signal=TERM sh -c 'kill -TERM $$; exec waitfor --while pid:4194304 file:f'");
+    assert_eq!((said.code, said.stderr.replace("Terminated\n", "").as_str()), (143, ""));
+}
+
 #[test]
 fn ready_means_ready_and_alive() {
     let place = place();
