@@ -58,11 +58,12 @@ fn several_files_are_a_table_and_the_highest_code() {
 fn the_holders_are_the_claimant_and_its_workers() {
     let place = place();
     let said = place.says(
-        "pidfile claim -b p sh -c 'sleep 61 & echo > ready; wait'; until test -e ready; do :; done; pidfile read --holders p",
+        "pidfile claim -b p sh -c 'sleep 61 & wait'; until pidfile read --holders p | grep -q '[0-9] sleep 61$'; do :; done
+         pidfile read --holders p",
     );
     let commands: Vec<&str> =
         said.lines().filter_map(|line| line.split_once(' ')).map(|(_, command)| command).collect();
-    assert_eq!(commands, ["sh -c sleep 61 & echo > ready; wait", "sleep 61"]);
+    assert_eq!(commands, ["sh -c sleep 61 & wait", "sleep 61"]);
     let json = place.says("pidfile read --json p nowhere || true");
     let objects: Vec<serde_json::Value> =
         json.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
