@@ -149,6 +149,12 @@ impl Report {
     }
 }
 
+/// The median, and what half of the runs lie between.
+pub fn spread(all: Vec<Duration>) -> String {
+    let our = Measured::of(all);
+    format!("{} ({} to {})", shown(our.median), shown(our.low), shown(our.high))
+}
+
 pub fn shown(time: Duration) -> String {
     match time.as_micros() {
         micros @ 0..=9_999 => format!("{micros} µs"),

@@ -1,9 +1,12 @@
 //! Logs: a line noticed, and a gigabyte judged.
 
-use crate::contest::{Report, Tools, interleaved, timed};
+use crate::contest::{Report, Tools, interleaved, spread, timed};
 use std::fs::{self, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::process::Command;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// From the append of an error line to the end of the tool that waits for it.
@@ -37,6 +40,73 @@ pub fn line_to_exit(tools: &Tools, report: &mut Report) {
     let runs = interleaved(40, &mut [Box::new(ours), Box::new(theirs), Box::new(bash)]);
     report.ratio("a line appended, to exit", runs[0].median, "tail -F | grep -m1", runs[1].median, "1 ms, 0.5");
     report.ratio("a line appended, to exit", runs[0].median, "grep -m1 <(tail -F)", runs[2].median, "");
+}
+
+/// A log that grows by 200 MB a second and is rotated every second. The error is the last line before a rotation.
+pub fn growth(tools: &Tools, report: &mut Report) {
+    const RUNS: usize = 15;
+    let path = tools.directory().join("fast.log");
+    let (wanted, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| write_at_200_mb_a_second(&path, &wanted, &over, &tell));
+        let mut late = vec![];
+        let mut memory = 0;
+        for _ in 0..RUNS {
+            let mut waiter = tools.command("logwatch -q --error FATAL --timeout 10s fast.log");
+            let mut waiting = waiter.stdout(Stdio::piped()).spawn().expect("a waiter");
+            // One rotation at least goes by before.
+            std::thread::sleep(Duration::from_millis(1300));
+            memory = memory.max(peak(waiting.id()));
+            wanted.store(true, Ordering::Relaxed);
+            let mut line = String::new();
+            let found = BufReader::new(waiting.stdout.take().expect("a pipe")).read_line(&mut line);
+            let noticed = Instant::now();
+            let written = told.recv().expect("the writer");
+            if found.is_ok() && line.starts_with("FATAL") {
+                late.push(noticed - written);
+            }
+            waiting.wait().expect("our own child");
+        }
+        over.store(true, Ordering::Relaxed);
+        let what = "200 MB a second, rotated every second: the last line before a rotation, until it is shown";
+        let found = format!("{} of {RUNS} found", late.len());
+        report.row(what, &format!("{}; {found}", spread(late)), "", "", "all");
+        report.row("the most memory it had meanwhile", &format!("{memory} KiB"), "", "", "16 MB");
+    });
+    fs::remove_file(&path).and_then(|()| fs::remove_file(path.with_extension("log.1"))).expect("our own files");
+}
+
+fn write_at_200_mb_a_second(path: &Path, wanted: &AtomicBool, over: &AtomicBool, tell: &mpsc::Sender<Instant>) {
+    const TICK: Duration = Duration::from_millis(5);
+    let tick =
+        "2026-11-21T04:05:06.000000Z info worker[7]: request 4711 served in 42 us from 10.0.0.1\n".repeat(11_494);
+    let create = || fs::File::create(path).expect("a log");
+    let mut log = create();
+    let begun = Instant::now();
+    // Two minutes at most, should nobody tell when it is over.
+    for number in 1..24_000 {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        log.write_all(tick.as_bytes()).expect("room for a log");
+        if number % 200 == 0 {
+            if wanted.swap(false, Ordering::Relaxed) {
+                log.write_all(b"FATAL: no disk\n").expect("room for a log");
+                tell.send(Instant::now()).expect("a listener");
+            }
+            fs::rename(path, path.with_extension("log.1")).expect("our own log");
+            log = create();
+        }
+        std::thread::sleep((TICK * number).saturating_sub(begun.elapsed()));
+    }
+}
+
+/// The most that was ever resident, in KiB.
+fn peak(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_ascii_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or_default()
 }
 
 const GIGABYTE: u64 = 1 << 30;

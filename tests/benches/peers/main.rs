@@ -20,7 +20,7 @@ fn main() {
     let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
     let tools = Tools::as_shipped();
     let mut report = Report::begin();
-    let contests: [(&str, Contest); 12] = [
+    let contests: [(&str, Contest); 13] = [
         ("lock start-up", locks::start_up),
         ("lock hand-off", locks::hand_off),
         ("lock queue", locks::queue),
@@ -31,6 +31,7 @@ fn main() {
         ("ready", waits::ready),
         ("waiting", waits::cost_of_waiting),
         ("log line", logs::line_to_exit),
+        ("log growth", logs::growth),
         ("log scan", logs::scan),
         ("size", waits::sizes),
     ];

@@ -1,6 +1,6 @@
 //! Waiting: how late a tool returns, what it costs meanwhile, and how large it is.
 
-use crate::contest::{Measured, Report, Tools, interleaved, shown};
+use crate::contest::{Measured, Report, Tools, interleaved, shown, spread};
 use crate::locks::{Holder, resident};
 use racefree_core::claim::Claim;
 use std::cell::RefCell;
@@ -90,11 +90,6 @@ pub fn ready(tools: &Tools, report: &mut Report) {
         late
     });
     report.row("return after a process has ended", &spread(all.collect()), "", "", "0.5 ms");
-}
-
-fn spread(all: Vec<Duration>) -> String {
-    let our = Measured::of(all);
-    format!("{} ({} to {})", shown(our.median), shown(our.low), shown(our.high))
 }
 
 /// What a process has used so far: CPU time, and how often it gave up the processor to wait.
