@@ -1,20 +1,23 @@
 //! Lock wrappers: what one call costs, how fast a lock is handed on, how a long queue behaves.
 
-use crate::contest::{Measured, Report, Tools, commands, interleaved};
+use crate::contest::{Report, Tools, commands, interleaved};
+use rustix::time::{ClockId, clock_gettime};
 use std::fs::File;
-use std::process::{Child, Command};
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The least that could be done: a static program of the bare system calls. No mark can be below it.
-fn floor(tools: &Tools) -> Option<String> {
-    let program = tools.directory().join("floor");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/floor.c");
+/// A static program: its own start is as short as can be.
+fn compiled(tools: &Tools, name: &str) -> Option<String> {
+    let program = tools.directory().join(name);
+    let source = format!("{}/benches/peers/{name}.c", env!("CARGO_MANIFEST_DIR"));
     let compiled = Command::new("cc").args(["-O2", "-static", "-o"]).arg(&program).arg(source).status();
     compiled.is_ok_and(|status| status.success()).then(|| program.to_string_lossy().into_owned())
 }
 
 pub fn start_up(tools: &Tools, report: &mut Report) {
-    match floor(tools) {
+    // The least that could be done: the bare system calls. No mark can be below it.
+    match compiled(tools, "floor") {
         None => report.skip("the floor (no static C library)"),
         Some(floor) => {
             let against = [("F true", "flock"), ("-F F true", "flock -F"), ("-F F true", "setlock")];
@@ -53,30 +56,42 @@ pub fn start_up(tools: &Tools, report: &mut Report) {
     }
 }
 
-/// From the holder's end (by KILL) to the end of the waiter's command, which is `true`.
+/// From the holder's end (by KILL) to the start of the waiter's command.
 pub fn hand_off(tools: &Tools, report: &mut Report) {
-    let handed = |waiter: &'static str| {
+    let (Some(began), Some(floor)) = (compiled(tools, "began"), compiled(tools, "floor")) else {
+        return report.skip("the hand-off (no static C library)");
+    };
+    let handed = |waiter: &str| {
+        let line = format!("{waiter} H {began}");
         move || {
             let lock = Holder::of(tools, "H");
-            let mut waiting = tools.command(waiter).spawn().expect("a waiter");
+            let mut waiting = tools.command(&line).stdout(Stdio::piped()).spawn().expect("a waiter");
             wait_until_blocked(&waiting);
-            let released = Instant::now();
+            let released = monotonic();
             drop(lock);
+            let mut said = String::new();
+            waiting.stdout.take().expect("a pipe").read_to_string(&mut said).expect("a time");
             waiting.wait().expect("our own child");
-            released.elapsed()
+            Duration::from_nanos(said.trim_end().parse().expect("a time")) - released
         }
     };
-    let compare = |ours, theirs| interleaved(300, &mut [Box::new(handed(ours)), Box::new(handed(theirs))]);
-    for (ours, theirs, mark) in
-        [("withlock H true", "flock H true", "0.7"), ("withlock -F H true", "setlock H true", "1.0")]
-    {
-        if !tools.has(theirs.split(' ').next().unwrap_or_default()) {
+    for (ours, theirs, mark) in [("withlock", "flock", "0.7"), ("withlock -F", "setlock", "1.0")] {
+        if !tools.has(theirs) {
             report.skip(theirs);
             continue;
         }
-        let [our, their]: [Measured; 2] = compare(ours, theirs).try_into().unwrap_or_else(|_| unreachable!("two"));
-        report.ratio(&format!("hand-off to `{ours}`"), our.median, theirs, their.median, mark);
+        let least = ours.replace("withlock", &floor);
+        let contestants: [Box<dyn FnMut() -> Duration>; 3] =
+            [Box::new(handed(&least)), Box::new(handed(ours)), Box::new(handed(theirs))];
+        let [least, our, their] = interleaved(300, &mut { contestants })[..] else { unreachable!("three") };
+        report.ratio(&format!("the floor of `{theirs}`'s hand-off"), least.median, theirs, their.median, "");
+        report.ratio(&format!("hand-off to `{ours} H COMMAND`"), our.median, theirs, their.median, mark);
     }
+}
+
+fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }
 
 /// A process that holds a lock until it is dropped. It must not be this one: withlock refuses at once to wait for a lock
