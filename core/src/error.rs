@@ -2,7 +2,7 @@
 //!
 //! `open /run/x.lock: Permission denied`: what was tried, then why, once, in lower case, without a period.
 
-use crate::exit::Exit;
+use crate::cli::exit::Exit;
 use std::error::Error as StdError;
 use std::fmt;
 

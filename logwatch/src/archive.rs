@@ -3,8 +3,8 @@
 //! gzip, which logrotate uses unless told otherwise, is read by ourselves; the rarer ones by their own tools.
 
 use flate2::read::MultiGzDecoder;
-use racefree_core::child;
 use racefree_core::error::{Doing, Result};
+use racefree_core::process::child;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek};

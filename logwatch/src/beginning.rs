@@ -3,10 +3,10 @@
 use crate::cursor::Cursor;
 use crate::follower::Follower;
 use clap::Args;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, refusal};
-use racefree_core::exit::Exit;
+use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, Held};
-use racefree_core::time::Deadline;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;

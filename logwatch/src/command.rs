@@ -2,13 +2,13 @@
 
 use crate::ends::Ends;
 use crate::session::{End, Session, Stretch};
-use racefree_core::child::{self, Child};
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::{Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::family::Family;
+use racefree_core::event::time::Deadline;
+use racefree_core::process::child::{self, Child};
+use racefree_core::process::subreaper::Family;
 use racefree_core::signal::Signal;
-use racefree_core::time::Deadline;
-use racefree_core::voice;
 use std::ffi::OsString;
 
 /// Runs COMMAND to its end, or ends it because of an error line or because the time is over.
@@ -42,7 +42,7 @@ fn watch_over(
         let stretch = Stretch { process, is_command: true, until, idle: ends.idle, awaited: &awaited };
         let too_late = match session.watch(stretch)? {
             End::Found => {
-                voice::notice(&format!("an error line was seen, so {name} is ended"));
+                output::notice(&format!("an error line was seen, so {name} is ended"));
                 family.end_own_group(session.events(), ends.kill_after)?;
                 session.finish()?;
                 return Ok(Exit::No);

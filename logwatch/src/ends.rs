@@ -3,11 +3,11 @@
 use crate::judge::Verdict;
 use crate::session::{End, Session, Stretch};
 use clap::Args;
+use racefree_core::claim::process_arg::Named;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::named::Named;
+use racefree_core::event::time::{Deadline, Limit, for_people, parse_duration};
 use racefree_core::signal::Signal;
-use racefree_core::time::{Deadline, Limit, for_people, parse_duration};
 use std::time::Duration;
 
 /// When to stop watching.

@@ -9,10 +9,10 @@ use crate::opened::Opened;
 use crate::source::end_of_whole_lines;
 use crate::stream::{Look, Stream};
 use crate::window::{LastRecord, Piece};
+use racefree_core::cli::output;
 use racefree_core::error::{Doing, Result, sentence};
-use racefree_core::holders::Identity;
-use racefree_core::inotify::{Hints, Watch};
-use racefree_core::voice;
+use racefree_core::event::inotify::{Hints, Watch};
+use racefree_core::lock::holders::Identity;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -165,7 +165,7 @@ impl Follower {
         match generations::after(&self.path, place)? {
             Some(streams) => self.add(streams),
             None => {
-                voice::detail(|| format!("{} was truncated; reading it from its beginning", self.path.display()));
+                output::detail(|| format!("{} was truncated; reading it from its beginning", self.path.display()));
                 self.add_log()?;
             }
         }
@@ -177,7 +177,7 @@ impl Follower {
             Ok(metadata) => Some(Identity::from(&metadata)),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(e) => {
-                voice::detail(|| format!("look at {}: {e}", self.path.display()));
+                output::detail(|| format!("look at {}: {e}", self.path.display()));
                 return Ok(Step::Idle);
             }
         };
@@ -188,7 +188,7 @@ impl Follower {
         let before = self.files.count();
         match self.follow_name() {
             // A new file may be made first, and given to its readers then; the kernel hints at that too.
-            Err(e) if is_not_ours_yet(&e) => voice::detail(|| sentence(&e)),
+            Err(e) if is_not_ours_yet(&e) => output::detail(|| sentence(&e)),
             followed => followed?,
         }
         Ok(if self.files.count() > before { Step::Again } else { Step::Idle })
@@ -205,7 +205,7 @@ impl Follower {
         }
         let Some(file) = generations::open_log(&self.path)? else { return Ok(Step::Idle) };
         let again = Stream::of_file(file, &self.path, last.window.position())?;
-        voice::detail(|| format!("{} was copied up; reading the copy", self.path.display()));
+        output::detail(|| format!("{} was copied up; reading the copy", self.path.display()));
         self.files.replace_last(again);
         self.named = self.files.identity();
         Ok(Step::Again)
@@ -218,7 +218,7 @@ impl Follower {
             self.add(streams);
             return Ok(());
         };
-        voice::detail(|| format!("{} is another file now", self.path.display()));
+        output::detail(|| format!("{} is another file now", self.path.display()));
         match generations::after(&self.path, &Place::of(last))? {
             Some(mut streams) => {
                 // The first is the file that we have open, unless the log itself was rewritten with its old content.

@@ -1,7 +1,7 @@
 //! The last lines that a log gained while COMMAND ran, for the case that it fails.
 
 use crate::report::for_reader;
-use racefree_core::voice;
+use racefree_core::cli::output;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 
@@ -43,9 +43,9 @@ impl Gained {
         let shown = self.lines.len() as u64;
         match self.count {
             _ if self.wanted == 0 => return,
-            0 => return voice::notice(&format!("{name} gained no line")),
-            count if count == shown => voice::notice(&format!("{name} gained:")),
-            count => voice::notice(&format!("{name} gained {count} lines, the last {shown} are:")),
+            0 => return output::notice(&format!("{name} gained no line")),
+            count if count == shown => output::notice(&format!("{name} gained:")),
+            count => output::notice(&format!("{name} gained {count} lines, the last {shown} are:")),
         }
         let mut err = std::io::stderr().lock();
         for line in &self.lines {

@@ -6,7 +6,7 @@ use crate::siblings::siblings;
 use crate::source::end_of_whole_lines;
 use crate::stream::Stream;
 use racefree_core::error::{Doing, Result};
-use racefree_core::holders::Identity;
+use racefree_core::lock::holders::Identity;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

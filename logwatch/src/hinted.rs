@@ -1,6 +1,6 @@
 //! What the kernel hints at, and how far a file system's hints can be trusted.
 
-use racefree_core::inotify::{Hints, Watch};
+use racefree_core::event::inotify::{Hints, Watch};
 use rustix::fs::statfs;
 use std::collections::BTreeSet;
 use std::fs::{self, File};

@@ -31,11 +31,12 @@ use beginning::{Beginning, CursorFile};
 use clap::Parser;
 use ends::Ends;
 use judge::{Judge, Patterns};
+use racefree_core::cli;
+use racefree_core::cli::exit::{Ending, Exit};
+use racefree_core::cli::output::{self, Loudness};
 use racefree_core::error::{Result, ending, refusal};
-use racefree_core::exit::{Ending, Exit};
-use racefree_core::time::Deadline;
-use racefree_core::voice::{self, Loudness};
-use racefree_core::{child, cli};
+use racefree_core::event::time::Deadline;
+use racefree_core::process::child;
 use report::Report;
 use session::Session;
 use shown::Shown;
@@ -131,7 +132,7 @@ fn is_an_answer(error: &anyhow::Error) -> bool {
 impl Cli {
     fn print_marks(&self) -> Result<Exit> {
         for log in &self.logs {
-            voice::answer(format!("{}\n", generations::mark(log)?))?;
+            output::answer(format!("{}\n", generations::mark(log)?))?;
         }
         Ok(Exit::Done)
     }

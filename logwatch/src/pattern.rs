@@ -3,8 +3,8 @@
 //! To search line by line costs more than the search itself. So the expression is rewritten until no match of it can
 //! leave its line: then one search runs over hundreds of lines, and only around a hit the ends of the line are looked for.
 
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Result, refusal};
-use racefree_core::exit::Exit;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};

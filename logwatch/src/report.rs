@@ -3,8 +3,8 @@
 use crate::json;
 use crate::judge::{Hit, Judge, Verdict};
 use crate::shown::{Color, Shown};
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::voice;
 use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -143,7 +143,7 @@ impl<'a> Report<'a> {
 
     /// A place could not be found again.
     pub(crate) fn gap(&mut self, log: &Path) {
-        voice::error(&format!("follow {}: gap: the place is lost, lines may be missing", log.display()));
+        output::error(&format!("follow {}: gap: the place is lost, lines may be missing", log.display()));
         if self.shown.json {
             json::gap(&mut self.out, log);
         }
@@ -154,7 +154,7 @@ impl<'a> Report<'a> {
     /// # Errors
     /// stdout cannot be written.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        let written = if self.out.is_empty() { Ok(()) } else { voice::answer(&self.out) };
+        let written = if self.out.is_empty() { Ok(()) } else { output::answer(&self.out) };
         self.out.clear();
         written
     }
@@ -162,7 +162,7 @@ impl<'a> Report<'a> {
     /// Says how many lines were found and not shown.
     pub(crate) fn count_rest(&self) {
         if let Some(rest) = self.found.checked_sub(self.shown.max_lines.unwrap_or(u64::MAX)).filter(|&rest| rest > 0) {
-            voice::notice(&format!("more lines were found than are shown: {rest}"));
+            output::notice(&format!("more lines were found than are shown: {rest}"));
         }
     }
 
@@ -215,7 +215,7 @@ impl<'a> Report<'a> {
 /// Bytes as they are, or, for a terminal, without anything that a terminal would obey.
 pub(crate) fn for_reader(bytes: &[u8], terminal: bool) -> Vec<u8> {
     match terminal {
-        true => voice::printable(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into_bytes(),
+        true => output::printable(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into_bytes(),
         false => bytes.to_vec(),
     }
 }

@@ -7,11 +7,11 @@ use crate::judge::{Judge, Verdict};
 use crate::report::{Origin, Report};
 use crate::waiting::{Waiting, Woken};
 use crate::window::{Piece, ends_of_lines};
+use racefree_core::cli::output::StatusLine;
 use racefree_core::error::Result;
-use racefree_core::events::{Arrived, Events};
-use racefree_core::process::Process;
-use racefree_core::time::Deadline;
-use racefree_core::voice::StatusLine;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Arrived, Events};
+use racefree_core::process::pidfd::Process;
 use std::time::Duration;
 
 /// How long nothing may come before the last record is taken for finished.

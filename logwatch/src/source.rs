@@ -3,7 +3,7 @@
 use crate::window::LONGEST;
 use memchr::memrchr;
 use racefree_core::error::Result;
-use racefree_core::events::ready_now;
+use racefree_core::event::ready_now;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -3,7 +3,7 @@
 use crate::source::{PROOF, Source, proof_of};
 use crate::window::{LastRecord, Piece, Window};
 use racefree_core::error::{Doing, Result};
-use racefree_core::holders::Identity;
+use racefree_core::lock::holders::Identity;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};

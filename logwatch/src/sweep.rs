@@ -4,11 +4,11 @@ use crate::report::Origin;
 use crate::session::Session;
 use crate::waiting::Woken;
 use crate::window::ends_of_lines;
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::events::Arrived;
+use racefree_core::event::Arrived;
+use racefree_core::event::time::Deadline;
 use racefree_core::signal::Signal;
-use racefree_core::time::Deadline;
-use racefree_core::voice;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Session<'_> {
     /// As [`Session::finish`].
     pub(crate) fn read_all(&mut self) -> Result<Option<Arrived>> {
         for log in self.logs.iter().filter(|log| !log.is_there()) {
-            voice::notice(&format!("{} is not there", log.path().display()));
+            output::notice(&format!("{} is not there", log.path().display()));
         }
         loop {
             if let Some(arrived) = self.judge_ahead()? {

@@ -2,12 +2,12 @@
 
 use crate::follower::Follower;
 use crate::hinted::Hinted;
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::events::{Arrived, Event, Events, Watched};
-use racefree_core::inotify::{Hints, Watch};
-use racefree_core::process::Process;
-use racefree_core::time::{Deadline, Pause};
-use racefree_core::voice;
+use racefree_core::event::inotify::{Hints, Watch};
+use racefree_core::event::time::{Deadline, Pause};
+use racefree_core::event::{Arrived, Event, Events, Watched};
+use racefree_core::process::pidfd::Process;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
@@ -130,5 +130,5 @@ impl Waiting {
 }
 
 fn without_hints(why: &io::Error) {
-    voice::detail(|| format!("the kernel gives no hints ({why}), so the logs are looked at again and again"));
+    output::detail(|| format!("the kernel gives no hints ({why}), so the logs are looked at again and again"));
 }

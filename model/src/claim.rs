@@ -59,22 +59,29 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
         At::Lock => match m.world.clone().lock(slot, ofd) {
             true => {
                 let next = if setup.has(Flaw::NoRecheck) { At::ClaimTicket } else { At::Recheck };
-                m.go("core::flock::try_flock", "takes the flock", next, |w| {
+                m.go("core::lock::wait::try_flock", "takes the flock", next, |w| {
                     w.lock(slot, ofd);
                     w.of_mut(slot).was_at = at_path;
                     w.file_mut(ofd).caller *= u8::from(setup.casts(Plan::Stop));
                 });
             }
-            false => m.go("core::flock::try_flock", "is refused the flock", At::Refused, |_| {}),
+            false => m.go("core::lock::wait::try_flock", "is refused the flock", At::Refused, |_| {}),
         },
         At::Refused => refused(m, ofd),
-        At::Recheck if at_path => m.go("core::flock::still_at", "finds the file at its path", At::ClaimTicket, |_| {}),
-        At::Recheck => start_over(m, "core::flock::still_at", "finds another file at the path", At::Open),
+        At::Recheck if at_path => {
+            m.go("core::lock::wait::still_at", "finds the file at its path", At::ClaimTicket, |_| {})
+        }
+        At::Recheck => start_over(m, "core::lock::wait::still_at", "finds another file at the path", At::Open),
         At::ClaimTicket => match m.world.file(ofd).ticket {
             Some(_) if !setup.has(Flaw::NoTicket) => {
-                start_over(m, "core::ticket::keep_away", "sees that a restart is under way", At::AwaitTicket);
+                start_over(
+                    m,
+                    "core::claim::restart_lock::keep_away",
+                    "sees that a restart is under way",
+                    At::AwaitTicket,
+                );
             }
-            _ => m.go("core::ticket::keep_away", "keeps restarts away", At::AnyLock, |w| {
+            _ => m.go("core::claim::restart_lock::keep_away", "keeps restarts away", At::AnyLock, |w| {
                 let file = w.file_mut(ofd);
                 if file.ticket.is_none() && !setup.has(Flaw::TicketOnlyAsked) {
                     file.ticket = Some(ofd);
@@ -82,22 +89,22 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
             }),
         },
         At::AnyLock => match any_lock(m.world, slot, ofd) {
-            true => m.go("core::record::is_locked", "sees a record lock", At::ClaimText, |_| {}),
-            false => ours(m, "core::record::is_locked", "sees no record lock"),
+            true => m.go("core::claim::byte_lock::is_locked", "sees a record lock", At::ClaimText, |_| {}),
+            false => ours(m, "core::claim::byte_lock::is_locked", "sees no record lock"),
         },
-        At::ClaimText => m.go("core::vouch::vouched", "reads the text", At::ClaimOwner, |w| {
+        At::ClaimText => m.go("core::claim::owner::vouched", "reads the text", At::ClaimOwner, |w| {
             w.of_mut(slot).named = w.file(ofd).text;
         }),
         At::ClaimOwner => match owner(m.world, slot, ofd, p.named).map(|o| m.world.of(o).pid) {
             Some(o) if stood_for(m.world, o, p.named).is_some() => give_up(m),
-            _ => ours(m, "core::vouch::vouched", "hears that nobody is vouched for"),
+            _ => ours(m, "core::claim::owner::vouched", "hears that nobody is vouched for"),
         },
         At::Ours => {
             let next = match any_lock(m.world, slot, ofd) {
                 true => LOOK,
                 false => after_leftovers(p.plan),
             };
-            m.go("core::ticket::unannounced", "asks for leftovers of restarts", next, |w| {
+            m.go("core::claim::restart_lock::unannounced", "asks for leftovers of restarts", next, |w| {
                 // The text before matters only where it may be restored.
                 if p.plan == Plan::Supervise || setup.exec_fails {
                     w.of_mut(slot).before = w.file(ofd).text;
@@ -155,7 +162,7 @@ fn await_ticket(m: &mut Mover) {
     if taken {
         give_up(m);
     } else {
-        m.go("core::ticket::Ticket::take_by", "sees the end of the restart", At::Open, |_| {});
+        m.go("core::claim::restart_lock::Ticket::take_by", "sees the end of the restart", At::Open, |_| {});
     }
 }
 
@@ -165,42 +172,44 @@ fn name(m: &mut Mover, p: &Process, ofd: Ofd) {
     let flawed = m.setup.has(Flaw::LockAfterWrite);
     match p.at {
         At::NameByte => match owner(m.world, slot, ofd, pid) {
-            None => m.go("core::record::take", "locks its byte", At::NameText, |w| {
+            None => m.go("core::claim::byte_lock::take", "locks its byte", At::NameText, |w| {
                 w.take_byte(slot, ofd, pid, Byte::Own);
             }),
-            Some(_) => m.exit("core::held::Held::not_named", "cannot lock its byte"),
+            Some(_) => m.exit("core::claim::guard::Held::not_named", "cannot lock its byte"),
         },
         At::NameText => {
             let next = if flawed { At::Lock } else { At::Exec };
-            m.go("core::naming::write_text", "writes its number", next, |w| {
+            m.go("core::claim::record_pid::write_text", "writes its number", next, |w| {
                 w.file_mut(ofd).text = pid;
                 w.of_mut(slot).claims = true;
                 promises::claimed(w, slot);
             });
         }
         At::Exec => {
-            m.go("core::child::become_command", "becomes COMMAND", At::Daemon, |w| exec(w, slot));
+            m.go("core::process::child::become_command", "becomes COMMAND", At::Daemon, |w| exec(w, slot));
             if m.setup.exec_fails && p.plan == Plan::Claim {
                 let blind = m.setup.has(Flaw::PutBackBlindly);
                 let next = if blind { At::PutBack } else { At::PutBackTicket };
-                m.go("core::child::become_command", "cannot become COMMAND", next, |w| free_ticket(w, ofd));
+                m.go("core::process::child::become_command", "cannot become COMMAND", next, |w| free_ticket(w, ofd));
             }
         }
         At::PutBackTicket => match m.world.file(ofd).ticket {
-            None => m.go("core::held::Held::unname", "keeps restarts away", At::PutBack, |w| {
+            None => m.go("core::claim::guard::Held::unname", "keeps restarts away", At::PutBack, |w| {
                 w.file_mut(ofd).ticket = Some(ofd);
             }),
-            Some(_) => m.exit("core::held::Held::unname", "leaves the text to the restart that is under way"),
+            Some(_) => m.exit("core::claim::guard::Held::unname", "leaves the text to the restart that is under way"),
         },
-        At::PutBack => m.step("core::held::Held::unname", "restores the text, if it names nobody else; ends", |w| {
-            let text = w.file(ofd).text;
-            let another = owner(w, slot, ofd, text).and_then(|o| stood_for(w, w.of(o).pid, text));
-            if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
-                w.file_mut(ofd).text = p.before;
-            }
-            w.end(slot);
-            Some(())
-        }),
+        At::PutBack => {
+            m.step("core::claim::guard::Held::unname", "restores the text, if it names nobody else; ends", |w| {
+                let text = w.file(ofd).text;
+                let another = owner(w, slot, ofd, text).and_then(|o| stood_for(w, w.of(o).pid, text));
+                if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
+                    w.file_mut(ofd).text = p.before;
+                }
+                w.end(slot);
+                Some(())
+            })
+        }
         At::Watch => watch(m, p, ofd),
         At::Vouch => vouch(m, p, ofd),
         _ => {}
@@ -234,7 +243,7 @@ pub fn fork(m: &mut Mover, at: At, next: At) {
     let slot = m.slot;
     let pids: Vec<Pid> = m.world.free_pids().filter(|&pid| pid <= m.setup.pids).collect();
     for pid in pids {
-        m.step("core::child::Child::try_spawn", "forks", |w| {
+        m.step("core::process::child::Child::try_spawn", "forks", |w| {
             let us = w.of(slot);
             let child = Process {
                 parent: Some(slot),
@@ -271,7 +280,7 @@ fn watch(m: &mut Mover, p: &Process, _: Ofd) {
     let slot = m.slot;
     match child_of(m) {
         None => m.exit("pidfile::supervise::watch_over", "ends as COMMAND ended"),
-        Some(child) if child.zombie => m.step("core::child::Child::reap", "reaps its child", |w| {
+        Some(child) if child.zombie => m.step("core::process::child::Child::reap", "reaps its child", |w| {
             reap(w, slot);
             // A supervisor ends in a moment of its own; the number of its child is free meanwhile.
             if p.plan != Plan::Supervise {
@@ -295,10 +304,10 @@ fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
     // It cannot tell yet whether the child has ended; nobody reaps it meanwhile.
     let pid = child.pid;
     match owner(m.world, slot, ofd, pid) {
-        None => m.go("core::held::Held::vouch_for", "locks the byte of its child", At::Watch, |w| {
+        None => m.go("core::claim::guard::Held::vouch_for", "locks the byte of its child", At::Watch, |w| {
             w.take_byte(slot, ofd, pid, Byte::Own);
         }),
-        Some(_) => m.step("core::held::Held::put_back_text", "cannot vouch: kills its child, and ends", |w| {
+        Some(_) => m.step("core::claim::guard::Held::put_back_text", "cannot vouch: kills its child, and ends", |w| {
             if let Some(child) = p.child.filter(|&child| !w.of(child).zombie) {
                 w.end(child);
             }

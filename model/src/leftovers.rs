@@ -50,7 +50,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
                 (pid..=setup.pids).filter(|&pid| stands(m.world, slot, ofd, pid).is_some()).collect();
             for &pid in &standing {
                 let next = At::Left(Leftover::Hold, pid);
-                m.go("core::ticket::unannounced", "sees who stands behind a byte", next, |_| {});
+                m.go("core::claim::restart_lock::unannounced", "sees who stands behind a byte", next, |_| {});
             }
             if standing.is_empty() {
                 over(m, &p);
@@ -58,7 +58,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         }
         Leftover::Hold => match m.world.living(pid) {
             Some(other) if !flawed || p.named != pid && (p.another || is_another(m.world, slot, ofd, pid, 0)) => {
-                m.go("core::process::Process::open", "holds it", then(Leftover::StandsAgain), |w| {
+                m.go("core::process::pidfd::Process::open", "holds it", then(Leftover::StandsAgain), |w| {
                     w.of_mut(slot).aim = Aim::At(other)
                 });
             }
@@ -67,16 +67,18 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         Leftover::StandsAgain => match stands(m.world, slot, ofd, pid) {
             Some(_) => {
                 let next = then(if flawed { Leftover::End } else { Leftover::Text });
-                m.go("core::ticket::is_unannounced", "sees that it still stands", next, |_| {});
+                m.go("core::claim::restart_lock::is_unannounced", "sees that it still stands", next, |_| {});
             }
-            None => skip(m, "core::ticket::is_unannounced", "sees that it stands no more"),
+            None => skip(m, "core::claim::restart_lock::is_unannounced", "sees that it stands no more"),
         },
-        Leftover::Text => m.go("core::reading::read_text", "reads the text", then(Leftover::Another), |w| {
+        Leftover::Text => m.go("core::claim::status::read_text", "reads the text", then(Leftover::Another), |w| {
             w.of_mut(slot).named = w.file(ofd).text;
         }),
         Leftover::Another => match is_another(m.world, slot, ofd, pid, p.named) {
-            true => m.go("core::ticket::is_unannounced", "judges it a leftover", then(Leftover::End), |_| {}),
-            false => skip(m, "core::ticket::is_unannounced", "judges it none"),
+            true => {
+                m.go("core::claim::restart_lock::is_unannounced", "judges it a leftover", then(Leftover::End), |_| {})
+            }
+            false => skip(m, "core::claim::restart_lock::is_unannounced", "judges it none"),
         },
         Leftover::End => end(m, &p, then(Leftover::Await)),
         Leftover::Await if p.aim == Aim::Gone => skip(m, "pidfile::leftover::end", "sees its end"),
@@ -86,7 +88,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
 
 /// Goes on without a step of its own worth telling.
 fn quietly(m: &mut Mover, next: At) {
-    m.go("core::ticket::unannounced", "goes on", next, |_| {});
+    m.go("core::claim::restart_lock::unannounced", "goes on", next, |_| {});
 }
 
 fn open(m: &mut Mover) {
@@ -96,7 +98,7 @@ fn open(m: &mut Mover) {
         return over(m, &m.process().clone());
     }
     let once = m.setup.has(Flaw::TicketAskedOnce) || m.setup.has(Flaw::LeftoverJudgedFirst);
-    m.step("core::ticket::leftovers", "takes the ticket, to look for leftovers of restarts", |w| {
+    m.step("core::claim::restart_lock::leftovers", "takes the ticket, to look for leftovers of restarts", |w| {
         let ofd = w.open_path(slot)?;
         w.file_mut(ofd).ticket = (!once).then_some(ofd);
         let p = w.of_mut(slot);
@@ -118,7 +120,7 @@ fn end(m: &mut Mover, p: &Process, next: At) {
 
 fn over(m: &mut Mover, p: &Process) {
     let slot = m.slot;
-    let code = "core::ticket::unannounced";
+    let code = "core::claim::restart_lock::unannounced";
     let forget = |w: &mut World| {
         if let Some(ofd) = p.read {
             w.close(slot, ofd);

@@ -12,8 +12,8 @@ pub fn moves(m: &mut Mover, reading: Reading) {
     let (slot, p) = (m.slot, m.process().clone());
     let Some(ofd) = p.read else {
         match m.world.path {
-            None => answer(m, "core::reading::open", "finds no file", None),
-            Some(_) => m.step("core::reading::open", "opens the file", |w| {
+            None => answer(m, "core::claim::status::open", "finds no file", None),
+            Some(_) => m.step("core::claim::status::open", "opens the file", |w| {
                 let ofd = w.open_path(slot)?;
                 let p = w.of_mut(slot);
                 (p.read, p.at, p.believed) = (Some(ofd), At::Read(Reading::Text(0)), Aim::None);
@@ -29,19 +29,21 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         Reading::Text(round) => {
             let text = m.world.file(ofd).text;
             let next = if text == 0 { otherwise(round) } else { At::Read(Reading::Owner(round)) };
-            m.go("core::vouch::vouched", "reads the text", next, |w| w.of_mut(slot).named = text);
+            m.go("core::claim::owner::vouched", "reads the text", next, |w| w.of_mut(slot).named = text);
         }
         Reading::Owner(round) => match owner(m.world, slot, ofd, p.named).map(|o| m.world.of(o).pid) {
-            None => m.go("core::record::owner", "hears that nobody owns the byte", otherwise(round), |_| {}),
+            None => m.go("core::claim::byte_lock::owner", "hears that nobody owns the byte", otherwise(round), |_| {}),
             Some(o) if o == p.named => {
-                let (code, does) = ("core::vouch::stood_for", "hears that it owns its byte");
+                let (code, does) = ("core::claim::owner::stood_for", "hears that it owns its byte");
                 let believed = believed_now(m.world, p.named, ofd);
                 answer(m, code, does, Some((p.named, believed)));
             }
             Some(o) => {
                 let next =
                     if m.setup.has(Flaw::ParentAskedOnce) { Reading::Child(round) } else { Reading::OwnerHold(round) };
-                m.go("core::record::owner", "hears who owns it", At::Read(next), |w| w.of_mut(slot).owner = o);
+                m.go("core::claim::byte_lock::owner", "hears who owns it", At::Read(next), |w| {
+                    w.of_mut(slot).owner = o
+                });
             }
         },
         Reading::OwnerHold(_) | Reading::OwnerAgain(_) | Reading::Child(_) | Reading::OwnerLives(_) => {
@@ -49,13 +51,18 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         }
         Reading::Probe => match m.world.files[inode as usize].flock {
             Flock::Exclusive(_) => {
-                m.go("core::reading::is_flocked", "is refused the shared flock", At::Read(Reading::Text(1)), |_| {});
+                m.go(
+                    "core::claim::status::is_flocked",
+                    "is refused the shared flock",
+                    At::Read(Reading::Text(1)),
+                    |_| {},
+                );
             }
-            _ => m.go("core::reading::is_flocked", "takes the shared flock", At::Read(Reading::Release), |w| {
+            _ => m.go("core::claim::status::is_flocked", "takes the shared flock", At::Read(Reading::Release), |w| {
                 w.lock_shared(ofd);
             }),
         },
-        Reading::Release => m.step("core::reading::is_flocked", "gives it back: nobody holds it", |w| {
+        Reading::Release => m.step("core::claim::status::is_flocked", "gives it back: nobody holds it", |w| {
             w.unlock(ofd);
             finish(w, slot, None);
             Some(())
@@ -63,24 +70,24 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         Reading::Opinion => {
             let text = m.world.file(ofd).text;
             match text {
-                0 => answer(m, "core::reading::second_opinion", "finds no number", None),
-                _ => m.go("core::reading::second_opinion", "reads the text", At::Read(Reading::Lives), |w| {
+                0 => answer(m, "core::claim::status::second_opinion", "finds no number", None),
+                _ => m.go("core::claim::status::second_opinion", "reads the text", At::Read(Reading::Lives), |w| {
                     w.of_mut(slot).named = text;
                 }),
             }
         }
         Reading::Lives => match m.world.living(p.named) {
             None => orphaned(m, ofd),
-            Some(_) => m.go("core::process::Process::open", "finds it alive", At::Read(Reading::Holds), |_| {}),
+            Some(_) => m.go("core::process::pidfd::Process::open", "finds it alive", At::Read(Reading::Holds), |_| {}),
         },
         Reading::Holds => {
             let holds = m.world.living(p.named).is_some_and(|other| m.world.holds(other, inode));
             match holds || m.setup.has(Flaw::TextIsBelieved) {
                 true => {
                     let believed = believed_now(m.world, p.named, ofd);
-                    answer(m, "core::holders::holds", "sees that it has the lock", Some((p.named, believed)));
+                    answer(m, "core::lock::holders::holds", "sees that it has the lock", Some((p.named, believed)));
                 }
-                false => answer(m, "core::holders::holds", "sees that it has not the lock", None),
+                false => answer(m, "core::lock::holders::holds", "sees that it has not the lock", None),
             }
         }
     }
@@ -97,7 +104,7 @@ fn believed_now(w: &World, named: Pid, ofd: Ofd) -> Aim {
 /// The owner of the byte is another: its child's word is good while it is held, owns the byte, and lives.
 fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
     let (slot, world) = (m.slot, m.world);
-    let code = "core::vouch::child_stood_for";
+    let code = "core::claim::owner::child_stood_for";
     let (Reading::OwnerHold(round) | Reading::OwnerAgain(round) | Reading::Child(round) | Reading::OwnerLives(round)) =
         reading
     else {
@@ -112,11 +119,14 @@ fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
     };
     match reading {
         Reading::OwnerHold(_) => match world.living(p.owner) {
-            Some(owner) => {
-                m.go("core::process::Process::open", "holds the owner", At::Read(Reading::OwnerAgain(round)), |w| {
+            Some(owner) => m.go(
+                "core::process::pidfd::Process::open",
+                "holds the owner",
+                At::Read(Reading::OwnerAgain(round)),
+                |w| {
                     w.of_mut(slot).old = Aim::At(owner);
-                })
-            }
+                },
+            ),
             None => no(m, "finds the owner gone"),
         },
         Reading::OwnerAgain(_) => match owner(world, slot, ofd, p.named).map(|o| world.of(o).pid) == Some(p.owner) {
@@ -131,9 +141,14 @@ fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
             } else if m.setup.has(Flaw::ParentAskedOnce) {
                 answer(m, code, "sees a child of the owner", Some((p.named, believed)));
             } else {
-                m.go("core::vouch::is_child", "sees a child of the owner", At::Read(Reading::OwnerLives(round)), |w| {
-                    w.of_mut(slot).believed = believed;
-                });
+                m.go(
+                    "core::claim::owner::is_child",
+                    "sees a child of the owner",
+                    At::Read(Reading::OwnerLives(round)),
+                    |w| {
+                        w.of_mut(slot).believed = believed;
+                    },
+                );
             }
         }
         _ if p.old == Aim::Gone => no(m, "sees that the owner has ended"),
@@ -149,14 +164,14 @@ fn orphaned(m: &mut Mover, ofd: Ofd) {
         let holders: Vec<Pid> =
             m.world.all_living().filter(|&(other, _)| m.world.holds(other, inode)).map(|(_, p)| p.pid).collect();
         for pid in holders {
-            m.go("core::holders::of", "sees a holder of an orphaned lock", At::HolderHold, |w| {
+            m.go("core::lock::holders::of", "sees a holder of an orphaned lock", At::HolderHold, |w| {
                 w.close(slot, ofd);
                 let p = w.of_mut(slot);
                 (p.read, p.named, p.owner, p.first) = (None, 0, 0, pid);
             });
         }
     }
-    answer(m, "core::process::Process::open", "finds it dead", None);
+    answer(m, "core::process::pidfd::Process::open", "finds it dead", None);
 }
 
 fn answer(m: &mut Mover, code: &'static str, does: &'static str, held: Option<(Pid, Aim)>) {
@@ -215,7 +230,7 @@ pub fn use_moves(m: &mut Mover) {
             let aim = m.world.living(p.first).map_or(Aim::None, Aim::At);
             let flawed = setup.has(Flaw::NoSecondReading) && p.plan != Plan::Replace;
             let next = if flawed { At::Send } else { At::Read(Reading::Open) };
-            m.go("core::process::Process::open", "holds the process", next, |w| {
+            m.go("core::process::pidfd::Process::open", "holds the process", next, |w| {
                 let p = w.of_mut(slot);
                 p.aim = aim;
                 // The second reading says anew who was behind the number.
@@ -249,14 +264,14 @@ pub fn use_moves(m: &mut Mover) {
             let aim = m.world.living(p.first).map_or(Aim::None, Aim::At);
             let flawed = setup.has(Flaw::HoldersAreKilled);
             let next = if flawed { At::HolderKill } else { At::HolderInherited };
-            m.go("core::process::Process::open", "holds the holder", next, |w| w.of_mut(slot).aim = aim);
+            m.go("core::process::pidfd::Process::open", "holds the holder", next, |w| w.of_mut(slot).aim = aim);
         }
         At::HolderInherited => {
             let busy = m.world.path.is_some_and(|inode| m.world.files[inode as usize].ticket.is_some());
             let orphan = inherited(m.world, p.first) && !busy;
             let next = if orphan { At::HolderKill } else { At::Read(Reading::Open) };
             m.go(
-                "core::holders::inherited",
+                "core::lock::holders::inherited",
                 "asks whether it has inherited the lock, and no restart is under way",
                 next,
                 |_| {},

@@ -10,20 +10,20 @@ use crate::setup::Flaw;
 pub fn moves(m: &mut Mover) {
     let (slot, p) = (m.slot, m.process().clone());
     match (p.at, p.ticket, p.claim) {
-        (At::TicketOpen, ..) => m.step("core::ticket::Ticket::take_by", "opens the file", |w| {
+        (At::TicketOpen, ..) => m.step("core::claim::restart_lock::Ticket::take_by", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             let p = w.of_mut(slot);
             (p.ticket, p.at) = (Some(ofd), At::TicketTake);
             Some(())
         }),
         (At::TicketTake, Some(ticket), _) if m.world.file(ticket).ticket.is_none() => {
-            m.go("core::record::take_shared", "takes the ticket", At::TicketRecheck, |w| {
+            m.go("core::claim::byte_lock::take_shared", "takes the ticket", At::TicketRecheck, |w| {
                 w.file_mut(ticket).ticket = Some(ticket);
             });
         }
         (At::TicketRecheck, Some(ticket), _) => match m.world.path == Some(m.world.inode(ticket)) {
-            true => m.go("core::flock::still_at", "finds the file at its path", LOOK, |_| {}),
-            false => m.go("core::flock::still_at", "finds another file at the path", At::TicketOpen, |w| {
+            true => m.go("core::lock::wait::still_at", "finds the file at its path", LOOK, |_| {}),
+            false => m.go("core::lock::wait::still_at", "finds another file at the path", At::TicketOpen, |w| {
                 w.close(slot, ticket);
                 w.of_mut(slot).ticket = None;
             }),
@@ -42,7 +42,7 @@ pub fn moves(m: &mut Mover) {
 
 fn share(m: &mut Mover, p: &Process) {
     let (slot, world) = (m.slot, m.world);
-    let code = "core::held::Held::shared_with";
+    let code = "core::claim::guard::Held::shared_with";
     let theirs = world.path.and_then(|inode| match (p.old, world.files[inode as usize].flock) {
         (Aim::At(old), Flock::Exclusive(ofd)) if world.of(old).fds & (1 << ofd) != 0 => Some(ofd),
         _ => None,
@@ -60,7 +60,7 @@ fn share(m: &mut Mover, p: &Process) {
         });
     }
     if theirs.is_none() || m.setup.unshared {
-        m.step("core::held::Held::unlocked", "cannot share the claim, and opens the file", |w| {
+        m.step("core::claim::guard::Held::unlocked", "cannot share the claim, and opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             held(w, ofd, true);
             Some(())
@@ -74,21 +74,21 @@ fn newcomer(m: &mut Mover, p: &Process, claim: Ofd) {
     match p.at {
         At::NewTicket => {
             let kept = m.setup.has(Flaw::TicketIsInherited);
-            m.go("core::birth::close_first", "closes the ticket", At::NewMark, |w| {
+            m.go("core::process::pre_exec::close_first", "closes the ticket", At::NewMark, |w| {
                 if let (false, Some(ticket)) = (kept, p.ticket) {
                     w.close(slot, ticket);
                     w.of_mut(slot).ticket = None;
                 }
             });
         }
-        At::NewMark => m.step("core::record::mark", "marks itself as a newcomer", |w| {
+        At::NewMark => m.step("core::claim::byte_lock::mark", "marks itself as a newcomer", |w| {
             match w.take_byte(slot, claim, pid, Byte::Mark) {
                 true => w.of_mut(slot).at = At::NewByte,
                 false => w.end(slot),
             }
             Some(())
         }),
-        _ => m.step("core::record::take", "locks its byte", |w| {
+        _ => m.step("core::claim::byte_lock::take", "locks its byte", |w| {
             match w.take_byte(slot, claim, pid, Byte::Own) {
                 true => w.of_mut(slot).at = At::Exec,
                 false => w.end(slot),
@@ -128,7 +128,7 @@ fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
                 m.go("pidfile::replace::Restart::stop_old", "sees the end of the old one", At::LockShared, |_| {});
             }
         }
-        At::PutOldBack => m.go("core::held::Held::put_back_text", "restores the text", At::Undo, |w| {
+        At::PutOldBack => m.go("core::claim::guard::Held::put_back_text", "restores the text", At::Undo, |w| {
             w.file_mut(claim).text = p.before;
             announced(w, slot, p, false);
         }),
@@ -142,7 +142,7 @@ fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
             }),
             false => m.go("pidfile::replace::Restart::lock", "finds the lock taken", At::Undo, |_| {}),
         },
-        At::Undo => m.step("core::family::Family::end", "ends and reaps the new one, and ends", |w| {
+        At::Undo => m.step("core::process::subreaper::Family::end", "ends and reaps the new one, and ends", |w| {
             if !w.of(new).zombie {
                 w.end(new);
             }

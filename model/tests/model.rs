@@ -152,16 +152,20 @@ fn a_claim_ends_what_a_killed_restart_has_left_and_succeeds() {
     }
 }
 
-/// Each function that a step stands for is there, by its path: `core::claim::Claim::under`.
+/// Each function that a step stands for is there, by its path: `core::claim::restart_lock::Ticket::take_by`.
 fn every_step_stands_for_a_function(code: &BTreeSet<&str>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let functions: Vec<&&str> = code.iter().filter(|code| !code.starts_with('(')).collect();
     assert!(functions.len() > 40, "only {functions:?}");
     for path in functions {
         let words: Vec<&str> = path.split("::").collect();
-        let [package, module, owner @ .., function] = &words[..] else { panic!("{path}") };
-        let source = std::fs::read_to_string(root.join(package).join("src").join(format!("{module}.rs")));
-        let source = source.unwrap_or_else(|e| panic!("{path}: {e}"));
+        let [package, inner @ .., function] = &words[..] else { panic!("{path}") };
+        let modules = inner.iter().take_while(|word| word.starts_with(char::is_lowercase)).count();
+        let (modules, owner) = inner.split_at(modules);
+        let file = root.join(package).join("src").join(modules.join("/"));
+        let source = std::fs::read_to_string(file.with_extension("rs"))
+            .or_else(|_| std::fs::read_to_string(file.join("mod.rs")))
+            .unwrap_or_else(|e| panic!("{path}: {e}"));
         assert!(source.contains(&format!("fn {function}(")), "there is no {path}");
         for owner in owner {
             let owned = source.lines().any(|line| line.starts_with("impl") && line.contains(owner));

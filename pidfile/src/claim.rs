@@ -3,15 +3,15 @@
 use crate::log::Log;
 use crate::{leftover, replace, shell, start, supervise};
 use clap::{ArgGroup, Args};
-use racefree_core::child;
 use racefree_core::claim as core;
+use racefree_core::claim::restart_lock;
+use racefree_core::claim::status::Reading;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::holders::{self, Identity};
-use racefree_core::reading::Reading;
+use racefree_core::event::time::{Deadline, Limit, parse_duration};
+use racefree_core::lock::holders::{self, Identity};
+use racefree_core::process::child;
 use racefree_core::signal::Signal;
-use racefree_core::ticket;
-use racefree_core::time::{Deadline, Limit, parse_duration};
 use std::ffi::OsString;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -163,7 +163,7 @@ impl Claim {
     pub(crate) fn hold(&self) -> Result<Option<core::Held>> {
         let mut attempt = core::Claim::under(self.terms(), &self.pidfile)?;
         if let core::Claim::Theirs(Reading::Orphaned(..)) = attempt {
-            leftover::end(ticket::leftovers(&self.pidfile)?, self.detached.kill_after)?;
+            leftover::end(restart_lock::leftovers(&self.pidfile)?, self.detached.kill_after)?;
             attempt = core::Claim::under(self.terms(), &self.pidfile)?;
         }
         match attempt {

@@ -2,23 +2,23 @@
 
 use crate::claim::Claim;
 use crate::ready::Check;
-use racefree_core::child;
-use racefree_core::control::{self, Found};
+use racefree_core::claim::pin::{self, Found};
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output::{self, StatusLine};
 use racefree_core::error::{Result, refusal};
-use racefree_core::events::{Event, Events, Watched};
-use racefree_core::exit::Exit;
-use racefree_core::family::Family;
-use racefree_core::process::Process;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Event, Events, Watched};
+use racefree_core::process::child;
+use racefree_core::process::pidfd::Process;
+use racefree_core::process::subreaper::Family;
 use racefree_core::signal::Signal;
-use racefree_core::time::Deadline;
-use racefree_core::voice::{self, StatusLine};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Waits until the daemon that has the claim is ready; `None` if it has gone, and the claim may be ours now.
 pub(crate) fn until_ready(claim: &Claim, deadline: Deadline) -> Result<Option<Exit>> {
-    let Found::Running(daemon, _) = control::claimant(&claim.pidfile)? else { return Ok(None) };
-    voice::detail(|| format!("{} is claimed already, by process {}", claim.pidfile.display(), daemon.pid()));
+    let Found::Running(daemon, _) = pin::claimant(&claim.pidfile)? else { return Ok(None) };
+    output::detail(|| format!("{} is claimed already, by process {}", claim.pidfile.display(), daemon.pid()));
     if claim.detached.ready.is_none() {
         return Ok(Some(Exit::Done));
     }

@@ -3,18 +3,18 @@
 //! We adopt orphans (PR_SET_CHILD_SUBREAPER(2const)), so whoever COMMAND leaves behind becomes our child.
 
 use crate::start::{Daemon, Start};
-use racefree_core::child::{self, Child};
+use racefree_core::claim::pid_text::{self, Text};
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::events::{Event, Watched};
-use racefree_core::exit::Exit;
-use racefree_core::holders::{Holder, Holds, holds};
-use racefree_core::path_watch::PathWatch;
-use racefree_core::process::Process;
-use racefree_core::procfs;
+use racefree_core::event::path_watch::PathWatch;
+use racefree_core::event::time::{Deadline, Pause};
+use racefree_core::event::{Event, Watched};
+use racefree_core::lock::holders::{Holder, Holds, holds};
+use racefree_core::process::child::{self, Child};
+use racefree_core::process::pidfd::Process;
+use racefree_core::process::procfs;
 use racefree_core::signal::Signal;
-use racefree_core::text::{self, Text};
-use racefree_core::time::{Deadline, Pause};
-use racefree_core::voice;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -33,7 +33,7 @@ impl Start<'_> {
             None => self.left_behind()?,
         };
         self.held.name(pid)?;
-        voice::detail(|| format!("its daemon is process {}", Holder::new(pid)));
+        output::detail(|| format!("its daemon is process {}", Holder::new(pid)));
         Ok(Daemon { pid, child: Child::of(pid).map_err(|_| self.gone(pid))? })
     }
 
@@ -65,7 +65,7 @@ impl Start<'_> {
         let (pause, mut watch) = (Pause::begin(), PathWatch::on(file).ok());
         loop {
             watch.iter_mut().for_each(PathWatch::arm);
-            let text = std::fs::read(file).map(|content| text::parse(&content));
+            let text = std::fs::read(file).map(|content| pid_text::parse(&content));
             if let Ok(Text::Names(pid)) = text
                 && let Some(process) = Process::open(pid)?
                 && self.family.includes(&process)

@@ -1,14 +1,14 @@
 //! What a killed restart has left: a newcomer that was never announced, or an old one that was never stopped.
 
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::error::refusal;
-use racefree_core::events::{Event, Events, Watched};
-use racefree_core::exit::Exit;
-use racefree_core::holders::Holder;
-use racefree_core::process::Process;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Event, Events, Watched};
+use racefree_core::lock::holders::Holder;
+use racefree_core::process::pidfd::Process;
 use racefree_core::signal::Signal;
-use racefree_core::time::Deadline;
-use racefree_core::voice;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) fn end(leftovers: Vec<Process>, kill_after: Duration) -> Result<()> {
     let events = Events::armed()?;
     let mut kill_at = Deadline::after(kill_after);
     for process in &leftovers {
-        voice::notice(&format!(
+        output::notice(&format!(
             "end the leftover of a restart that was killed: process {}",
             Holder::new(process.pid())
         ));

@@ -20,9 +20,9 @@ mod unlocked;
 
 use clap::{Parser, Subcommand};
 use racefree_core::cli;
+use racefree_core::cli::exit::{Ending, Exit};
+use racefree_core::cli::output::Loudness;
 use racefree_core::error::Result;
-use racefree_core::exit::{Ending, Exit};
-use racefree_core::voice::Loudness;
 
 /// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file
 ///

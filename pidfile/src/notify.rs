@@ -1,10 +1,10 @@
 //! sd_notify(3), from both sides: what a daemon says to us, and what we say to a service manager.
 
 use racefree_core::error::{Doing, Result};
-use racefree_core::events;
-use racefree_core::family::Family;
-use racefree_core::process::Process;
-use racefree_core::time::Deadline;
+use racefree_core::event;
+use racefree_core::event::time::Deadline;
+use racefree_core::process::pidfd::Process;
+use racefree_core::process::subreaper::Family;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -112,7 +112,7 @@ pub(crate) fn tell_manager(message: &str) -> Result<()> {
     sendmsg_addr(&socket, &address, &[IoSlice::new(b"BARRIER=1")], &mut ancillary, SendFlags::NOSIGNAL)
         .doing(&act("BARRIER=1"), name.display())?;
     drop(barrier);
-    events::ready_by(read.as_fd(), Deadline::after(PATIENCE))?;
+    event::ready_by(read.as_fd(), Deadline::after(PATIENCE))?;
     Ok(())
 }
 

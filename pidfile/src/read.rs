@@ -3,11 +3,11 @@
 use crate::report::{self, Report};
 use crate::unlocked::Unlocked;
 use clap::Args;
+use racefree_core::claim::status::Reading;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::exit::Exit;
-use racefree_core::holders::{self, Holder, Identity};
-use racefree_core::reading::Reading;
-use racefree_core::voice;
+use racefree_core::lock::holders::{self, Holder, Identity};
 use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE
@@ -46,7 +46,7 @@ impl Read {
             let reports: Vec<_> =
                 self.pidfiles.iter().map(|path| (path, self.unlocked.read(path))).map(Report::of).collect();
             if !quiet {
-                voice::answer(report::table(&reports))?;
+                output::answer(report::table(&reports))?;
             }
             return Ok(worst(reports.iter().map(|report| report.exit)));
         }
@@ -61,15 +61,15 @@ impl Read {
             _ if self.json => {
                 let report = Report::of((path, reading)).with_holders();
                 if !quiet {
-                    voice::answer(format!("{}\n", report.json()?))?;
+                    output::answer(format!("{}\n", report.json()?))?;
                 }
             }
             _ if self.holders && !matches!(reading, Reading::Absent) => say_holders(path)?,
-            Reading::Held(claimant) if !quiet => voice::answer(format!("{}\n", claimant.pid))?,
+            Reading::Held(claimant) if !quiet => output::answer(format!("{}\n", claimant.pid))?,
             Reading::Held(_) => {}
             // It names the act and the file by itself, and is an error, which nothing silences.
-            Reading::Unknown(why) if why.contains(&format!(" {}: ", path.display())) => voice::error(why),
-            _ => voice::notice(&format!("read {}: {}", path.display(), self.unlocked.in_words(&reading))),
+            Reading::Unknown(why) if why.contains(&format!(" {}: ", path.display())) => output::error(why),
+            _ => output::notice(&format!("read {}: {}", path.display(), self.unlocked.in_words(&reading))),
         }
         Ok(exit)
     }
@@ -80,9 +80,9 @@ fn say_holders(path: &Path) -> Result<()> {
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     let lines = holders::of(Identity::from(&metadata)).into_iter().map(|Holder { pid, command }| {
         let command = command.unwrap_or_default();
-        format!("{pid} {}\n", voice::printable(&command).replace(['\n', '\t'], " "))
+        format!("{pid} {}\n", output::printable(&command).replace(['\n', '\t'], " "))
     });
-    voice::answer(lines.collect::<String>())
+    output::answer(lines.collect::<String>())
 }
 
 fn worst(exits: impl Iterator<Item = Exit>) -> Exit {

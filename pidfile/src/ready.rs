@@ -1,13 +1,13 @@
 //! Readiness: the ready command has said yes, READY=1 has come, and the daemon is alive and has its claim.
 
 use crate::start::{Daemon, Start};
-use racefree_core::child::{self, Child};
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output::StatusLine;
 use racefree_core::error::{Doing, Result};
-use racefree_core::events::{Event, Events, Watched, ready_by};
-use racefree_core::exit::Exit;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Event, Events, Watched, ready_by};
+use racefree_core::process::child::{self, Child};
 use racefree_core::signal::Signal;
-use racefree_core::time::Deadline;
-use racefree_core::voice::StatusLine;
 use rustix::process::{Pid, kill_process_group};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};

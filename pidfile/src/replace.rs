@@ -10,16 +10,16 @@ use crate::signal::{send, to_be_signalled};
 use crate::start::{Daemon, Naming, Start};
 use racefree_core::claim as core;
 use racefree_core::claim::Held;
-use racefree_core::control::{self, Found};
+use racefree_core::claim::pin::{self, Found};
+use racefree_core::claim::restart_lock::Ticket;
+use racefree_core::claim::status::Reading;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output::{self, StatusLine};
 use racefree_core::error::{Result, refusal};
-use racefree_core::events::{Event, Watched};
-use racefree_core::exit::Exit;
-use racefree_core::process::Process;
-use racefree_core::reading::Reading;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Event, Watched};
+use racefree_core::process::pidfd::Process;
 use racefree_core::signal::Signal;
-use racefree_core::ticket::Ticket;
-use racefree_core::time::Deadline;
-use racefree_core::voice::{self, StatusLine};
 use std::os::fd::AsFd;
 
 /// Replaces the claimant, or starts the first one.
@@ -31,7 +31,7 @@ pub(crate) fn replace(claim: &Claim) -> Result<Exit> {
             return Err(refusal(Exit::Busy, why));
         };
         leftover::end(ticket.leftovers()?, claim.detached.kill_after)?;
-        match to_be_signalled("replace the claimant of", &claim.pidfile, control::claimant(&claim.pidfile)?)? {
+        match to_be_signalled("replace the claimant of", &claim.pidfile, pin::claimant(&claim.pidfile)?)? {
             Found::Running(old, _) => return Restart::prepare(claim, deadline, ticket, old)?.run(),
             Found::Nobody(_) => drop(ticket),
         }
@@ -58,7 +58,7 @@ impl<'a> Restart<'a> {
             Some(held) => (held, true),
             None => (Held::unlocked(&claim.pidfile)?, false),
         };
-        voice::detail(|| {
+        output::detail(|| {
             let how = if shared { "shared with" } else { "taken over at the end of" };
             format!("the claim is {how} process {}", old.pid())
         });
@@ -67,7 +67,7 @@ impl<'a> Restart<'a> {
 
     fn run(self) -> Result<Exit> {
         let mut new = self.start.spawn(Naming::Unannounced)?;
-        voice::detail(|| format!("started {} as process {}", self.start.name(), new.pid));
+        output::detail(|| format!("started {} as process {}", self.start.name(), new.pid));
         let outcome = self.start.wait_until_ready(&mut new).and_then(|()| self.switch(&mut new));
         outcome.map(|()| Exit::Done).map_err(|failure| self.start.undo(failure))
     }

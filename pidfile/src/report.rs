@@ -1,13 +1,13 @@
 //! What `pidfile read` tells of a file beyond the number: a JSON object, or a row of a table.
 
+use racefree_core::claim::pid_text::Text;
+use racefree_core::claim::status::Reading;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::exit::Exit;
-use racefree_core::holders::{self, Holder, Identity};
-use racefree_core::procfs::{self, Stat};
-use racefree_core::reading::Reading;
-use racefree_core::text::Text;
-use racefree_core::time::for_people;
-use racefree_core::voice;
+use racefree_core::event::time::for_people;
+use racefree_core::lock::holders::{self, Holder, Identity};
+use racefree_core::process::procfs::{self, Stat};
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -74,12 +74,12 @@ impl Report {
     fn cells(&self) -> [String; 6] {
         let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".into());
         [
-            voice::printable(&self.path).replace(['\n', '\t'], " "),
+            output::printable(&self.path).replace(['\n', '\t'], " "),
             self.state.into(),
             or_dash(self.pid.map(|pid| pid.to_string())),
             or_dash(self.evidence.map(str::to_owned)),
             or_dash(self.age.map(for_people)),
-            or_dash(self.command.as_deref().map(|c| voice::printable(c).replace(['\n', '\t'], " "))),
+            or_dash(self.command.as_deref().map(|c| output::printable(c).replace(['\n', '\t'], " "))),
         ]
     }
 }

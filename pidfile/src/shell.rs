@@ -4,11 +4,11 @@
 //! lock cannot: readers believe such a claim because the recorded process is seen to have the descriptor.
 
 use crate::claim::busy;
+use racefree_core::claim::status::Reading;
 use racefree_core::claim::{Held, Terms};
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::holders::{Holder, Holds, holds};
-use racefree_core::reading::Reading;
+use racefree_core::lock::holders::{Holder, Holds, holds};
 use racefree_core::sys;
 use rustix::process::{Pid, getppid};
 use std::os::fd::RawFd;

@@ -2,13 +2,14 @@
 
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::control::Found;
+use racefree_core::claim::pin::Found;
+use racefree_core::claim::status::Evidence;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::holders::Holder;
-use racefree_core::process::Process;
-use racefree_core::reading::Evidence;
-use racefree_core::{procfs, signal};
+use racefree_core::lock::holders::Holder;
+use racefree_core::process::pidfd::Process;
+use racefree_core::process::procfs;
+use racefree_core::signal;
 use std::path::{Path, PathBuf};
 
 /// Send SIGNAL to the process that has claimed PIDFILE, and to no other

@@ -5,15 +5,15 @@ use crate::ensure;
 use crate::log::Log;
 use crate::notify::Socket;
 use crate::supervise::Background;
-use racefree_core::child::{self, Child};
 use racefree_core::claim::Held;
+use racefree_core::claim::restart_lock::Ticket;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::{Result, ending, refusal, sentence};
-use racefree_core::events::Events;
-use racefree_core::exit::Exit;
-use racefree_core::family::Family;
-use racefree_core::ticket::Ticket;
-use racefree_core::time::{Deadline, Limit, for_people};
-use racefree_core::voice;
+use racefree_core::event::Events;
+use racefree_core::event::time::{Deadline, Limit, for_people};
+use racefree_core::process::child::{self, Child};
+use racefree_core::process::subreaper::Family;
 use rustix::process::Pid;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
@@ -79,7 +79,7 @@ impl<'a> Start<'a> {
 
     pub(crate) fn run(self) -> Result<Exit> {
         let daemon = self.spawn(Naming::Full)?;
-        voice::detail(|| format!("started {} as process {}", self.name(), daemon.pid));
+        output::detail(|| format!("started {} as process {}", self.name(), daemon.pid));
         let ready = self.find(daemon).and_then(|mut daemon| self.wait_until_ready(&mut daemon));
         ready.map_err(|failure| self.undo(failure)).map(|()| Exit::Done)
     }
@@ -92,7 +92,7 @@ impl<'a> Start<'a> {
 
     fn end_all(&self) {
         if let Err(e) = self.family.end(&self.events, self.claim.detached.kill_after) {
-            voice::failure(&e);
+            output::failure(&e);
         }
     }
 

@@ -3,12 +3,12 @@
 use crate::stopping::Stopping;
 use crate::unlocked::Unlocked;
 use clap::Args;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output::{self, StatusLine};
 use racefree_core::error::{Result, ending};
-use racefree_core::events::{Event, Events, Watched};
-use racefree_core::exit::Exit;
+use racefree_core::event::time::{Deadline, Limit, Pause, for_people, parse_duration};
+use racefree_core::event::{Event, Events, Watched};
 use racefree_core::signal;
-use racefree_core::time::{Deadline, Limit, Pause, for_people, parse_duration};
-use racefree_core::voice::{self, StatusLine};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl Stop {
         let (ended, mut failed): (Vec<_>, Vec<_>) = all.into_iter().map(Stopping::outcome).partition(Result::is_ok);
         failed.sort_by_key(|failure| failure.as_ref().err().map(|e| ending(e).code()));
         if let Some(worst) = failed.pop() {
-            failed.iter().filter_map(|failure| failure.as_ref().err()).for_each(voice::failure);
+            failed.iter().filter_map(|failure| failure.as_ref().err()).for_each(output::failure);
             return worst;
         }
         let killed = ended.into_iter().flatten().any(|exit| exit == Exit::Killed);

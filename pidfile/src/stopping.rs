@@ -2,16 +2,16 @@
 
 use crate::signal::send;
 use crate::stop::Stop;
-use racefree_core::control::Found;
+use racefree_core::claim::pin::Found;
+use racefree_core::claim::restart_lock;
+use racefree_core::claim::status::Reading;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::error::{Result, refusal};
-use racefree_core::events::Watched;
-use racefree_core::exit::Exit;
-use racefree_core::holders::{self, Holder, Holds, Identity};
-use racefree_core::process::Process;
-use racefree_core::reading::Reading;
+use racefree_core::event::Watched;
+use racefree_core::lock::holders::{self, Holder, Holds, Identity};
+use racefree_core::process::pidfd::Process;
 use racefree_core::signal::Signal;
-use racefree_core::ticket;
-use racefree_core::voice;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -42,7 +42,7 @@ impl<'a> Stopping<'a> {
     fn ask(&self) -> Result<State> {
         let state = self.ask_claimant()?;
         // What a killed restart has left goes with it.
-        let left = ticket::leftovers(self.pidfile).unwrap_or_default();
+        let left = restart_lock::leftovers(self.pidfile).unwrap_or_default();
         for process in &left {
             send("stop", self.pidfile, process, self.stop.signal)?;
         }
@@ -61,7 +61,7 @@ impl<'a> Stopping<'a> {
             }
             Found::Nobody(reading) => {
                 let words = || self.stop.unlocked.in_words(&reading);
-                voice::detail(|| format!("stop {}: {}", self.pidfile.display(), words()));
+                output::detail(|| format!("stop {}: {}", self.pidfile.display(), words()));
                 State::Over(Ok(()))
             }
         })
@@ -94,7 +94,7 @@ impl<'a> Stopping<'a> {
     fn still_held(&self) -> State {
         let holders = match Reading::of(self.pidfile) {
             Reading::Absent | Reading::Stale(_) | Reading::Unfit(..) | Reading::Held(_) => {
-                let left = ticket::leftovers(self.pidfile).unwrap_or_default();
+                let left = restart_lock::leftovers(self.pidfile).unwrap_or_default();
                 let holders = left.iter().map(|process| Holder::new(process.pid())).collect();
                 return if left.is_empty() { State::Over(Ok(())) } else { State::Freeing(holders, left) };
             }
@@ -132,7 +132,7 @@ impl<'a> Stopping<'a> {
             // Asked again now that it is held: the number may have been recycled since it was seen, and the lock may be that
             // of a claim half-way by now. One that may not be killed is named at the deadline.
             let orphan = holders::inherited(process.pid(), identity)
-                && ticket::is_under_way(self.pidfile).is_ok_and(|under_way| !under_way)
+                && restart_lock::is_under_way(self.pidfile).is_ok_and(|under_way| !under_way)
                 && matches!(Reading::of(self.pidfile), Reading::Orphaned(..))
                 && holders::holds(process.pid(), identity) == Holds::Yes;
             if orphan || self.is_leftover(process) {
@@ -142,7 +142,7 @@ impl<'a> Stopping<'a> {
     }
 
     fn is_leftover(&self, process: &Process) -> bool {
-        ticket::leftovers(self.pidfile).unwrap_or_default().iter().any(|left| left.pid() == process.pid())
+        restart_lock::leftovers(self.pidfile).unwrap_or_default().iter().any(|left| left.pid() == process.pid())
     }
 
     pub(crate) fn interrupt(&mut self, by: Signal) {

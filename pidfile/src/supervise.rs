@@ -4,14 +4,14 @@
 
 use crate::claim::Claim;
 use crate::start::Naming;
-use racefree_core::child::{self, Child};
 use racefree_core::claim::Held;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, ending, refusal, sentence};
-use racefree_core::events::{Event, Events, Watched};
-use racefree_core::exit::Exit;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Event, Events, Watched};
+use racefree_core::process::child::{self, Child};
 use racefree_core::signal::Signal;
 use racefree_core::sys;
-use racefree_core::time::Deadline;
 use rustix::process::Pid;
 use std::fs::File;
 use std::io::{Read, Write};

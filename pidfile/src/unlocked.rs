@@ -2,11 +2,12 @@
 
 use crate::signal::to_be_signalled;
 use clap::Args;
-use racefree_core::control::{self, Found};
+use racefree_core::claim::pid_text::Text;
+use racefree_core::claim::pin::{self, Found};
+use racefree_core::claim::status::Reading;
+use racefree_core::claim::unlocked;
 use racefree_core::error::Result;
-use racefree_core::reading::Reading;
-use racefree_core::text::Text;
-use racefree_core::{procfs, unlocked};
+use racefree_core::process::procfs;
 use std::path::{Path, PathBuf};
 
 /// What else than a lock is believed.
@@ -31,7 +32,7 @@ impl Unlocked {
 
     /// The claimant, held, if it may be believed.
     pub(crate) fn to_be_signalled(&self, verb: &str, pidfile: &Path) -> Result<Found> {
-        let found = control::claimant_as(|| self.read(pidfile))?;
+        let found = pin::claimant_as(|| self.read(pidfile))?;
         if self.unlocked { Ok(found) } else { to_be_signalled(verb, pidfile, found) }
     }
 

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
-use racefree_core::exit::{Ending, Exit, OF_A_COMMAND, OF_ALL};
+use racefree_core::cli::exit::{Ending, Exit, OF_A_COMMAND, OF_ALL};
 
 /// A generated file: its path below `docs/`, and its content.
 #[derive(Clone, Debug)]

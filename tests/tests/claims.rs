@@ -1,8 +1,8 @@
 //! Claims under competition, and what a reader may and may not see meanwhile.
 
 use nix::libc;
-use racefree_core::procfs;
-use racefree_core::reading::Reading;
+use racefree_core::claim::status::Reading;
+use racefree_core::process::procfs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tests::{Place, Steps};
 

@@ -1,7 +1,7 @@
 //! The overlapped restart: the new daemon beside the old one, and the claim never free in between.
 
 use nix::libc;
-use racefree_core::reading::Reading;
+use racefree_core::claim::status::Reading;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;

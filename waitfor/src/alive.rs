@@ -1,9 +1,9 @@
 //! The process without which there is nothing to wait for.
 
+use racefree_core::claim::process_arg::Named;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Result, refusal};
-use racefree_core::exit::Exit;
-use racefree_core::named::Named;
-use racefree_core::process::Process;
+use racefree_core::process::pidfd::Process;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 

@@ -2,10 +2,10 @@
 
 use crate::engine::Rules;
 use crate::target::{Answer, Step, Target};
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::events::{Events, Watched};
-use racefree_core::time::{Deadline, Limit, Pause, for_people};
-use racefree_core::voice;
+use racefree_core::event::time::{Deadline, Limit, Pause, for_people};
+use racefree_core::event::{Events, Watched};
 use std::time::{Duration, Instant};
 
 /// What a try that is begun at the deadline may still take.
@@ -140,7 +140,7 @@ impl Awaited {
         };
         self.last = Some(answer);
         if changed {
-            voice::detail(|| format!("{}: {} ({})", self.name, self.in_detail(), for_people(self.since.elapsed())));
+            output::detail(|| format!("{}: {} ({})", self.name, self.in_detail(), for_people(self.since.elapsed())));
         }
         Ok(())
     }

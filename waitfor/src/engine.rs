@@ -6,12 +6,12 @@
 use crate::alive::Alive;
 use crate::awaited::{Awaited, Phase};
 use crate::target::{Answer, Target};
+use racefree_core::claim::process_arg::Named;
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output::{self, StatusLine};
 use racefree_core::error::Result;
-use racefree_core::events::{Event, Events, Watched};
-use racefree_core::exit::Exit;
-use racefree_core::named::Named;
-use racefree_core::time::{Deadline, Limit};
-use racefree_core::voice::{self, StatusLine};
+use racefree_core::event::time::{Deadline, Limit};
+use racefree_core::event::{Event, Events, Watched};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ impl Wait {
 
     fn gone(&self) -> Exit {
         if let Some(alive) = &self.alive {
-            voice::error(&alive.obituary());
+            output::error(&alive.obituary());
         }
         self.complain();
         Exit::NotRunning
@@ -146,7 +146,7 @@ impl Wait {
     /// One line for each target that is not as it should be.
     fn complain(&self) {
         let unsatisfied = self.awaited.iter().filter(|awaited| !matches!(awaited.phase, Phase::Satisfied));
-        unsatisfied.for_each(|awaited| voice::error(&awaited.in_words(&self.rules)));
+        unsatisfied.for_each(|awaited| output::error(&awaited.in_words(&self.rules)));
     }
 
     fn in_one_line(&self) -> String {

@@ -1,7 +1,7 @@
 //! What a request over http is to look like, and which answer counts.
 
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, refusal};
-use racefree_core::exit::Exit;
 use regex::bytes::Regex;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! Whose socket it is: a stranger on the port is not our daemon.
 
+use racefree_core::claim::process_arg::Named;
 use racefree_core::error::Result;
-use racefree_core::holders::Holder;
-use racefree_core::named::Named;
-use racefree_core::procfs;
+use racefree_core::lock::holders::Holder;
+use racefree_core::process::procfs;
 use rustix::process::Pid;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};

@@ -20,8 +20,8 @@ pub(crate) mod why;
 use crate::http_options;
 use crate::owner::Owner;
 use racefree_core::error::Result;
-use racefree_core::events::{Events, Watched};
-use racefree_core::time::Deadline;
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Events, Watched};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -117,7 +117,7 @@ pub(crate) trait Target {
 
     /// Ends a pending try that has taken so long: its time is up. Nothing of it is left behind.
     fn cut_off(&mut self, after: Duration) -> Answer {
-        Answer::unclear(format!("no answer within {}", racefree_core::time::for_people(after)))
+        Answer::unclear(format!("no answer within {}", racefree_core::event::time::for_people(after)))
     }
 
     /// What is to be said of one that is ready.

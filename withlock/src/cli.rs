@@ -3,11 +3,11 @@
 use crate::Task;
 use clap::Parser;
 use racefree_core::cli;
+use racefree_core::cli::exit::{Ending, Exit};
+use racefree_core::cli::output::Loudness;
 use racefree_core::error::{Result, refusal};
-use racefree_core::exit::{Ending, Exit};
+use racefree_core::event::time::{Deadline, parse_duration};
 use racefree_core::lock::Kind;
-use racefree_core::time::{Deadline, parse_duration};
-use racefree_core::voice::Loudness;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

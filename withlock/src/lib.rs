@@ -5,12 +5,12 @@ mod locks;
 
 pub use cli::Cli;
 
-use racefree_core::child;
+use racefree_core::cli::exit::{Ending, Exit};
+use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::events::Events;
-use racefree_core::exit::{Ending, Exit};
+use racefree_core::event::Events;
 use racefree_core::lock;
-use racefree_core::voice;
+use racefree_core::process::child;
 use std::ffi::OsString;
 use std::time::Instant;
 
@@ -47,7 +47,7 @@ impl Cli {
         child::find(&words[0])?;
         let begun = Instant::now();
         let held = locks::hold_all(&self.lockfiles(), self.kind(), self.deadline(), self.busy())?;
-        voice::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
+        output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
         if self.close {
             return child::run_bound_to_us(words, &Events::armed()?);
         }

@@ -2,10 +2,10 @@
 //!
 //! Everybody takes them in one order, that of the files' own numbers. Paths would not do: a file may have several.
 
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::Result;
-use racefree_core::exit::Exit;
+use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, Held, Kind, Lockfile};
-use racefree_core::time::Deadline;
 use std::path::Path;
 
 /// Locks a file, or refuses as `busy` says when the deadline has passed.

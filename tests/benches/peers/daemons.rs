@@ -1,8 +1,8 @@
 //! PID files: reading one or many, stopping a daemon, and the whole start.
 
 use crate::contest::{Measured, Report, Tools, commands, interleaved, shown, timed};
-use racefree_core::process::Process;
-use racefree_core::time::Deadline;
+use racefree_core::event::time::Deadline;
+use racefree_core::process::pidfd::Process;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
@@ -15,8 +15,8 @@ fn claimed(tools: &Tools, name: &str, daemon: &str) -> Process {
 }
 
 fn held(pidfile: &Path) -> Process {
-    match racefree_core::control::claimant(pidfile) {
-        Ok(racefree_core::control::Found::Running(process, _)) => process,
+    match racefree_core::claim::pin::claimant(pidfile) {
+        Ok(racefree_core::claim::pin::Found::Running(process, _)) => process,
         other => panic!("not claimed: {other:?}"),
     }
 }
@@ -106,8 +106,8 @@ pub fn read_many(tools: &Tools, report: &mut Report) {
 fn stop_latency(tools: &Tools, linger: &str, mut stopper: Command) -> Duration {
     let daemon = claimed(tools, "S", &format!("demod --unix stop.socket --linger {linger}"));
     let watcher = std::thread::spawn(move || {
-        let events = racefree_core::events::Watched::Read(daemon.as_fd());
-        let waiting = racefree_core::events::Events::armed().expect("signals");
+        let events = racefree_core::event::Watched::Read(daemon.as_fd());
+        let waiting = racefree_core::event::Events::armed().expect("signals");
         waiting.next(&[events], Deadline::NEVER).expect("the daemon's end");
         Instant::now()
     });

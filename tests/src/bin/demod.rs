@@ -4,14 +4,14 @@
 #![no_main]
 
 use clap::Parser;
-use racefree_core::child::{self, Child};
+use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output::{self, Loudness};
 use racefree_core::error::{Doing, Result};
-use racefree_core::events::{Event, Events, Watched};
-use racefree_core::exit::Exit;
+use racefree_core::event::time::{Deadline, parse_duration};
+use racefree_core::event::{Event, Events, Watched};
+use racefree_core::process::child::{self, Child};
 use racefree_core::signal::Signal;
 use racefree_core::sys;
-use racefree_core::time::{Deadline, parse_duration};
-use racefree_core::voice::{self, Loudness};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::TcpListener;
@@ -227,7 +227,7 @@ impl Cli {
 
     fn log_line(&self, line: &str) -> Result<()> {
         let Some(path) = &self.log else {
-            voice::error(line);
+            output::error(line);
             return Ok(());
         };
         let mut file = OpenOptions::new().append(true).create(true).open(path).doing("open", path.display())?;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use racefree_core::cli;
-use racefree_core::exit::Exit;
+use racefree_core::cli::exit::Exit;
 use std::ffi::OsString;
 use std::path::Path;
 

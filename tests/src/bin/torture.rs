@@ -6,9 +6,9 @@
 //! `pidfile` and `witness` are taken from PATH.
 
 use clap::Parser;
-use racefree_core::control::{self, Found};
-use racefree_core::reading::Reading;
-use racefree_core::record;
+use racefree_core::claim::byte_lock;
+use racefree_core::claim::pin::{self, Found};
+use racefree_core::claim::status::Reading;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, set_child_subreaper,
@@ -272,7 +272,7 @@ impl Worker {
 
     /// The same for one that is to be signalled, but held: whoever is held is what it was.
     fn look_and_signal(&mut self, file: u64) -> &'static str {
-        if let Ok(Found::Running(process, _)) = control::claimant(Path::new(&path_of(file))) {
+        if let Ok(Found::Running(process, _)) = pin::claimant(Path::new(&path_of(file))) {
             let name = fs::read_to_string(format!("/proc/{}/comm", process.pid())).unwrap_or_default();
             if !matches!(name.trim_end(), "" | "pidfile" | "witness" | "exe" | "true")
                 && !process.has_ended().unwrap_or(true)
@@ -371,7 +371,7 @@ fn remove_while_free(file: u64) -> &'static str {
         && flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok()
         && let (Ok(ours), Ok(there)) = (opened.metadata(), fs::metadata(&path))
         && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
-        && record::locked_ranges(&opened).is_ok_and(|ranges| ranges.is_empty())
+        && byte_lock::locked_ranges(&opened).is_ok_and(|ranges| ranges.is_empty())
     {
         let _ = fs::remove_file(&path);
     }

@@ -3,8 +3,8 @@
 use super::Answer;
 use crate::escapes::unescaped;
 use racefree_core::error::reason;
-use racefree_core::events::Watched;
-use racefree_core::time::Deadline;
+use racefree_core::event::Watched;
+use racefree_core::event::time::Deadline;
 use regex::bytes::Regex;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_linger, socket_error};

@@ -4,7 +4,7 @@ use super::resolve::{Found, look_up};
 use super::{Answer, Step, Target};
 use crate::errand::Errand;
 use racefree_core::error::Result;
-use racefree_core::events::{Events, Watched};
+use racefree_core::event::{Events, Watched};
 use std::os::fd::AsFd;
 
 /// A name to wait for.

@@ -1,11 +1,11 @@
 //! `exec:` a shell command that exits 0. Whatever it started ends with the try.
 
 use super::{Answer, Step, Target};
-use racefree_core::child::{self, Child};
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result};
-use racefree_core::events::{Events, Watched};
-use racefree_core::exit::Exit;
-use racefree_core::time::for_people;
+use racefree_core::event::time::for_people;
+use racefree_core::event::{Events, Watched};
+use racefree_core::process::child::{self, Child};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};

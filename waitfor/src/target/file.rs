@@ -3,7 +3,7 @@
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use racefree_core::error::{Result, reason};
-use racefree_core::events::Events;
+use racefree_core::event::Events;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;

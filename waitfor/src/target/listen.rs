@@ -4,9 +4,9 @@ use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
 use crate::listeners::{self, Listener};
 use crate::owner::Owner;
+use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Result, refusal};
-use racefree_core::events::{Events, Watched};
-use racefree_core::exit::Exit;
+use racefree_core::event::{Events, Watched};
 use std::rc::Rc;
 
 /// A port to wait for, passively.

@@ -6,10 +6,10 @@
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::errand::Errand;
-use racefree_core::contenders;
 use racefree_core::error::{Doing, Result, reason};
-use racefree_core::events::Events;
-use racefree_core::holders::{self, Identity};
+use racefree_core::event::Events;
+use racefree_core::lock::contenders;
+use racefree_core::lock::holders::{self, Identity};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use std::fs::File;

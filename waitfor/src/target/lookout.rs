@@ -1,7 +1,7 @@
 //! The watch on a path, begun only where the first look is not enough: what is there already needs none, nor the time
 //! that it takes to end one.
 
-use racefree_core::path_watch::PathWatch;
+use racefree_core::event::path_watch::PathWatch;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 

@@ -2,9 +2,9 @@
 
 use super::{Answer, Step, Target};
 use racefree_core::error::Result;
-use racefree_core::events::Events;
-use racefree_core::holders::Holder;
-use racefree_core::process::Process;
+use racefree_core::event::Events;
+use racefree_core::lock::holders::Holder;
+use racefree_core::process::pidfd::Process;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 

@@ -2,11 +2,11 @@
 
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
-use racefree_core::control::{self, Found};
+use racefree_core::claim::pin::{self, Found};
+use racefree_core::claim::status::Reading;
 use racefree_core::error::Result;
-use racefree_core::events::Events;
-use racefree_core::process::Process;
-use racefree_core::reading::Reading;
+use racefree_core::event::Events;
+use racefree_core::process::pidfd::Process;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ impl Pidfile {
 
     fn look(&mut self) -> Result<Answer> {
         self.claimant = None;
-        let (answer, announced) = match control::claimant(self.lookout.path())? {
+        let (answer, announced) = match pin::claimant(self.lookout.path())? {
             Found::Running(process, _) => {
                 self.claimant = Some(process);
                 (Answer::YES, true)

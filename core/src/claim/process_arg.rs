@@ -1,8 +1,8 @@
 //! A process as it is named on a command line: `pidfile:PATH` or `pid:N`.
 
-use crate::control::{self, Found};
+use crate::claim::pin::{self, Found};
 use crate::error::Result;
-use crate::process::Process;
+use crate::process::pidfd::Process;
 use rustix::process::Pid;
 use std::fmt;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ impl Named {
     /// A refused pidfd_open(2).
     pub fn hold(&self) -> Result<Option<Process>> {
         let process = match self {
-            Named::ByPidfile(path) => match control::claimant(path)? {
+            Named::ByPidfile(path) => match pin::claimant(path)? {
                 Found::Running(process, _) => Some(process),
                 Found::Nobody(_) => None,
             },

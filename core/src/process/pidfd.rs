@@ -3,7 +3,7 @@
 //! A zombie is dead: its pidfd can be read, whoever is to reap it and whenever (pidfd_open(2)).
 
 use crate::error::{Doing, Result};
-use crate::events::ready_now;
+use crate::event::ready_now;
 use crate::signal::Signal;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};

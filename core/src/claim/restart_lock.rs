@@ -5,16 +5,16 @@
 //! newcomer of a restart under way if somebody has the ticket, and else the leftover of one that was killed. A plain claim
 //! half-way looks like that too, so it has the ticket for that moment.
 
+use crate::claim::byte_lock;
+use crate::claim::owner::{stands, vouched};
+use crate::claim::pid_text::Text;
+use crate::claim::status::{self, read_text};
 use crate::claim::{REPLACED_AT_MOST, acceptable, open};
+use crate::cli::exit::Exit;
 use crate::error::{Doing, Result, refusal};
-use crate::exit::Exit;
-use crate::flock::{blocked_by, still_at};
-use crate::process::Process;
-use crate::reading::{self, read_text};
-use crate::record;
-use crate::text::Text;
-use crate::time::Deadline;
-use crate::vouch::{stands, vouched};
+use crate::event::time::Deadline;
+use crate::lock::wait::{blocked_by, still_at};
+use crate::process::pidfd::Process;
 use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
@@ -45,8 +45,8 @@ impl Ticket {
             let taken = blocked_by(
                 deadline,
                 awaited,
-                || Ok(record::take_shared(&file, PLACE)?),
-                || Ok(record::wait_shared(&file, PLACE)?),
+                || Ok(byte_lock::take_shared(&file, PLACE)?),
+                || Ok(byte_lock::wait_shared(&file, PLACE)?),
             );
             match taken.doing("queue at", path.display())? {
                 false => return Ok(None),
@@ -72,7 +72,7 @@ impl Ticket {
 /// # Errors
 /// The kernel does not answer.
 pub(crate) fn keep_away(file: &File) -> Result<bool> {
-    match record::take_shared(file, PLACE) {
+    match byte_lock::take_shared(file, PLACE) {
         // Without such locks there are no restarts.
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(true),
         answer => answer.doing("ask for", "the ticket"),
@@ -82,12 +82,12 @@ pub(crate) fn keep_away(file: &File) -> Result<bool> {
 /// Gives back what [`keep_away`] has taken. Async-signal-safe.
 pub(crate) fn let_restarts_begin(file: BorrowedFd<'_>) {
     // Where it cannot be given back, it could not be taken.
-    let _ = record::free_shared(file, PLACE);
+    let _ = byte_lock::free_shared(file, PLACE);
 }
 
 /// Whether a restart, or a claim, is under way.
 pub(crate) fn is_taken(file: &File) -> Result<bool> {
-    match record::is_taken(file, PLACE) {
+    match byte_lock::is_taken(file, PLACE) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(false),
         answer => answer.doing("ask for", "the ticket"),
     }
@@ -98,7 +98,7 @@ pub(crate) fn is_taken(file: &File) -> Result<bool> {
 /// # Errors
 /// The file cannot be read.
 pub fn is_under_way(path: &Path) -> Result<bool> {
-    reading::open(path)?.map_or(Ok(false), |file| is_taken(&file))
+    status::open(path)?.map_or(Ok(false), |file| is_taken(&file))
 }
 
 /// The leftovers of restarts that were killed, where none is under way that may still need them. Who may write the file has
@@ -111,7 +111,7 @@ pub fn leftovers(path: &Path) -> Result<Vec<Process>> {
     if let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
         return if keep_away(&file)? { unannounced(&file) } else { Ok(vec![]) };
     }
-    match reading::open(path)? {
+    match status::open(path)? {
         Some(file) if !is_taken(&file)? => held_and_judged(&file, || is_taken(&file)),
         _ => Ok(vec![]),
     }
@@ -127,10 +127,10 @@ pub(crate) fn unannounced(file: &File) -> Result<Vec<Process>> {
 /// we look. A restart or claim that is over once the process is held has said its last word about it.
 fn held_and_judged(file: &File, under_way: impl Fn() -> Result<bool>) -> Result<Vec<Process>> {
     let mut found = Vec::new();
-    if !record::is_locked(file) {
+    if !byte_lock::is_locked(file) {
         return Ok(found);
     }
-    for range in record::locked_ranges(file).doing("ask who owns", "the bytes")? {
+    for range in byte_lock::locked_ranges(file).doing("ask who owns", "the bytes")? {
         let byte = i32::try_from(range.start).ok().filter(|_| range.length == 1).and_then(Pid::from_raw);
         let Some(byte) = byte.filter(|_| range.start < PLACE) else { continue };
         if let Some(pid) = stands(file, byte)?
@@ -151,7 +151,7 @@ fn is_unannounced(file: &File, byte: Pid, pid: Pid) -> Result<bool> {
     if read_text(file)? == Text::Names(byte) {
         return Ok(false);
     }
-    let marked = record::is_marked(file, byte).doing("ask for the mark of", byte)?;
+    let marked = byte_lock::is_marked(file, byte).doing("ask for the mark of", byte)?;
     Ok(marked || vouched(file)?.is_some_and(|other| other.pid != pid))
 }
 

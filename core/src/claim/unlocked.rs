@@ -3,10 +3,10 @@
 //! Nothing but the text speaks for the number, so the process has to fit it: alive, older than the last writing, running
 //! the right program. And whoever could write the file must have had power over that process anyway.
 
-use crate::holders::{Holder, Identity};
-use crate::procfs::{self, Stat};
-use crate::reading::{Claimant, Evidence, Reading};
-use crate::text::{self, Text};
+use crate::claim::pid_text::{self, Text};
+use crate::claim::status::{Claimant, Evidence, Reading};
+use crate::lock::holders::{Holder, Identity};
+use crate::process::procfs::{self, Stat};
 use rustix::process::Pid;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -37,7 +37,7 @@ fn named_by_text(path: &Path) -> Option<(Pid, Metadata)> {
     let there = fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
     let file = fs::File::open(path).ok()?;
     let metadata = file.metadata().ok()?;
-    let text = text::parse(&crate::reading::read_start(&file).ok()?);
+    let text = pid_text::parse(&crate::claim::status::read_start(&file).ok()?);
     match text {
         Text::Names(pid) if Identity::from(&there) == Identity::from(&metadata) => Some((pid, metadata)),
         _ => None,

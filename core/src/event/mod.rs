@@ -3,10 +3,15 @@
 //! Signals are blocked and read from a descriptor (signalfd(2)); no handler ever works. Arm the loop before a child is
 //! started: what is sent from then on is neither lost nor obeyed too early.
 
+pub mod deferred_close;
+pub mod inotify;
+pub mod path_watch;
+pub mod time;
+
 use crate::error::{Doing, Result};
+use crate::event::time::Deadline;
 use crate::signal::Signal;
 use crate::sys;
-use crate::time::Deadline;
 use nix::libc;
 use nix::sys::signal::{self as mask, SigSet, SigmaskHow};
 use nix::sys::signalfd::{SfdFlags, SignalFd};

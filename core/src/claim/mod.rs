@@ -4,19 +4,29 @@
 //! byte whose offset is the PID vouches that the text is true. The file is never removed: removal is the race in which
 //! two daemons run. A crash at any point leaves nothing held, or a claim that is true.
 
+pub mod byte_lock;
+pub mod guard;
+pub(crate) mod owner;
+pub mod pid_text;
+pub mod pin;
+pub mod process_arg;
+pub mod record_pid;
+pub mod restart_lock;
+pub mod status;
+pub mod unlocked;
+
+pub use crate::claim::guard::Held;
+use crate::claim::owner::vouched;
+use crate::claim::pid_text::Text;
+use crate::claim::restart_lock::Ticket;
+use crate::claim::status::Reading;
+use crate::cli::exit::Exit;
 use crate::error::{Doing, Result, refusal};
-use crate::events::ready_by;
-use crate::exit::Exit;
-use crate::flock::{flock_by, still_at, try_flock};
-pub use crate::held::Held;
-use crate::holders::Holder;
-use crate::process::Process;
-use crate::reading::{self, Reading};
-use crate::record;
-use crate::text::{self, Text};
-use crate::ticket::{self, Ticket};
-use crate::time::Deadline;
-use crate::vouch::vouched;
+use crate::event::ready_by;
+use crate::event::time::Deadline;
+use crate::lock::holders::Holder;
+use crate::lock::wait::{flock_by, still_at, try_flock};
+use crate::process::pidfd::Process;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -91,7 +101,7 @@ impl Claim {
             }
             // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And from here
             // until we are named none begins: it could take us for the daemon whose number the text still has.
-            if !ticket::keep_away(&file)? {
+            if !restart_lock::keep_away(&file)? {
                 drop(file);
                 match Ticket::take_by(path, patience)? {
                     Some(_) => continue,
@@ -100,7 +110,7 @@ impl Claim {
             }
             // One question; on a file that nobody else has locked, the next need not be asked. The kernel vouches: a claim
             // by fcntl(2), which is another kind of lock.
-            if record::is_locked(&file)
+            if byte_lock::is_locked(&file)
                 && let Some(claimant) = vouched(&file)?
             {
                 drop(file);
@@ -122,17 +132,17 @@ impl Claim {
 /// Somebody has locked where the ticket is: a restart, or a foreign program that has locked more than that.
 fn no_ticket(path: &Path) -> Result<Claim> {
     let under_way = Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into())));
-    let Some(file) = reading::open(path)? else { return under_way };
+    let Some(file) = status::open(path)? else { return under_way };
     match vouched(&file)? {
         Some(claimant) => Ok(Claim::Theirs(Reading::Held(claimant))),
-        None if ticket::is_taken(&file)? => under_way,
+        None if restart_lock::is_taken(&file)? => under_way,
         None => Err(record_locked(&file, path)),
     }
 }
 
 /// The refusal that names who has locked a byte that is not theirs.
 pub(crate) fn record_locked(file: &File, path: &Path) -> anyhow::Error {
-    let culprits = record::locked_ranges(file).unwrap_or_default();
+    let culprits = byte_lock::locked_ranges(file).unwrap_or_default();
     let who = match culprits.iter().find_map(|range| range.pid) {
         Some(pid) => format!("process {}", Holder::new(pid)),
         None => "another process".into(),
@@ -216,8 +226,8 @@ pub(crate) fn acceptable(file: &File, path: &Path) -> Result<Vec<u8>> {
         let why = "it has several names (hard links); name a file of its own";
         return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
     }
-    let content = reading::read_start(file)?;
-    match text::parse(&content) {
+    let content = status::read_start(file)?;
+    match pid_text::parse(&content) {
         Text::Garbage(why) => Err(refuse(why)),
         Text::Empty | Text::Names(_) => Ok(content),
     }

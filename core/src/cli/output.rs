@@ -2,10 +2,10 @@
 //!
 //! Text that came from outside (paths, process names, log lines) never reaches stderr with a control character in it.
 
+use crate::cli::exit::Exit;
 use crate::error::{Result, refusal, sentence};
-use crate::exit::Exit;
+use crate::event::time::{Deadline, for_people};
 use crate::signal::Signal;
-use crate::time::{Deadline, for_people};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;

@@ -4,7 +4,7 @@
 //! there are file systems that never hint (NFS, overlays), and limits on watches. Add the watch, *then* look, and only
 //! then wait: so nothing falls in between.
 
-use crate::slow_close::SlowToClose;
+use crate::event::deferred_close::SlowToClose;
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -120,7 +120,7 @@ impl AsFd for Hints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::ready_now;
+    use crate::event::ready_now;
     use std::fs;
     use tempfile::TempDir;
 

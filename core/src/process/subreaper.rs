@@ -4,11 +4,11 @@
 //! kernel's word that nothing is, however often they forked and whichever session they moved to.
 
 use crate::error::{Doing, Result};
-use crate::events::{Event, Events, Watched};
-use crate::process::Process;
-use crate::procfs;
+use crate::event::time::Deadline;
+use crate::event::{Event, Events, Watched};
+use crate::process::pidfd::Process;
+use crate::process::procfs;
 use crate::signal::Signal;
-use crate::time::Deadline;
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};

@@ -3,12 +3,12 @@
 //! Whoever may write the file can lock any byte of it, and must gain no power over a stranger by it: an owner vouches
 //! for itself, and for a child that it has not reaped yet, and for nobody else.
 
+use crate::claim::byte_lock::{self, Owner};
+use crate::claim::pid_text::Text;
+use crate::claim::status::{Claimant, Evidence, read_text};
 use crate::error::{Doing, Result};
-use crate::process::Process;
-use crate::procfs;
-use crate::reading::{Claimant, Evidence, read_text};
-use crate::record::{self, Owner};
-use crate::text::Text;
+use crate::process::pidfd::Process;
+use crate::process::procfs;
 use nix::errno::Errno;
 use rustix::process::Pid;
 use std::fs::File;
@@ -34,7 +34,7 @@ pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
 
 /// Who owns the byte of `pid`; nobody, on a file system without record locks.
 pub(crate) fn owner(file: &File, pid: Pid) -> Result<Option<Owner>> {
-    match record::owner(file, pid) {
+    match byte_lock::owner(file, pid) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(None),
         answer => answer.doing("ask who owns", format!("byte {pid}")),
     }

@@ -1,6 +1,6 @@
 //! A path that may not exist yet, watched at its nearest existing directory, and itself once it is there.
 
-use crate::inotify::{Hints, Watch};
+use crate::event::inotify::{Hints, Watch};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -110,7 +110,7 @@ fn sees_every_change(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::ready_now;
+    use crate::event::ready_now;
 
     fn hinted(watch: &mut PathWatch) -> bool {
         let hinted = ready_now(watch.as_fd()).unwrap() && watch.heed();

@@ -3,13 +3,13 @@
 //! The kernel is asked first (the record lock on the byte whose offset is the PID), and nothing is taken. Only where it
 //! vouches for nobody is the flock probed, shared and without waiting; claimers expect such a probe and try again.
 
+use crate::claim::owner::{self, vouched};
+use crate::claim::pid_text::{self, Text};
+use crate::claim::unlocked;
+use crate::cli::exit::Exit;
 use crate::error::{Doing, Result, sentence};
-use crate::exit::Exit;
-use crate::holders::{self, Holder, Holds, Identity};
-use crate::process::Process;
-use crate::text::{self, Text};
-use crate::unlocked;
-use crate::vouch::{self, vouched};
+use crate::lock::holders::{self, Holder, Holds, Identity};
+use crate::process::pidfd::Process;
 use fs4::{FileExt, TryLockError};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -153,7 +153,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>> {
 
 /// Reads a file from its start, as far as it takes to see what it is.
 pub(crate) fn read_start(file: &File) -> Result<Vec<u8>> {
-    let mut start = vec![0; text::LONGEST + 1];
+    let mut start = vec![0; pid_text::LONGEST + 1];
     let mut filled = 0;
     loop {
         match file.read_at(&mut start[filled..], filled as u64) {
@@ -168,7 +168,7 @@ pub(crate) fn read_start(file: &File) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn read_text(file: &File) -> Result<Text> {
-    Ok(text::parse(&read_start(file)?))
+    Ok(pid_text::parse(&read_start(file)?))
 }
 
 /// Whether anybody holds the flock at this moment.
@@ -194,7 +194,7 @@ fn second_opinion(file: &File) -> Result<Reading> {
         Text::Empty => return Ok(Reading::Unknown(format!("names nobody, but is {}", seen()))),
         Text::Garbage(why) => return Ok(Reading::Unknown(format!("{why}, but it is {}", seen()))),
     };
-    if vouch::owner(file, pid)?.is_some_and(|owner| owner.pid.is_none()) {
+    if owner::owner(file, pid)?.is_some_and(|owner| owner.pid.is_none()) {
         let why = "who holds it, but is in another PID namespace and has no number here";
         return Ok(Reading::Unknown(format!("names {pid}, {why}")));
     }

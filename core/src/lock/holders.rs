@@ -3,7 +3,7 @@
 //! `/proc/locks` names the process that *called* flock(2), which may be long gone; the `lock:` line of
 //! `/proc/PID/fdinfo/N` is right, and needs the right to look (the same user, or root).
 
-use crate::procfs;
+use crate::process::procfs;
 use rustix::process::Pid;
 use std::fmt;
 use std::fs::{self, Metadata};

@@ -21,9 +21,9 @@ macro_rules! main {
         // SAFETY: a program without Rust's own `main` has no other symbol of this name.
         #[unsafe(no_mangle)]
         extern "C" fn main(count: std::ffi::c_int, arguments: *const *const std::ffi::c_char) -> std::ffi::c_int {
-            let function: fn(Vec<std::ffi::OsString>) -> $crate::exit::Exit = $function;
+            let function: fn(Vec<std::ffi::OsString>) -> $crate::cli::exit::Exit = $function;
             // SAFETY: these are what the C library calls `main` with.
-            function(unsafe { $crate::sys::begin::begin(count, arguments) }).end()
+            function(unsafe { $crate::sys::runtime::begin(count, arguments) }).end()
         }
     };
 }

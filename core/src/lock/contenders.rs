@@ -3,10 +3,10 @@
 //! `/proc/PID/fdinfo` shows the holders themselves, to their own user and to root. `/proc/locks` shows everybody who
 //! *called* flock(2), the holder's caller possibly long gone, and those who wait; it hides other PID namespaces.
 
-use crate::holders::{self, Holder, Holds, Identity, holds};
-use crate::process::Process;
-use crate::procfs;
-use crate::time::for_people;
+use crate::event::time::for_people;
+use crate::lock::holders::{self, Holder, Holds, Identity, holds};
+use crate::process::pidfd::Process;
+use crate::process::procfs;
 use rustix::process::{Pid, getpid, getppid};
 use std::fmt;
 use std::fs::{self, File};

@@ -1,8 +1,11 @@
 //! The frame of every utility: parse, run, end.
 
+pub mod exit;
+pub mod output;
+
+use crate::cli::exit::{Ending, Exit, OF_ALL};
+use crate::cli::output::Loudness;
 use crate::error::{Result, ending, sentence};
-use crate::exit::{Ending, Exit, OF_ALL};
-use crate::voice::{self, Loudness};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
@@ -24,9 +27,9 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| C::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => {
-            voice::speak_as(&name, cli.loudness());
+            output::speak_as(&name, cli.loudness());
             run(cli).unwrap_or_else(|error| {
-                voice::error(&sentence(&error));
+                output::error(&sentence(&error));
                 ending(&error)
             })
         }
@@ -35,18 +38,18 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
 }
 
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
-    voice::speak_as(name, Loudness::default());
+    output::speak_as(name, Loudness::default());
     let text = error.render();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            match voice::answer(format!("{text}{}", exit_status(endings))) {
+            match output::answer(format!("{text}{}", exit_status(endings))) {
                 Ok(()) => Exit::Done,
                 Err(e) => ending(&e),
             }
         }
         _ => {
             let text = text.to_string();
-            voice::error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            output::error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
             Exit::Usage
         }
     }

@@ -3,9 +3,9 @@
 //! It can set the signal mask and default actions, and nothing else is wanted of it. Whatever needs a step more goes
 //! through fork(2).
 
-use crate::child::{Child, not_executed};
 use crate::error::{Doing, Result};
-use crate::events::Events;
+use crate::event::Events;
+use crate::process::child::{Child, not_executed};
 use crate::sys;
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
@@ -21,7 +21,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// COMMAND was not found, or could not be executed.
 pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Child>> {
     // It has no way to ignore a signal. Ignored SIGPIPE it would just leave so.
-    if sys::begin::chld_was_ignored() {
+    if sys::runtime::chld_was_ignored() {
         return Ok(None);
     }
     let attributes = attributes(events).doing("prepare", "COMMAND")?;
@@ -44,7 +44,7 @@ fn attributes(events: &Events) -> nix::Result<PosixSpawnAttr> {
     let mut attributes = PosixSpawnAttr::init()?;
     let mut flags = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
     attributes.set_sigmask(&events.mask_before())?;
-    if !sys::begin::pipe_was_ignored() {
+    if !sys::runtime::pipe_was_ignored() {
         let mut pipe = SigSet::empty();
         pipe.add(Signal::SIGPIPE);
         attributes.set_sigdefault(&pipe)?;

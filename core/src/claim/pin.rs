@@ -1,8 +1,8 @@
 //! Taking hold of the process that has claimed a PID file, so that a signal can reach it and nobody else.
 
+use crate::claim::status::{Claimant, Reading};
 use crate::error::Result;
-use crate::process::Process;
-use crate::reading::{Claimant, Reading};
+use crate::process::pidfd::Process;
 use std::path::Path;
 
 /// Who was found behind a PID file.
@@ -25,7 +25,7 @@ pub fn claimant(path: &Path) -> Result<Found> {
     claimant_as(|| Reading::of(path))
 }
 
-/// The same, with another way to read the file: see [`crate::unlocked`].
+/// The same, with another way to read the file: see [`crate::claim::unlocked`].
 ///
 /// # Errors
 /// As [`claimant`].

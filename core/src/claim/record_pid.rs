@@ -1,9 +1,9 @@
 //! The moment in which a claim gets its name: in the new process, between fork(2) and execve(2).
 
-use crate::record;
+use crate::claim::byte_lock;
+use crate::claim::pid_text::Line;
+use crate::claim::restart_lock;
 use crate::sys;
-use crate::text::Line;
-use crate::ticket;
 use rustix::process::Pid;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -30,7 +30,7 @@ impl Naming {
     /// # Errors
     /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
     pub fn take(self) -> io::Result<()> {
-        record::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
+        byte_lock::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
         self.write()
     }
 
@@ -40,8 +40,8 @@ impl Naming {
     /// EAGAIN: another process has locked the byte.
     pub fn vouch_unannounced(self) -> io::Result<()> {
         let (file, pid) = (sys::borrow(self.descriptor), rustix::process::getpid());
-        record::mark(file, pid)?;
-        record::take(file, pid)?;
+        byte_lock::mark(file, pid)?;
+        byte_lock::take(file, pid)?;
         self.inherit()
     }
 
@@ -51,7 +51,7 @@ impl Naming {
     /// ENOSPC, EIO: the text cannot be written.
     pub fn write(self) -> io::Result<()> {
         write_text(sys::borrow(self.descriptor), rustix::process::getpid())?;
-        ticket::let_restarts_begin(sys::borrow(self.descriptor));
+        restart_lock::let_restarts_begin(sys::borrow(self.descriptor));
         self.inherit()
     }
 

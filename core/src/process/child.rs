@@ -1,15 +1,15 @@
 //! COMMAND: found, started with the signals it would have had without us, waited for, and ended as.
 
-pub use crate::birth::{before_exec, close_first, die_with_us, ignore_int, inherit_only, outlive_us};
+use crate::cli::exit::Exit;
+use crate::cli::output;
 use crate::error::{Doing, Result, refusal};
-use crate::events::{Arrived, Event, Events, Watched};
-use crate::exit::Exit;
-use crate::process::Process;
+use crate::event::time::Deadline;
+use crate::event::{Arrived, Event, Events, Watched};
+use crate::process::pidfd::Process;
+use crate::process::posix_spawn;
+pub use crate::process::pre_exec::{before_exec, close_first, die_with_us, ignore_int, inherit_only, outlive_us};
 use crate::signal::Signal;
-use crate::spawn;
 use crate::sys;
-use crate::time::Deadline;
-use crate::voice;
 use nix::sys::signal::SigSet;
 use nix::unistd::{getpgid, getpgrp, getpid, getsid};
 use rustix::fs::{Access, access};
@@ -87,7 +87,7 @@ pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
 /// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
 /// signals, and gives it the default SIGPIPE.
 fn restore_signals(command: &mut Command, mask: SigSet) {
-    let (ignore_pipe, ignore_chld) = (sys::begin::pipe_was_ignored(), sys::begin::chld_was_ignored());
+    let (ignore_pipe, ignore_chld) = (sys::runtime::pipe_was_ignored(), sys::runtime::chld_was_ignored());
     sys::before_exec(command, move || {
         if ignore_pipe {
             sys::set_ignored(Signal::PIPE, true)?;
@@ -204,7 +204,7 @@ impl Child {
         loop {
             match events.next(&[Watched::Read(self.process.as_fd())], Deadline::NEVER)? {
                 // One that has become another user's is not ours to signal, but still ours to wait for.
-                Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| voice::failure(&e)),
+                Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| output::failure(&e)),
                 Event::Ready(_) => return self.reap(),
                 Event::Deadline => {}
             }
@@ -217,7 +217,7 @@ impl Child {
 /// # Errors
 /// As [`Child::spawn`].
 pub fn run(words: &[OsString], events: &Events) -> Result<Exit> {
-    match spawn::quickly(words, events)? {
+    match posix_spawn::quickly(words, events)? {
         Some(mut child) => child.wait(events),
         None => Child::spawn(&mut command(words), events)?.wait(events),
     }

@@ -2,18 +2,18 @@
 //!
 //! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
 
-use crate::child::not_executed;
+use crate::claim::byte_lock;
+use crate::claim::owner;
+use crate::claim::record_pid::{Naming, write_text};
+use crate::claim::restart_lock;
 use crate::claim::{acceptable, open, record_locked, take_flock};
+use crate::cli::exit::Exit;
 use crate::error::{Doing, Result, refusal};
-use crate::exit::Exit;
-use crate::flock::{still_at, try_flock};
-use crate::holders::{Holds, Identity, descriptor, holds};
-use crate::naming::{Naming, write_text};
-use crate::process::Process;
-use crate::record;
-use crate::ticket;
-use crate::time::Deadline;
-use crate::vouch;
+use crate::event::time::Deadline;
+use crate::lock::holders::{Holds, Identity, descriptor, holds};
+use crate::lock::wait::{still_at, try_flock};
+use crate::process::child::not_executed;
+use crate::process::pidfd::Process;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
 use std::ffi::OsStr;
@@ -65,7 +65,7 @@ impl Held {
             held.give_back()?;
             return Err(e);
         }
-        if vouch::vouched(&held.file)?.is_some() {
+        if owner::vouched(&held.file)?.is_some() {
             held.give_back()?;
             return Ok(None);
         }
@@ -124,12 +124,12 @@ impl Held {
         Ok(true)
     }
 
-    /// What restarts have left that were killed: see [`crate::ticket`].
+    /// What restarts have left that were killed: see [`crate::claim::restart_lock`].
     ///
     /// # Errors
     /// The kernel does not answer.
     pub fn leftovers(&self) -> Result<Vec<Process>> {
-        ticket::unannounced(&self.file)
+        restart_lock::unannounced(&self.file)
     }
 
     /// Frees the claim for everyone who shares it.
@@ -177,7 +177,7 @@ impl Held {
     /// # Errors
     /// The byte is locked by another.
     pub fn vouch_for(&self, child: Pid) -> Result<()> {
-        record::take(&self.file, child).map_err(|e| self.not_named(e.into()))
+        byte_lock::take(&self.file, child).map_err(|e| self.not_named(e.into()))
     }
 
     /// The same for the newcomer of a restart, whom the text does not name yet.
@@ -185,7 +185,7 @@ impl Held {
     /// # Errors
     /// As [`Held::vouch_for`].
     pub fn vouch_for_unannounced(&self, child: Pid) -> Result<()> {
-        record::mark(&self.file, child).map_err(|e| self.not_named(e.into()))?;
+        byte_lock::mark(&self.file, child).map_err(|e| self.not_named(e.into()))?;
         self.vouch_for(child)
     }
 
@@ -223,7 +223,7 @@ impl Held {
     /// # Errors
     /// As [`Held::put_back_text`].
     pub fn unname(&self) -> Result<()> {
-        let ours = ticket::keep_away(&self.file)? && vouch::vouched(&self.file)?.is_none();
+        let ours = restart_lock::keep_away(&self.file)? && owner::vouched(&self.file)?.is_none();
         if ours { self.put_back_text() } else { Ok(()) }
     }
 
@@ -242,7 +242,7 @@ impl Held {
     /// # Errors
     /// The kernel does not answer.
     pub fn still_has(&self, pid: Pid) -> Result<bool> {
-        if vouch::stands(&self.file, pid)? == Some(pid) {
+        if owner::stands(&self.file, pid)? == Some(pid) {
             return Ok(true);
         }
         Ok(holds(pid, self.identity()?) == Holds::Yes)

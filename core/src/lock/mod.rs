@@ -3,13 +3,17 @@
 //! The lock belongs to the open file description: whoever inherits the descriptor holds it too, closing frees it when
 //! the last copy is closed, and an explicit release frees it for all of them. The file is never removed or written.
 
-use crate::contenders::{self, Contenders};
+pub mod contenders;
+pub mod holders;
+pub(crate) mod wait;
+
+use crate::cli::exit::Exit;
 use crate::error::{Doing, Result, refusal};
-use crate::exit::Exit;
-use crate::flock::{answered, blocked_by, still_at, try_flock};
-use crate::holders::Identity;
+use crate::event::time::Deadline;
+use crate::lock::contenders::Contenders;
+use crate::lock::holders::Identity;
+use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::sys;
-use crate::time::Deadline;
 use fs4::FileExt;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;

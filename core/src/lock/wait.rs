@@ -1,10 +1,10 @@
 //! Waiting for a flock(2) or a record lock: in the kernel's own queue, which is first come, first served, and with an
 //! exact deadline.
 
-use crate::holders::Identity;
+use crate::cli::output::StatusLine;
+use crate::event::time::Deadline;
+use crate::lock::holders::Identity;
 use crate::sys::Alarm;
-use crate::time::Deadline;
-use crate::voice::StatusLine;
 use fs4::{FileExt, TryLockError};
 use std::fs::File;
 use std::path::Path;

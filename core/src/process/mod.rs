@@ -1,0 +1,8 @@
+//! Processes: held by a pidfd, looked up in /proc, started as COMMAND, adopted as orphans.
+
+pub mod child;
+pub mod pidfd;
+pub(crate) mod posix_spawn;
+pub mod pre_exec;
+pub mod procfs;
+pub mod subreaper;
