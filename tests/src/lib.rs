@@ -5,6 +5,7 @@ mod background;
 pub mod manual;
 mod place;
 mod port;
+pub mod sources;
 mod steps;
 mod terminal;
 

@@ -1,8 +1,9 @@
 //! The generated pages in docs/ are what the definitions say. `UPDATE_DOCS=1 cargo test -p tests --test docs` rewrites.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tests::manual::{self, Page};
+use tests::sources;
 
 fn compared(page: &Page) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(&page.path);
@@ -76,30 +77,10 @@ fn all_that_a_recipe_needs_is_installed_by_ci() {
     assert!(seen > 5, "only {seen}");
 }
 
-/// All Rust sources of the tests, in one text.
-fn sources_of_tests() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+/// All Rust sources that may contain a test.
+fn sources_of_tests() -> Vec<(PathBuf, String)> {
     let packages = ["pidfile", "withlock", "waitfor", "logwatch", "tests", "core"];
-    let folders = packages.iter().flat_map(|package| ["src", "tests"].map(|part| root.join(package).join(part)));
-    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
-    files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
-}
-
-#[test]
-fn every_race_names_the_tests_that_show_it() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/races.md")).expect("races.md");
-    let sources = sources_of_tests();
-    let races: Vec<&str> = page.split("\n### ").skip(1).collect();
-    assert!(races.len() > 20, "only {} races", races.len());
-    for race in races {
-        let title = race.lines().next().unwrap_or_default();
-        let tests = race.split("- **Test**:").nth(1).unwrap_or_default();
-        let named: Vec<&str> = tests.split('`').filter(|word| word.matches('_').count() > 2).collect();
-        assert!(!named.is_empty(), "{title}: no test");
-        for name in named {
-            assert!(sources.contains(&format!("fn {name}(")), "{title}: there is no test {name}");
-        }
-    }
+    packages.iter().flat_map(|package| sources::below(package)).collect()
 }
 
 /// The rows of the tables of a page, without their headings, cell by cell.
@@ -129,7 +110,7 @@ fn every_row_about_daemon_controller_names_the_tests_that_show_it() {
         let named: Vec<&str> = tests.split('`').filter(|word| word.contains('_')).collect();
         assert!(!named.is_empty(), "{row:?}: no test");
         for name in named {
-            assert!(sources.contains(&format!("fn {name}(")), "{row:?}: there is no test {name}");
+            assert!(sources::have_function(&sources, name), "{row:?}: there is no test {name}");
         }
     }
 }
@@ -154,7 +135,7 @@ fn the_pages_about_evidence_name_tests_that_are_there() {
         let named: Vec<&str> = text.split('`').filter(is_a_name).collect();
         assert!(named.len() >= 8, "{page} names only {named:?}");
         for name in named {
-            assert!(sources.contains(&format!("fn {name}(")), "{page}: there is no test {name}");
+            assert!(sources::have_function(&sources, name), "{page}: there is no test {name}");
         }
     }
 }

@@ -1,0 +1,102 @@
+//! docs/races.md: each race has an id of its own, a test that exists, and a `Reproduce` line that prints what it says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use tests::{Place, sources};
+
+struct Race {
+    title: String,
+    entry: String,
+}
+
+impl Race {
+    /// The text of one field, in one line.
+    fn field(&self, name: &str) -> Option<String> {
+        let after = self.entry.split(&format!("\n- **{name}**: ")).nth(1)?;
+        let text = after.split("\n- **").next().unwrap_or(after).split("\n\n").next().unwrap_or(after);
+        Some(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    fn id(&self) -> String {
+        let field = self.field("Id").unwrap_or_default();
+        field.trim_matches('`').to_owned()
+    }
+}
+
+fn races() -> Vec<Race> {
+    let page = fs::read_to_string(sources::root().join("docs/races.md")).expect("races.md");
+    let entries = page.split("\n### ").skip(1);
+    entries.map(|entry| Race { title: entry.lines().next().unwrap_or_default().into(), entry: entry.into() }).collect()
+}
+
+/// What stands in the product's sources between `before` and `after`.
+fn quoted_in_sources(before: &str, after: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for package in ["core", "pidfile", "withlock", "waitfor", "logwatch"] {
+        for (_, text) in sources::below(&format!("{package}/src")) {
+            // A call may be broken between its parenthesis and its argument.
+            let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").replace("( \"", "(\"");
+            let quoted = text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0.to_owned()));
+            found.extend(quoted.filter(|word| !word.contains(' ')));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_race_has_an_id_of_its_own_in_kebab_case() {
+    let mut seen = BTreeSet::new();
+    for race in races() {
+        let id = race.id();
+        let kebab = id.split('-').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()));
+        assert!(kebab, "{}: `{id}` is no id", race.title);
+        assert!(seen.insert(id.clone()), "{id} stands for two races");
+    }
+}
+
+#[test]
+fn the_ids_in_comments_and_in_the_trace_are_those_of_the_page() {
+    let known: BTreeSet<String> = races().iter().map(Race::id).collect();
+    let in_comments = quoted_in_sources("Race: ", " (docs/races.md)");
+    let in_the_trace = quoted_in_sources("trace(\"", "\"");
+    let unknown: Vec<_> = in_comments.union(&in_the_trace).filter(|&id| !known.contains(id)).collect();
+    assert!(unknown.is_empty(), "docs/races.md has no {unknown:?}");
+}
+
+#[test]
+fn every_race_says_what_happens_what_is_done_and_which_existing_test_shows_it() {
+    let tests = ["core", "pidfile", "withlock", "waitfor", "logwatch", "tests"];
+    let sources: Vec<_> = tests.iter().flat_map(|package| sources::below(package)).collect();
+    let races = races();
+    assert!(races.len() > 20, "only {} races", races.len());
+    for race in races {
+        for field in ["Interleaving", "Breaks", "We", "Remains", "Test"] {
+            assert!(race.field(field).is_some(), "{}: no {field}", race.title);
+        }
+        let tests = race.field("Test").unwrap_or_default();
+        let named: Vec<&str> = tests.split('`').filter(|word| word.matches('_').count() > 2).collect();
+        assert!(!named.is_empty(), "{}: no test", race.title);
+        for name in named {
+            assert!(sources::have_function(&sources, name), "{}: there is no test {name}", race.title);
+        }
+    }
+}
+
+#[test]
+fn every_line_that_reproduces_a_race_prints_what_the_page_says() {
+    if !tests::needs("flock", "util-linux") {
+        return;
+    }
+    let mut tried = 0;
+    for race in races() {
+        let Some(line) = race.field("Reproduce") else { continue };
+        let words: Vec<&str> = line.split('`').collect();
+        let [_, script, " prints ", printed, ""] = words[..] else { panic!("{}: {line}", race.title) };
+        let place = Place::with(&[]);
+        let said = place.run(place.command("sh").args(["-c", script]));
+        assert_eq!(said.stdout, format!("{printed}\n"), "{}: {}", race.title, said.stderr);
+        place.wait_until(&format!("{} leaves nothing running", race.title), |place| place.still_running().is_empty());
+        tried += 1;
+    }
+    assert!(tried >= 5, "only {tried}");
+}
