@@ -1,21 +1,15 @@
 //! `waitfor`: wait until a daemon is ready, no longer and no shorter.
 
-mod alive;
-mod awaited;
-mod engine;
-mod errand;
-mod escapes;
-mod http_options;
-mod listeners;
-mod named_target;
-mod owner;
+mod blocking_call;
+mod retry;
+mod sockets;
 mod target;
+mod unescape;
+mod wait;
+mod while_process;
 
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use engine::{Rules, Wait};
-use named_target::NamedTarget;
-use owner::Owner;
 use racefree_core::claim::process_arg::Named;
 use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit, OF_A_COMMAND};
@@ -23,11 +17,14 @@ use racefree_core::cli::output::Loudness;
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::time::{Limit, parse_duration};
 use racefree_core::process::child;
+use sockets::owner::Owner;
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::time::Duration;
 use target::Means;
-use target::call::Words;
+use target::conversation::Words;
+use target::parse::NamedTarget;
+use wait::{Rules, Wait};
 
 /// Wait until every TARGET is ready (or gone), then become COMMAND
 ///
@@ -96,7 +93,7 @@ pub struct Cli {
     command: Vec<OsString>,
     // Last, for what comes after it would stand under its heading.
     #[command(flatten)]
-    http: http_options::Http,
+    http: target::http_options::Http,
 }
 
 impl cli::Cli for Cli {

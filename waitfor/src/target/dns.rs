@@ -2,7 +2,7 @@
 
 use super::resolve::{Found, look_up};
 use super::{Answer, Step, Target};
-use crate::errand::Errand;
+use crate::blocking_call::Errand;
 use racefree_core::error::Result;
 use racefree_core::event::{Events, Watched};
 use std::os::fd::AsFd;

@@ -5,10 +5,10 @@
 
 use super::tcp::Tcp;
 use super::{Answer, Means, Step, Target};
-use crate::errand::Errand;
-use crate::http_options::Asked;
-use crate::listeners;
-use crate::owner::Owner;
+use crate::blocking_call::Errand;
+use crate::sockets;
+use crate::sockets::owner::Owner;
+use crate::target::http_options::Asked;
 use racefree_core::error::{Result, reason};
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::event::{Events, Watched};
@@ -53,8 +53,8 @@ impl Http {
     /// The same answer, if it came from whom we want: who listens, wherever the request may have gone.
     fn if_owned(&self, answer: Answer) -> Result<Answer> {
         let (Answer::Yes(_), Some(owner)) = (&answer, &self.by) else { return Ok(answer) };
-        let listeners = listeners::on_port(self.port)?;
-        let groups = self.door.called().iter().map(|address| listeners::at(address.ip(), &listeners));
+        let listeners = sockets::on_port(self.port)?;
+        let groups = self.door.called().iter().map(|address| sockets::at(address.ip(), &listeners));
         let groups = groups.map(|group| group.iter().map(|listener| listener.socket).collect::<Vec<_>>());
         let groups: Vec<_> = groups.filter(|group| !group.is_empty()).collect();
         for group in if groups.is_empty() { vec![vec![]] } else { groups } {

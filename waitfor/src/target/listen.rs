@@ -2,8 +2,8 @@
 
 use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
-use crate::listeners::{self, Listener};
-use crate::owner::Owner;
+use crate::sockets::owner::Owner;
+use crate::sockets::{self, Listener};
 use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::{Events, Watched};
@@ -33,14 +33,12 @@ impl Listen {
 
 impl Target for Listen {
     fn ask(&mut self, _: &Events) -> Result<Step> {
-        let listeners = listeners::on_port(self.port)?;
+        let listeners = sockets::on_port(self.port)?;
         let groups: Vec<Vec<Listener>> = match &mut self.host {
             None => listeners.iter().map(|&listener| vec![listener]).collect(),
             Some(host) => match host.addresses()? {
                 None => return Ok(Step::Pending),
-                Some(Ok(addresses)) => {
-                    addresses.iter().map(|address| listeners::at(address.ip(), &listeners)).collect()
-                }
+                Some(Ok(addresses)) => addresses.iter().map(|address| sockets::at(address.ip(), &listeners)).collect(),
                 // A slip of the pen must not pass for a port that is down.
                 Some(Err(why)) if self.down && !host.was_found() => return Err(refusal(Exit::Failed, why)),
                 Some(Err(why)) => return Ok(Step::Answered(Answer::unclear(why))),

@@ -5,7 +5,7 @@
 
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
-use crate::errand::Errand;
+use crate::blocking_call::Errand;
 use racefree_core::error::{Doing, Result, reason};
 use racefree_core::event::Events;
 use racefree_core::lock::contenders;

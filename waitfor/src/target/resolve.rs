@@ -1,6 +1,6 @@
 //! The addresses of a host, looked up again as time goes: a name that does not exist yet may do so later.
 
-use crate::errand::Errand;
+use crate::blocking_call::Errand;
 use racefree_core::error::Result;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd};

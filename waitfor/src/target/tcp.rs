@@ -1,10 +1,10 @@
 //! `tcp:` a port that accepts a connection, on any address of a host.
 
-use super::call::{Call, Talk};
+use super::conversation::{Call, Talk};
 use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
-use crate::listeners;
-use crate::owner::Owner;
+use crate::sockets;
+use crate::sockets::owner::Owner;
 use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Doing, Result, refusal};
 use racefree_core::event::time::{Deadline, for_people};
@@ -81,13 +81,13 @@ impl Tcp {
     fn disowned(&self, address: SocketAddr, call: &Call) -> Result<Option<String>> {
         let Some(owner) = &self.by else { return Ok(None) };
         let mut sockets: Vec<u64> =
-            listeners::at(address.ip(), &listeners::on_port(address.port())?).iter().map(|l| l.socket).collect();
+            sockets::at(address.ip(), &sockets::on_port(address.port())?).iter().map(|l| l.socket).collect();
         // Where several share the port, who has accepted this very call counts, as long as it is told: it is not before
         // that, nor after it has hung up. Then it is enough to be one of those that may accept.
         if sockets.len() > 1
             && let Some((ours, theirs)) = call.ends()
         {
-            sockets = listeners::accepted(theirs, ours)?.map_or(sockets, |socket| vec![socket]);
+            sockets = sockets::accepted(theirs, ours)?.map_or(sockets, |socket| vec![socket]);
         }
         owner.disowns(&sockets)
     }
@@ -137,7 +137,7 @@ fn dial(address: SocketAddr, calls_from: Option<(u16, u16)>) -> std::result::Res
 /// Whether somebody listens there, on this machine, who does not accept: too busy is not down.
 fn is_full(address: SocketAddr) -> bool {
     address.ip().is_loopback()
-        && listeners::on_port(address.port()).is_ok_and(|found| !listeners::at(address.ip(), &found).is_empty())
+        && sockets::on_port(address.port()).is_ok_and(|found| !sockets::at(address.ip(), &found).is_empty())
 }
 
 /// The larger part of the ports that calls are made from, without this one: a call from the very port that it goes to

@@ -1,10 +1,10 @@
 //! `unix:` a unix socket that accepts a connection. A stale socket file refuses.
 
-use super::call::{Call, Talk};
+use super::conversation::{Call, Talk};
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
-use crate::listeners;
-use crate::owner::Owner;
+use crate::sockets;
+use crate::sockets::owner::Owner;
 use racefree_core::error::{Doing, Result};
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::event::{Events, Watched};
@@ -34,7 +34,7 @@ impl Unix {
     fn talk_on(&mut self, mut call: Call) -> Result<Step> {
         Ok(match (call.go_on(&self.talk), &self.by) {
             (Some(yes @ Answer::Yes(_)), Some(owner)) => {
-                let disowned = owner.disowns(&listeners::on_path(self.lookout.path())?)?;
+                let disowned = owner.disowns(&sockets::on_path(self.lookout.path())?)?;
                 Step::Answered(disowned.map_or(yes, Answer::unclear))
             }
             (Some(answer), _) => Step::Answered(answer),

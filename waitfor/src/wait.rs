@@ -3,9 +3,9 @@
 //! What the kernel announces is looked at when it does; the rest after a pause that grows with the time waited. The
 //! last pause is cut to the deadline, and one more try made at it.
 
-use crate::alive::Alive;
-use crate::awaited::{Awaited, Phase};
+use crate::retry::{Awaited, Phase};
 use crate::target::{Answer, Target};
+use crate::while_process::Alive;
 use racefree_core::claim::process_arg::Named;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output::{self, StatusLine};

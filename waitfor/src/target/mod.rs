@@ -2,30 +2,31 @@
 //!
 //! A try never blocks. What takes time is a descriptor that the one event loop watches until the attempt's end.
 
-pub(crate) mod call;
+pub(crate) mod conversation;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod file;
 pub(crate) mod http;
+pub(crate) mod http_options;
 pub(crate) mod listen;
 pub(crate) mod lock;
 pub(crate) mod lookout;
+pub(crate) mod parse;
 pub(crate) mod pid;
 pub(crate) mod pidfile;
+pub(crate) mod reason;
 pub(crate) mod resolve;
 pub(crate) mod tcp;
 pub(crate) mod unix;
-pub(crate) mod why;
 
-use crate::http_options;
-use crate::owner::Owner;
+use crate::sockets::owner::Owner;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Events, Watched};
+use reason::Why;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::Duration;
-use why::Why;
 
 /// What a try came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub(crate) enum Step {
 #[derive(Clone, Debug)]
 pub(crate) struct Means {
     /// What is said over a connection before it counts.
-    pub(crate) talk: call::Talk,
+    pub(crate) talk: conversation::Talk,
     /// The end is awaited, not the beginning.
     pub(crate) down: bool,
     /// The answer must last.

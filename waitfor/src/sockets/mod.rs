@@ -1,5 +1,6 @@
 //! The sockets that listen on this machine, as the kernel tells: asked for, not connected to.
 
+pub(crate) mod owner;
 mod proc_net;
 mod sock_diag;
 

@@ -1,7 +1,7 @@
 //! One target of a wait: when it is tried, and what has come of it so far.
 
-use crate::engine::Rules;
 use crate::target::{Answer, Step, Target};
+use crate::wait::Rules;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, Limit, Pause, for_people};

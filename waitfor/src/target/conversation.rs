@@ -1,7 +1,7 @@
 //! One connection, from the first packet to the answer, without blocking.
 
 use super::Answer;
-use crate::escapes::unescaped;
+use crate::unescape::unescaped;
 use racefree_core::error::reason;
 use racefree_core::event::Watched;
 use racefree_core::event::time::Deadline;
