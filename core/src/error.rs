@@ -56,16 +56,16 @@ pub fn reason(cause: &(dyn StdError + 'static)) -> String {
 }
 
 /// Names the act and its object for an error that has only a reason.
-pub trait Doing<T> {
-    /// `open(path).doing("open", path.display())`.
+pub trait Context<T> {
+    /// `open(path).act("open", path.display())`.
     ///
     /// # Errors
     /// The same error, with its act.
-    fn doing(self, act: &str, object: impl fmt::Display) -> Result<T>;
+    fn act(self, act: &str, object: impl fmt::Display) -> Result<T>;
 }
 
-impl<T, E: Into<anyhow::Error>> Doing<T> for std::result::Result<T, E> {
-    fn doing(self, act: &str, object: impl fmt::Display) -> Result<T> {
+impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
+    fn act(self, act: &str, object: impl fmt::Display) -> Result<T> {
         self.map_err(|e| e.into().context(format!("{act} {object}")))
     }
 }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_error_reads_as_act_object_reason() {
-        let error = std::fs::File::open("/nowhere/x").doing("open", "/nowhere/x").unwrap_err();
+        let error = std::fs::File::open("/nowhere/x").act("open", "/nowhere/x").unwrap_err();
         assert_eq!(sentence(&error), "open /nowhere/x: No such file or directory");
         assert_eq!(ending(&error), Exit::Failed);
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_ending_through_what_is_said_around_it() {
         let error: Result<()> = Err(refusal(Exit::Busy, "held by 12"));
-        let error = error.doing("lock", "/run/x").unwrap_err();
+        let error = error.act("lock", "/run/x").unwrap_err();
         assert_eq!(ending(&error), Exit::Busy);
         assert_eq!(sentence(&error), "lock /run/x: held by 12");
     }

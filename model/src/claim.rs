@@ -76,12 +76,12 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
             Some(_) if !setup.has(Flaw::NoTicket) => {
                 start_over(
                     m,
-                    "core::claim::restart_lock::keep_away",
+                    "core::claim::restart_lock::try_take",
                     "sees that a restart is under way",
                     At::AwaitTicket,
                 );
             }
-            _ => m.go("core::claim::restart_lock::keep_away", "keeps restarts away", At::AnyLock, |w| {
+            _ => m.go("core::claim::restart_lock::try_take", "keeps restarts away", At::AnyLock, |w| {
                 let file = w.file_mut(ofd);
                 if file.ticket.is_none() && !setup.has(Flaw::TicketOnlyAsked) {
                     file.ticket = Some(ofd);
@@ -92,19 +92,19 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
             true => m.go("core::claim::byte_lock::is_locked", "sees a record lock", At::ClaimText, |_| {}),
             false => ours(m, "core::claim::byte_lock::is_locked", "sees no record lock"),
         },
-        At::ClaimText => m.go("core::claim::owner::vouched", "reads the text", At::ClaimOwner, |w| {
+        At::ClaimText => m.go("core::claim::owner::claimant", "reads the text", At::ClaimOwner, |w| {
             w.of_mut(slot).named = w.file(ofd).text;
         }),
         At::ClaimOwner => match owner(m.world, slot, ofd, p.named).map(|o| m.world.of(o).pid) {
             Some(o) if stood_for(m.world, o, p.named).is_some() => give_up(m),
-            _ => ours(m, "core::claim::owner::vouched", "hears that nobody is vouched for"),
+            _ => ours(m, "core::claim::owner::claimant", "hears that nobody is vouched for"),
         },
         At::Ours => {
             let next = match any_lock(m.world, slot, ofd) {
                 true => LOOK,
                 false => after_leftovers(p.plan),
             };
-            m.go("core::claim::restart_lock::unannounced", "asks for leftovers of restarts", next, |w| {
+            m.go("core::claim::restart_lock::abandoned_successors", "asks for leftovers of restarts", next, |w| {
                 // The text before matters only where it may be restored.
                 if p.plan == Plan::Supervise || setup.exec_fails {
                     w.of_mut(slot).before = w.file(ofd).text;
@@ -162,7 +162,7 @@ fn await_ticket(m: &mut Mover) {
     if taken {
         give_up(m);
     } else {
-        m.go("core::claim::restart_lock::Ticket::take_by", "sees the end of the restart", At::Open, |_| {});
+        m.go("core::claim::restart_lock::RestartLock::take_by", "sees the end of the restart", At::Open, |_| {});
     }
 }
 
@@ -175,7 +175,7 @@ fn name(m: &mut Mover, p: &Process, ofd: Ofd) {
             None => m.go("core::claim::byte_lock::take", "locks its byte", At::NameText, |w| {
                 w.take_byte(slot, ofd, pid, Byte::Own);
             }),
-            Some(_) => m.exit("core::claim::guard::Held::not_named", "cannot lock its byte"),
+            Some(_) => m.exit("core::claim::guard::ClaimGuard::not_recorded", "cannot lock its byte"),
         },
         At::NameText => {
             let next = if flawed { At::Lock } else { At::Exec };
@@ -194,13 +194,15 @@ fn name(m: &mut Mover, p: &Process, ofd: Ofd) {
             }
         }
         At::PutBackTicket => match m.world.file(ofd).ticket {
-            None => m.go("core::claim::guard::Held::unname", "keeps restarts away", At::PutBack, |w| {
+            None => m.go("core::claim::guard::ClaimGuard::unname", "keeps restarts away", At::PutBack, |w| {
                 w.file_mut(ofd).ticket = Some(ofd);
             }),
-            Some(_) => m.exit("core::claim::guard::Held::unname", "leaves the text to the restart that is under way"),
+            Some(_) => {
+                m.exit("core::claim::guard::ClaimGuard::unname", "leaves the text to the restart that is under way")
+            }
         },
         At::PutBack => {
-            m.step("core::claim::guard::Held::unname", "restores the text, if it names nobody else; ends", |w| {
+            m.step("core::claim::guard::ClaimGuard::unname", "restores the text, if it names nobody else; ends", |w| {
                 let text = w.file(ofd).text;
                 let another = owner(w, slot, ofd, text).and_then(|o| stood_for(w, w.of(o).pid, text));
                 if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
@@ -279,7 +281,7 @@ pub fn child_of<'a>(m: &Mover<'a>) -> Option<&'a Process> {
 fn watch(m: &mut Mover, p: &Process, _: Ofd) {
     let slot = m.slot;
     match child_of(m) {
-        None => m.exit("pidfile::supervise::watch_over", "ends as COMMAND ended"),
+        None => m.exit("pidfile::claim::supervise::watch_over", "ends as COMMAND ended"),
         Some(child) if child.zombie => m.step("core::process::child::Child::reap", "reaps its child", |w| {
             reap(w, slot);
             // A supervisor ends in a moment of its own; the number of its child is free meanwhile.
@@ -289,7 +291,7 @@ fn watch(m: &mut Mover, p: &Process, _: Ofd) {
             Some(())
         }),
         Some(child) if p.plan == Plan::Background && matches!(child.at, At::Daemon | At::Stranger) => {
-            m.exit("pidfile::start::Start::run", "has started it, and ends");
+            m.exit("pidfile::claim::start::Start::run", "has started it, and ends");
         }
         _ => {}
     }
@@ -304,17 +306,19 @@ fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
     // It cannot tell yet whether the child has ended; nobody reaps it meanwhile.
     let pid = child.pid;
     match owner(m.world, slot, ofd, pid) {
-        None => m.go("core::claim::guard::Held::vouch_for", "locks the byte of its child", At::Watch, |w| {
+        None => m.go("core::claim::guard::ClaimGuard::vouch_for", "locks the byte of its child", At::Watch, |w| {
             w.take_byte(slot, ofd, pid, Byte::Own);
         }),
-        Some(_) => m.step("core::claim::guard::Held::put_back_text", "cannot vouch: kills its child, and ends", |w| {
-            if let Some(child) = p.child.filter(|&child| !w.of(child).zombie) {
-                w.end(child);
-            }
-            w.file_mut(ofd).text = p.before;
-            reap(w, slot);
-            w.end(slot);
-            Some(())
-        }),
+        Some(_) => {
+            m.step("core::claim::guard::ClaimGuard::put_back_text", "cannot vouch: kills its child, and ends", |w| {
+                if let Some(child) = p.child.filter(|&child| !w.of(child).zombie) {
+                    w.end(child);
+                }
+                w.file_mut(ofd).text = p.before;
+                reap(w, slot);
+                w.end(slot);
+                Some(())
+            })
+        }
     }
 }

@@ -50,7 +50,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
                 (pid..=setup.pids).filter(|&pid| stands(m.world, slot, ofd, pid).is_some()).collect();
             for &pid in &standing {
                 let next = At::Left(Leftover::Hold, pid);
-                m.go("core::claim::restart_lock::unannounced", "sees who stands behind a byte", next, |_| {});
+                m.go("core::claim::restart_lock::abandoned_successors", "sees who stands behind a byte", next, |_| {});
             }
             if standing.is_empty() {
                 over(m, &p);
@@ -58,7 +58,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         }
         Leftover::Hold => match m.world.living(pid) {
             Some(other) if !flawed || p.named != pid && (p.another || is_another(m.world, slot, ofd, pid, 0)) => {
-                m.go("core::process::pidfd::Process::open", "holds it", then(Leftover::StandsAgain), |w| {
+                m.go("core::process::pidfd::PidFd::open", "holds it", then(Leftover::StandsAgain), |w| {
                     w.of_mut(slot).aim = Aim::At(other)
                 });
             }
@@ -81,14 +81,14 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
             false => skip(m, "core::claim::restart_lock::is_unannounced", "judges it none"),
         },
         Leftover::End => end(m, &p, then(Leftover::Await)),
-        Leftover::Await if p.aim == Aim::Gone => skip(m, "pidfile::leftover::end", "sees its end"),
+        Leftover::Await if p.aim == Aim::Gone => skip(m, "pidfile::claim::leftovers::end", "sees its end"),
         Leftover::Await | Leftover::Open => {}
     }
 }
 
 /// Goes on without a step of its own worth telling.
 fn quietly(m: &mut Mover, next: At) {
-    m.go("core::claim::restart_lock::unannounced", "goes on", next, |_| {});
+    m.go("core::claim::restart_lock::abandoned_successors", "goes on", next, |_| {});
 }
 
 fn open(m: &mut Mover) {
@@ -110,7 +110,7 @@ fn open(m: &mut Mover) {
 
 fn end(m: &mut Mover, p: &Process, next: At) {
     let setup = m.setup;
-    m.go("pidfile::leftover::end", "ends it", next, |w| {
+    m.go("pidfile::claim::leftovers::end", "ends it", next, |w| {
         if let Aim::At(other) = p.aim {
             promises::ended_as_leftover(w, other, setup);
             w.of_mut(other).told = true;
@@ -120,7 +120,7 @@ fn end(m: &mut Mover, p: &Process, next: At) {
 
 fn over(m: &mut Mover, p: &Process) {
     let slot = m.slot;
-    let code = "core::claim::restart_lock::unannounced";
+    let code = "core::claim::restart_lock::abandoned_successors";
     let forget = |w: &mut World| {
         if let Some(ofd) = p.read {
             w.close(slot, ofd);
@@ -129,7 +129,7 @@ fn over(m: &mut Mover, p: &Process) {
         (p.read, p.named, p.another, p.aim) = (None, 0, false, Aim::None);
     };
     match p.plan {
-        Plan::Stop if p.freeing => m.exit("pidfile::stopping::Stopping::outcome", "has stopped it, and ends"),
+        Plan::Stop if p.freeing => m.exit("pidfile::stop::one_daemon::Stopping::outcome", "has stopped it, and ends"),
         Plan::Stop => m.go(code, "has seen all bytes", At::AwaitEnd, |w| {
             let old = w.of(slot).old;
             forget(w);

@@ -29,12 +29,12 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         Reading::Text(round) => {
             let text = m.world.file(ofd).text;
             let next = if text == 0 { otherwise(round) } else { At::Read(Reading::Owner(round)) };
-            m.go("core::claim::owner::vouched", "reads the text", next, |w| w.of_mut(slot).named = text);
+            m.go("core::claim::owner::claimant", "reads the text", next, |w| w.of_mut(slot).named = text);
         }
         Reading::Owner(round) => match owner(m.world, slot, ofd, p.named).map(|o| m.world.of(o).pid) {
             None => m.go("core::claim::byte_lock::owner", "hears that nobody owns the byte", otherwise(round), |_| {}),
             Some(o) if o == p.named => {
-                let (code, does) = ("core::claim::owner::stood_for", "hears that it owns its byte");
+                let (code, does) = ("core::claim::owner::resolve", "hears that it owns its byte");
                 let believed = believed_now(m.world, p.named, ofd);
                 answer(m, code, does, Some((p.named, believed)));
             }
@@ -78,7 +78,7 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         }
         Reading::Lives => match m.world.living(p.named) {
             None => orphaned(m, ofd),
-            Some(_) => m.go("core::process::pidfd::Process::open", "finds it alive", At::Read(Reading::Holds), |_| {}),
+            Some(_) => m.go("core::process::pidfd::PidFd::open", "finds it alive", At::Read(Reading::Holds), |_| {}),
         },
         Reading::Holds => {
             let holds = m.world.living(p.named).is_some_and(|other| m.world.holds(other, inode));
@@ -104,7 +104,7 @@ fn believed_now(w: &World, named: Pid, ofd: Ofd) -> Aim {
 /// The owner of the byte is another: its child's word is good while it is held, owns the byte, and lives.
 fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
     let (slot, world) = (m.slot, m.world);
-    let code = "core::claim::owner::child_stood_for";
+    let code = "core::claim::owner::verify_parent";
     let (Reading::OwnerHold(round) | Reading::OwnerAgain(round) | Reading::Child(round) | Reading::OwnerLives(round)) =
         reading
     else {
@@ -120,7 +120,7 @@ fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
     match reading {
         Reading::OwnerHold(_) => match world.living(p.owner) {
             Some(owner) => m.go(
-                "core::process::pidfd::Process::open",
+                "core::process::pidfd::PidFd::open",
                 "holds the owner",
                 At::Read(Reading::OwnerAgain(round)),
                 |w| {
@@ -171,7 +171,7 @@ fn orphaned(m: &mut Mover, ofd: Ofd) {
             });
         }
     }
-    answer(m, "core::process::pidfd::Process::open", "finds it dead", None);
+    answer(m, "core::process::pidfd::PidFd::open", "finds it dead", None);
 }
 
 fn answer(m: &mut Mover, code: &'static str, does: &'static str, held: Option<(Pid, Aim)>) {
@@ -230,7 +230,7 @@ pub fn use_moves(m: &mut Mover) {
             let aim = m.world.living(p.first).map_or(Aim::None, Aim::At);
             let flawed = setup.has(Flaw::NoSecondReading) && p.plan != Plan::Replace;
             let next = if flawed { At::Send } else { At::Read(Reading::Open) };
-            m.go("core::process::pidfd::Process::open", "holds the process", next, |w| {
+            m.go("core::process::pidfd::PidFd::open", "holds the process", next, |w| {
                 let p = w.of_mut(slot);
                 p.aim = aim;
                 // The second reading says anew who was behind the number.
@@ -255,7 +255,7 @@ pub fn use_moves(m: &mut Mover) {
             Some(())
         }),
         At::AwaitEnd if matches!(p.aim, Aim::Gone | Aim::None) => {
-            m.go("pidfile::stopping::Stopping::look", "sees its end", At::Read(Reading::Open), |w| {
+            m.go("pidfile::stop::one_daemon::Stopping::look", "sees its end", At::Read(Reading::Open), |w| {
                 let p = w.of_mut(slot);
                 (p.freeing, p.first, p.aim) = (true, 0, Aim::None);
             });
@@ -264,7 +264,7 @@ pub fn use_moves(m: &mut Mover) {
             let aim = m.world.living(p.first).map_or(Aim::None, Aim::At);
             let flawed = setup.has(Flaw::HoldersAreKilled);
             let next = if flawed { At::HolderKill } else { At::HolderInherited };
-            m.go("core::process::pidfd::Process::open", "holds the holder", next, |w| w.of_mut(slot).aim = aim);
+            m.go("core::process::pidfd::PidFd::open", "holds the holder", next, |w| w.of_mut(slot).aim = aim);
         }
         At::HolderInherited => {
             let busy = m.world.path.is_some_and(|inode| m.world.files[inode as usize].ticket.is_some());
@@ -302,12 +302,17 @@ fn holder_kill(m: &mut Mover, p: &Process) {
         _ => false,
     };
     let kills = holds && (flawed || is_orphaned(world));
-    m.go("pidfile::stopping::Stopping::kill_holders", "looks once more, and kills", At::Read(Reading::Open), |w| {
-        let aim = std::mem::take(&mut w.of_mut(slot).aim);
-        w.of_mut(slot).first = 0;
-        if let (true, Aim::At(other)) = (kills, aim) {
-            promises::killed_as_holder(w, other);
-            w.of_mut(other).told = true;
-        }
-    });
+    m.go(
+        "pidfile::stop::one_daemon::Stopping::kill_holders",
+        "looks once more, and kills",
+        At::Read(Reading::Open),
+        |w| {
+            let aim = std::mem::take(&mut w.of_mut(slot).aim);
+            w.of_mut(slot).first = 0;
+            if let (true, Aim::At(other)) = (kills, aim) {
+                promises::killed_as_holder(w, other);
+                w.of_mut(other).told = true;
+            }
+        },
+    );
 }

@@ -10,7 +10,7 @@ use crate::setup::Flaw;
 pub fn moves(m: &mut Mover) {
     let (slot, p) = (m.slot, m.process().clone());
     match (p.at, p.ticket, p.claim) {
-        (At::TicketOpen, ..) => m.step("core::claim::restart_lock::Ticket::take_by", "opens the file", |w| {
+        (At::TicketOpen, ..) => m.step("core::claim::restart_lock::RestartLock::take_by", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             let p = w.of_mut(slot);
             (p.ticket, p.at) = (Some(ofd), At::TicketTake);
@@ -42,7 +42,7 @@ pub fn moves(m: &mut Mover) {
 
 fn share(m: &mut Mover, p: &Process) {
     let (slot, world) = (m.slot, m.world);
-    let code = "core::claim::guard::Held::shared_with";
+    let code = "core::claim::guard::ClaimGuard::shared_with";
     let theirs = world.path.and_then(|inode| match (p.old, world.files[inode as usize].flock) {
         (Aim::At(old), Flock::Exclusive(ofd)) if world.of(old).fds & (1 << ofd) != 0 => Some(ofd),
         _ => None,
@@ -60,7 +60,7 @@ fn share(m: &mut Mover, p: &Process) {
         });
     }
     if theirs.is_none() || m.setup.unshared {
-        m.step("core::claim::guard::Held::unlocked", "cannot share the claim, and opens the file", |w| {
+        m.step("core::claim::guard::ClaimGuard::unlocked", "cannot share the claim, and opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             held(w, ofd, true);
             Some(())
@@ -107,42 +107,49 @@ fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
         None => return,
     };
     let inode = m.world.inode(claim);
-    let mut fails = |at| m.go("pidfile::replace::Restart::run", "the new one is not to be", at, |_| {});
+    let mut fails = |at| m.go("pidfile::claim::replace::Restart::run", "the new one is not to be", at, |_| {});
     match p.at {
         At::Ready => {
             fails(At::Undo);
             let has = owner(m.world, slot, claim, pid) == Some(new) || !dead && m.world.holds(new, inode);
             if runs && has {
-                let code = "pidfile::ready::Start::alive_and_claimed";
+                let code = "pidfile::claim::ready::Start::alive_and_claimed";
                 m.go(code, "sees that the new one is ready, alive and has its claim", At::Switch, |_| {});
             }
         }
-        At::Switch => m.go("pidfile::replace::Restart::switch", "writes the number of the new one", At::StopOld, |w| {
-            w.file_mut(claim).text = pid;
-            announced(w, slot, p, true);
-        }),
+        At::Switch => {
+            m.go("pidfile::claim::replace::Restart::switch", "writes the number of the new one", At::StopOld, |w| {
+                w.file_mut(claim).text = pid;
+                announced(w, slot, p, true);
+            })
+        }
         At::StopOld => {
             // It dies, the time is over, a signal comes.
             fails(if p.old == Aim::Gone { At::Undo } else { At::PutOldBack });
             if p.old == Aim::Gone {
-                m.go("pidfile::replace::Restart::stop_old", "sees the end of the old one", At::LockShared, |_| {});
+                m.go(
+                    "pidfile::claim::replace::Restart::stop_old",
+                    "sees the end of the old one",
+                    At::LockShared,
+                    |_| {},
+                );
             }
         }
-        At::PutOldBack => m.go("core::claim::guard::Held::put_back_text", "restores the text", At::Undo, |w| {
+        At::PutOldBack => m.go("core::claim::guard::ClaimGuard::put_back_text", "restores the text", At::Undo, |w| {
             w.file_mut(claim).text = p.before;
             announced(w, slot, p, false);
         }),
-        At::LockShared if !p.unshared => m.exit("pidfile::replace::Restart::lock", "has the lock, and ends"),
+        At::LockShared if !p.unshared => m.exit("pidfile::claim::replace::Restart::lock", "has the lock, and ends"),
         At::LockShared => match m.world.clone().lock(slot, claim) {
-            true => m.step("pidfile::replace::Restart::lock", "takes the lock, and ends", |w| {
+            true => m.step("pidfile::claim::replace::Restart::lock", "takes the lock, and ends", |w| {
                 w.lock(slot, claim);
                 w.of_mut(new).unshared = false;
                 w.end(slot);
                 Some(())
             }),
-            false => m.go("pidfile::replace::Restart::lock", "finds the lock taken", At::Undo, |_| {}),
+            false => m.go("pidfile::claim::replace::Restart::lock", "finds the lock taken", At::Undo, |_| {}),
         },
-        At::Undo => m.step("core::process::subreaper::Family::end", "ends and reaps the new one, and ends", |w| {
+        At::Undo => m.step("core::process::subreaper::Subreaper::end", "ends and reaps the new one, and ends", |w| {
             if !w.of(new).zombie {
                 w.end(new);
             }

@@ -152,7 +152,7 @@ fn a_claim_ends_what_a_killed_restart_has_left_and_succeeds() {
     }
 }
 
-/// Each function that a step stands for is there, by its path: `core::claim::restart_lock::Ticket::take_by`.
+/// Each function that a step stands for is there, by its path: `core::claim::restart_lock::RestartLock::take_by`.
 fn every_step_stands_for_a_function(code: &BTreeSet<&str>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let functions: Vec<&&str> = code.iter().filter(|code| !code.starts_with('(')).collect();

@@ -1,27 +1,15 @@
 //! `pidfile`: claim a PID file and become a daemon; read it, signal and stop who has claimed it.
 
 mod claim;
-mod ensure;
-mod forking;
-mod leftover;
-mod log;
-mod notify;
 mod read;
-mod ready;
-mod replace;
-mod report;
-mod shell;
 mod signal;
-mod start;
 mod stop;
-mod stopping;
-mod supervise;
 mod unlocked;
 
 use clap::{Parser, Subcommand};
 use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit};
-use racefree_core::cli::output::Loudness;
+use racefree_core::cli::output::Verbosity;
 use racefree_core::error::Result;
 
 /// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file
@@ -34,7 +22,7 @@ pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
     #[command(flatten)]
-    loudness: Loudness,
+    verbosity: Verbosity,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,8 +36,8 @@ enum Verb {
 impl cli::Cli for Cli {
     const ENDINGS: &'static [Ending] = ENDINGS;
 
-    fn loudness(&self) -> Loudness {
-        self.loudness
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
     }
 }
 
@@ -75,7 +63,7 @@ pub const ENDINGS: &[Ending] = &[
 pub fn run(cli: Cli) -> Result<Exit> {
     match cli.verb {
         Verb::Claim(claim) => claim.run(),
-        Verb::Read(read) => read.run(cli.loudness.quiet),
+        Verb::Read(read) => read.run(cli.verbosity.quiet),
         Verb::Signal(signal) => signal.run(),
         Verb::Stop(stop) => stop.run(),
     }

@@ -2,12 +2,12 @@
 
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::claim::pin::Found;
+use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::status::Evidence;
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::error::{Context, Result, refusal};
 use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use racefree_core::signal;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,12 @@ pub(crate) struct Signal {
 impl Signal {
     pub(crate) fn run(self) -> Result<Exit> {
         match self.unlocked.to_be_signalled("signal", &self.pidfile)? {
-            Found::Running(process, _) if send("signal", &self.pidfile, &process, self.signal)? => Ok(Exit::Done),
-            Found::Running(process, _) => {
+            Pinned::Running(process, _) if send("signal", &self.pidfile, &process, self.signal)? => Ok(Exit::Done),
+            Pinned::Running(process, _) => {
                 let why = format!("signal {}: process {} has just ended", self.pidfile.display(), process.pid());
                 Err(refusal(Exit::No, why))
             }
-            Found::Nobody(reading) => {
+            Pinned::Nobody(reading) => {
                 let why = format!("signal {}: {}", self.pidfile.display(), self.unlocked.in_words(&reading));
                 Err(refusal(reading.exit(), why))
             }
@@ -43,9 +43,9 @@ impl Signal {
 }
 
 /// The claimant, if more than the text says that it is: that alone is no ground for a signal.
-pub(crate) fn to_be_signalled(verb: &str, pidfile: &Path, found: Found) -> Result<Found> {
+pub(crate) fn to_be_signalled(verb: &str, pidfile: &Path, found: Pinned) -> Result<Pinned> {
     match found {
-        Found::Running(process, claimant) if claimant.evidence == Evidence::Recorded => {
+        Pinned::Running(process, claimant) if claimant.evidence == Evidence::Recorded => {
             let (path, pid) = (pidfile.display(), process.pid());
             let why = format!("{verb} {path}: it is another user's, and only the file says that it is {pid}");
             Err(refusal(Exit::Unknown, why))
@@ -55,12 +55,12 @@ pub(crate) fn to_be_signalled(verb: &str, pidfile: &Path, found: Found) -> Resul
 }
 
 /// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.
-pub(crate) fn send(verb: &str, pidfile: &Path, process: &Process, signal: signal::Signal) -> Result<bool> {
+pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: signal::Signal) -> Result<bool> {
     let user = procfs::user(process.pid());
     process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
         let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));
         match user.filter(|_| denied) {
-            Some(user) => Err(rustix::io::Errno::PERM).doing(
+            Some(user) => Err(rustix::io::Errno::PERM).act(
                 &format!("{verb} {}: send {signal} to", pidfile.display()),
                 format!("{}, which runs as {user}", Holder::new(process.pid())),
             ),

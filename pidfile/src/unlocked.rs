@@ -3,8 +3,8 @@
 use crate::signal::to_be_signalled;
 use clap::Args;
 use racefree_core::claim::pid_text::Text;
-use racefree_core::claim::pin::{self, Found};
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::pin::{self, Pinned};
+use racefree_core::claim::status::Status;
 use racefree_core::claim::unlocked;
 use racefree_core::error::Result;
 use racefree_core::process::procfs;
@@ -26,21 +26,21 @@ pub(crate) struct Unlocked {
 
 impl Unlocked {
     /// Reads the file the way the user asked for.
-    pub(crate) fn read(&self, pidfile: &Path) -> Reading {
-        if self.unlocked { unlocked::reading(pidfile, self.exe.as_deref()) } else { Reading::of(pidfile) }
+    pub(crate) fn read(&self, pidfile: &Path) -> Status {
+        if self.unlocked { unlocked::reading(pidfile, self.exe.as_deref()) } else { Status::of(pidfile) }
     }
 
     /// The claimant, held, if it may be believed.
-    pub(crate) fn to_be_signalled(&self, verb: &str, pidfile: &Path) -> Result<Found> {
-        let found = pin::claimant_as(|| self.read(pidfile))?;
+    pub(crate) fn to_be_signalled(&self, verb: &str, pidfile: &Path) -> Result<Pinned> {
+        let found = pin::pin_as(|| self.read(pidfile))?;
         if self.unlocked { Ok(found) } else { to_be_signalled(verb, pidfile, found) }
     }
 
     /// What was found, in words; and where a living process has the recorded number, that there is `--unlocked`.
-    pub(crate) fn in_words(&self, reading: &Reading) -> String {
+    pub(crate) fn in_words(&self, reading: &Status) -> String {
         let words = reading.in_words();
         match reading {
-            Reading::Stale(Text::Names(pid)) if !self.unlocked && procfs::stat(*pid).is_some_and(|s| !s.zombie) => {
+            Status::Stale(Text::Names(pid)) if !self.unlocked && procfs::stat(*pid).is_some_and(|s| !s.zombie) => {
                 let command = procfs::command_line(*pid).unwrap_or_default();
                 format!("{words}; {pid} is alive ({command}): --unlocked asks whether it may have written the file")
             }

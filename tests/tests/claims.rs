@@ -1,7 +1,7 @@
 //! Claims under competition, and what a reader may and may not see meanwhile.
 
 use nix::libc;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::status::Status;
 use racefree_core::process::procfs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tests::{Place, Steps};
@@ -38,7 +38,7 @@ fn a_reader_in_a_tight_loop_breaks_no_claim_and_never_sees_a_wrong_pid() {
         let reader = scope.spawn(|| {
             let mut reads = 0;
             while !done.load(Ordering::Relaxed) {
-                if let Reading::Held(claimant) = Reading::of(&place.file("p")) {
+                if let Status::Held(claimant) = Status::of(&place.file("p")) {
                     // It may be gone by now, but never have been a stranger: only pidfile, and the `true` that it
                     // becomes, ever claim here.
                     let line = procfs::command_line(claimant.pid).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The overlapped restart: the new daemon beside the old one, and the claim never free in between.
 
 use nix::libc;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::status::Status;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -53,7 +53,7 @@ fn the_claim_is_never_free_and_no_connection_refused() {
                 Err(_) => false,
             }
         })));
-        let reader = scope.spawn(until_done(Box::new(move || !matches!(Reading::of(&pidfile), Reading::Held(_)))));
+        let reader = scope.spawn(until_done(Box::new(move || !matches!(Status::of(&pidfile), Status::Held(_)))));
         let client = scope.spawn(until_done(Box::new(move || match TcpStream::connect(("127.0.0.1", port)) {
             Ok(mut connected) => {
                 // What is answered, and whether, is not the matter here: the socket of the old one is closed with its queue.

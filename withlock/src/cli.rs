@@ -4,7 +4,7 @@ use crate::Task;
 use clap::Parser;
 use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit};
-use racefree_core::cli::output::Loudness;
+use racefree_core::cli::output::Verbosity;
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::time::{Deadline, parse_duration};
 use racefree_core::lock::Kind;
@@ -73,7 +73,7 @@ pub struct Cli {
     #[arg(short, long, conflicts_with_all = ["command", "script", "lock"])]
     unlock: bool,
     #[command(flatten)]
-    loudness: Loudness,
+    verbosity: Verbosity,
     /// The file or directory to lock; without COMMAND, a descriptor's number
     #[arg(required_unless_present = "fd")]
     lockfile: Option<PathBuf>,
@@ -85,8 +85,8 @@ pub struct Cli {
 impl cli::Cli for Cli {
     const ENDINGS: &'static [Ending] = crate::ENDINGS;
 
-    fn loudness(&self) -> Loudness {
-        self.loudness
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
     }
 }
 

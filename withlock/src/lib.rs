@@ -51,12 +51,12 @@ impl Cli {
         if self.close {
             return child::run_bound_to_us(words, &Events::armed()?);
         }
-        held.iter().try_for_each(lock::Held::let_children_inherit)?;
+        held.iter().try_for_each(lock::LockGuard::let_children_inherit)?;
         if self.no_fork {
             return Err(child::become_command(words));
         }
         let ended = child::run(words, &Events::armed()?)?;
-        held.into_iter().try_for_each(lock::Held::release)?;
+        held.into_iter().try_for_each(lock::LockGuard::release)?;
         Ok(ended)
     }
 

@@ -5,14 +5,14 @@
 use racefree_core::cli::exit::Exit;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
-use racefree_core::lock::{self, Attempt, Held, Kind, Lockfile};
+use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile};
 use std::path::Path;
 
 /// Locks a file, or refuses as `busy` says when the deadline has passed.
 ///
 /// # Errors
 /// It is busy, or cannot be locked.
-pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result<Held> {
+pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result<LockGuard> {
     match lockfile.hold_as_opened(deadline)? {
         Attempt::Held(held) => Ok(held),
         Attempt::Busy(lockfile) => Err(lockfile.busy(busy)),
@@ -23,13 +23,13 @@ pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result
 ///
 /// # Errors
 /// As [`hold`]; then none is locked.
-pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Exit) -> Result<Vec<Held>> {
+pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Exit) -> Result<Vec<LockGuard>> {
     loop {
         let held = in_order(paths, kind)?.into_iter().map(|lockfile| hold(lockfile, deadline, busy));
-        let held = held.collect::<Result<Vec<Held>>>()?;
+        let held = held.collect::<Result<Vec<LockGuard>>>()?;
         // One replaced meanwhile changes the order: waiting for its successor while we hold the others would close a
         // circle. So they are all given back, and we start over.
-        if held.iter().all(Held::still_there) {
+        if held.iter().all(LockGuard::still_there) {
             return Ok(held);
         }
     }

@@ -4,16 +4,16 @@
 
 use crate::claim::byte_lock;
 use crate::claim::owner;
-use crate::claim::record_pid::{Naming, write_text};
+use crate::claim::record_pid::{RecordPid, write_text};
 use crate::claim::restart_lock;
 use crate::claim::{acceptable, open, record_locked, take_flock};
 use crate::cli::exit::Exit;
-use crate::error::{Doing, Result, refusal};
+use crate::error::{Context, Result, refusal};
 use crate::event::time::Deadline;
-use crate::lock::holders::{Holds, Identity, descriptor, holds};
+use crate::lock::holders::{FileId, Holds, descriptor, holds};
 use crate::lock::wait::{still_at, try_flock};
 use crate::process::child::not_executed;
-use crate::process::pidfd::Process;
+use crate::process::pidfd::PidFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
 use std::ffi::OsStr;
@@ -26,15 +26,15 @@ use std::path::{Path, PathBuf};
 /// A PID file that is ours. Its text is still what the last claimant left.
 #[must_use = "dropping it frees the claim, unless a daemon has inherited it"]
 #[derive(Debug)]
-pub struct Held {
+pub struct ClaimGuard {
     file: File,
     path: PathBuf,
     before: Vec<u8>,
 }
 
-impl Held {
-    pub(crate) fn new(file: File, path: PathBuf, before: Vec<u8>) -> Held {
-        Held { file, path, before }
+impl ClaimGuard {
+    pub(crate) fn new(file: File, path: PathBuf, before: Vec<u8>) -> ClaimGuard {
+        ClaimGuard { file, path, before }
     }
 
     /// Claims through a descriptor that somebody else opened and keeps: the flock belongs to the open file description,
@@ -42,7 +42,7 @@ impl Held {
     ///
     /// # Errors
     /// The descriptor is not of the file at `path`, cannot be written, or the file was never a PID file.
-    pub fn through(descriptor: OwnedFd, until: Deadline, path: &Path) -> Result<Option<Held>> {
+    pub fn through(descriptor: OwnedFd, until: Deadline, path: &Path) -> Result<Option<ClaimGuard>> {
         let file = File::from(descriptor);
         let before = acceptable(&file, path)?;
         let of_the_file = |file: &File| {
@@ -51,21 +51,21 @@ impl Held {
             if still_at(file, path) { Ok(()) } else { refused() }
         };
         of_the_file(&file)?;
-        let writable = rustix::fs::fcntl_getfl(&file).doing("look at", "the descriptor")?;
+        let writable = rustix::fs::fcntl_getfl(&file).act("look at", "the descriptor")?;
         if !writable.intersects(rustix::fs::OFlags::RDWR | rustix::fs::OFlags::WRONLY) {
             let why = "the descriptor is open for reading only (in a shell, open it with <> as in `exec 9<>FILE`)";
             return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
         }
-        if !take_flock(&file, until, path).doing("lock", path.display())? {
+        if !take_flock(&file, until, path).act("lock", path.display())? {
             return Ok(None);
         }
-        let held = Held::new(file, path.to_owned(), before);
+        let held = ClaimGuard::new(file, path.to_owned(), before);
         // It may have been replaced before we got the lock.
         if let Err(e) = of_the_file(&held.file) {
             held.give_back()?;
             return Err(e);
         }
-        if owner::vouched(&held.file)?.is_some() {
+        if owner::claimant(&held.file)?.is_some() {
             held.give_back()?;
             return Ok(None);
         }
@@ -76,10 +76,10 @@ impl Held {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn inherited(descriptor: OwnedFd, path: &Path) -> Result<Held> {
+    pub fn inherited(descriptor: OwnedFd, path: &Path) -> Result<ClaimGuard> {
         let file = File::from(descriptor);
         let before = acceptable(&file, path)?;
-        Ok(Held::new(file, path.to_owned(), before))
+        Ok(ClaimGuard::new(file, path.to_owned(), before))
     }
 
     /// Shares the claim of a living claimant: the same open file description, so that the claim is never free while one
@@ -87,27 +87,27 @@ impl Held {
     ///
     /// # Errors
     /// The file cannot be opened.
-    pub fn shared_with(process: &Process, path: &Path) -> Result<Option<Held>> {
-        let metadata = std::fs::metadata(path).doing("look at", path.display())?;
-        let Ok(Some(number)) = descriptor(process.pid(), Identity::from(&metadata)) else { return Ok(None) };
+    pub fn shared_with(process: &PidFd, path: &Path) -> Result<Option<ClaimGuard>> {
+        let metadata = std::fs::metadata(path).act("look at", path.display())?;
+        let Ok(Some(number)) = descriptor(process.pid(), FileId::from(&metadata)) else { return Ok(None) };
         let Ok(shared) = pidfd_getfd(process, number, PidfdGetfdFlags::empty()) else { return Ok(None) };
         // It may have closed that number meanwhile, and opened another file under it: then this is not its claim.
         let file = File::from(shared);
-        if !still_at(&file, path) || !try_flock(&file).doing("share", path.display())? {
+        if !still_at(&file, path) || !try_flock(&file).act("share", path.display())? {
             return Ok(None);
         }
         let before = acceptable(&file, path)?;
-        Ok(Some(Held::new(file, path.to_owned(), before)))
+        Ok(Some(ClaimGuard::new(file, path.to_owned(), before)))
     }
 
-    /// Opens what is to be ours once its claimant has left: see [`Held::take_by`].
+    /// Opens what is to be ours once its claimant has left: see [`ClaimGuard::take_by`].
     ///
     /// # Errors
-    /// As [`crate::claim::Claim::under`].
-    pub fn unlocked(path: &Path) -> Result<Held> {
+    /// As [`crate::claim::claim_by`].
+    pub fn unlocked(path: &Path) -> Result<ClaimGuard> {
         let file = open(path, None)?;
         let before = acceptable(&file, path)?;
-        Ok(Held::new(file, path.to_owned(), before))
+        Ok(ClaimGuard::new(file, path.to_owned(), before))
     }
 
     /// Takes the lock, for all who share the descriptor; `false` if another has it until the deadline.
@@ -115,7 +115,7 @@ impl Held {
     /// # Errors
     /// The file system refuses to lock, or the file was replaced before we got the lock.
     pub fn take_by(&self, until: Deadline) -> Result<bool> {
-        if !take_flock(&self.file, until, &self.path).doing("lock", self.path.display())? {
+        if !take_flock(&self.file, until, &self.path).act("lock", self.path.display())? {
             return Ok(false);
         }
         if !still_at(&self.file, &self.path) {
@@ -128,8 +128,8 @@ impl Held {
     ///
     /// # Errors
     /// The kernel does not answer.
-    pub fn leftovers(&self) -> Result<Vec<Process>> {
-        restart_lock::unannounced(&self.file)
+    pub fn leftovers(&self) -> Result<Vec<PidFd>> {
+        restart_lock::abandoned_successors(&self.file)
     }
 
     /// Frees the claim for everyone who shares it.
@@ -137,15 +137,15 @@ impl Held {
     /// # Errors
     /// A refused flock(2).
     pub fn give_back(self) -> Result<()> {
-        fs4::FileExt::unlock(&self.file).doing("release", self.path.display())
+        fs4::FileExt::unlock(&self.file).act("release", self.path.display())
     }
 
     /// Makes the claim name this very process, which is to become the daemon by exec.
     ///
     /// # Errors
     /// The byte is locked by another, or the text cannot be written (a full disk).
-    pub fn name_this_process(&self) -> Result<()> {
-        self.naming().take().map_err(|e| self.not_named(e))
+    pub fn record_this_process(&self) -> Result<()> {
+        self.record_pid().lock_and_write().map_err(|e| self.not_recorded(e))
     }
 
     /// Makes the claim name a process that has inherited it, by the text alone: a record lock cannot be taken for another.
@@ -153,7 +153,7 @@ impl Held {
     /// # Errors
     /// The text cannot be written.
     pub fn name(&self, pid: Pid) -> Result<()> {
-        write_text(self.file.as_fd(), pid).doing("record the PID in", self.path.display())
+        write_text(self.file.as_fd(), pid).act("record the PID in", self.path.display())
     }
 
     /// Makes the claim name nobody, until it is known whom.
@@ -161,15 +161,15 @@ impl Held {
     /// # Errors
     /// The file cannot be cut.
     pub fn name_nobody(&self) -> Result<()> {
-        self.file.set_len(0).doing("empty", self.path.display())
+        self.file.set_len(0).act("empty", self.path.display())
     }
 
     /// The file's identity.
     ///
     /// # Errors
     /// A refused fstat(2).
-    pub fn identity(&self) -> Result<Identity> {
-        Ok(Identity::from(&self.file.metadata().doing("look at", self.path.display())?))
+    pub fn identity(&self) -> Result<FileId> {
+        Ok(FileId::from(&self.file.metadata().act("look at", self.path.display())?))
     }
 
     /// Vouches for a child of ours: readers believe it until we have reaped it, or have ended.
@@ -177,15 +177,15 @@ impl Held {
     /// # Errors
     /// The byte is locked by another.
     pub fn vouch_for(&self, child: Pid) -> Result<()> {
-        byte_lock::take(&self.file, child).map_err(|e| self.not_named(e.into()))
+        byte_lock::take(&self.file, child).map_err(|e| self.not_recorded(e.into()))
     }
 
     /// The same for the newcomer of a restart, whom the text does not name yet.
     ///
     /// # Errors
-    /// As [`Held::vouch_for`].
-    pub fn vouch_for_unannounced(&self, child: Pid) -> Result<()> {
-        byte_lock::mark(&self.file, child).map_err(|e| self.not_named(e.into()))?;
+    /// As [`ClaimGuard::vouch_for`].
+    pub fn vouch_for_successor(&self, child: Pid) -> Result<()> {
+        byte_lock::mark(&self.file, child).map_err(|e| self.not_recorded(e.into()))?;
         self.vouch_for(child)
     }
 
@@ -198,13 +198,13 @@ impl Held {
         // These come from the claim's own steps; execve(2) has none of them.
         let of_the_claim = [Errno::AGAIN, Errno::NOSPC, Errno::IO, Errno::DQUOT, Errno::FBIG, Errno::NOLCK];
         match Errno::from_io_error(&error) {
-            Some(errno) if of_the_claim.contains(&errno) => self.not_named(error),
+            Some(errno) if of_the_claim.contains(&errno) => self.not_recorded(error),
             _ => not_executed(name, &error),
         }
     }
 
     /// The error of a naming that failed, which names who has locked the byte.
-    pub fn not_named(&self, error: io::Error) -> anyhow::Error {
+    pub fn not_recorded(&self, error: io::Error) -> anyhow::Error {
         let path = self.path.display();
         if Errno::from_io_error(&error) == Some(Errno::AGAIN) {
             return record_locked(&self.file, &self.path);
@@ -213,17 +213,17 @@ impl Held {
     }
 
     /// What a child needs to make the claim name itself, between fork and exec.
-    pub fn naming(&self) -> Naming {
-        Naming::through(self.file.as_raw_fd())
+    pub fn record_pid(&self) -> RecordPid {
+        RecordPid::through(self.file.as_raw_fd())
     }
 
     /// Puts the text back as it was, for a COMMAND that could not be executed: unless a restart has begun meanwhile, whose
     /// text it is then.
     ///
     /// # Errors
-    /// As [`Held::put_back_text`].
+    /// As [`ClaimGuard::put_back_text`].
     pub fn unname(&self) -> Result<()> {
-        let ours = restart_lock::keep_away(&self.file)? && owner::vouched(&self.file)?.is_none();
+        let ours = restart_lock::try_take(&self.file)? && owner::claimant(&self.file)?.is_none();
         if ours { self.put_back_text() } else { Ok(()) }
     }
 
@@ -233,7 +233,7 @@ impl Held {
     /// The text cannot be written.
     pub fn put_back_text(&self) -> Result<()> {
         let whole = self.file.write_all_at(&self.before, 0).and_then(|()| self.file.set_len(self.before.len() as u64));
-        whole.doing("restore", self.path.display())
+        whole.act("restore", self.path.display())
     }
 
     /// Whether `pid` still has what it inherited: the kernel vouches for it, or it has a descriptor with the lock. A
@@ -242,7 +242,7 @@ impl Held {
     /// # Errors
     /// The kernel does not answer.
     pub fn still_has(&self, pid: Pid) -> Result<bool> {
-        if owner::stands(&self.file, pid)? == Some(pid) {
+        if owner::owner_of(&self.file, pid)? == Some(pid) {
             return Ok(true);
         }
         Ok(holds(pid, self.identity()?) == Holds::Yes)

@@ -15,18 +15,18 @@ pub mod restart_lock;
 pub mod status;
 pub mod unlocked;
 
-pub use crate::claim::guard::Held;
-use crate::claim::owner::vouched;
+pub use crate::claim::guard::ClaimGuard;
+use crate::claim::owner::claimant;
 use crate::claim::pid_text::Text;
-use crate::claim::restart_lock::Ticket;
-use crate::claim::status::Reading;
+use crate::claim::restart_lock::RestartLock;
+use crate::claim::status::Status;
 use crate::cli::exit::Exit;
-use crate::error::{Doing, Result, refusal};
+use crate::error::{Context, Result, refusal};
 use crate::event::ready_by;
 use crate::event::time::Deadline;
 use crate::lock::holders::Holder;
 use crate::lock::wait::{flock_by, still_at, try_flock};
-use crate::process::pidfd::Process;
+use crate::process::pidfd::PidFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -38,11 +38,11 @@ use std::time::Duration;
 
 /// What an attempt to claim came to.
 #[derive(Debug)]
-pub enum Claim {
+pub enum Claimed {
     /// It is ours, and names nobody yet.
-    Ours(Held),
+    Ours(ClaimGuard),
     /// Another has it.
-    Theirs(Reading),
+    Busy(Status),
 }
 
 /// Probing readers and claims half-way hold the flock for microseconds; this is how long a refusal may be one of those.
@@ -53,88 +53,86 @@ pub(crate) const REPLACED_AT_MOST: usize = 100;
 
 /// How to claim.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct ClaimOptions {
     /// How long to wait for a living claimant to leave.
     pub until: Deadline,
     /// The permission bits that the file is to have; else a new file gets 0644 less the umask.
     pub mode: Option<u32>,
 }
 
-impl Terms {
+impl ClaimOptions {
     /// Claim at once or not at all.
-    pub fn at_once() -> Terms {
-        Terms { until: Deadline::after(Duration::ZERO), mode: None }
+    pub fn at_once() -> ClaimOptions {
+        ClaimOptions { until: Deadline::after(Duration::ZERO), mode: None }
     }
 }
 
-impl Claim {
-    /// Claims the PID file at `path`, creating it if it is absent. Does not wait for a living claimant.
-    ///
-    /// # Errors
-    /// As [`Claim::under`].
-    pub fn on(path: &Path) -> Result<Claim> {
-        Claim::under(Terms::at_once(), path)
-    }
+/// Claims the PID file at `path`, creating it if it is absent. Does not wait for a living claimant.
+///
+/// # Errors
+/// As [`claim_by`].
+pub fn try_claim(path: &Path) -> Result<Claimed> {
+    claim_by(ClaimOptions::at_once(), path)
+}
 
-    /// Claims the PID file at `path` as the terms say, creating it if it is absent.
-    ///
-    /// # Errors
-    /// The file cannot be opened or created, is not a regular file, is a symbolic link, or holds what cannot have been
-    /// a PID file; it is left as it was.
-    pub fn under(terms: Terms, path: &Path) -> Result<Claim> {
-        let patience = Deadline::after(PATIENCE).or_later(terms.until);
-        let mut replaced = 0;
-        loop {
-            let file = open(path, terms.mode)?;
-            acceptable(&file, path)?;
-            if !take_flock(&file, terms.until, path).doing("lock", path.display())? {
-                return Ok(Claim::Theirs(Reading::of(path)));
-            }
-            // Removed or replaced between open and lock: another may hold what the path names now.
-            if !cfg!(racefree_broken = "no-inode-check") && !still_at(&file, path) {
-                replaced += 1;
-                if replaced == REPLACED_AT_MOST {
-                    let why = format!("claim {}: something keeps replacing it", path.display());
-                    return Err(refusal(Exit::Failed, why));
-                }
-                continue;
-            }
-            // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And from here
-            // until we are named none begins: it could take us for the daemon whose number the text still has.
-            if !restart_lock::keep_away(&file)? {
-                drop(file);
-                match Ticket::take_by(path, patience)? {
-                    Some(_) => continue,
-                    None => return no_ticket(path),
-                }
-            }
-            // One question; on a file that nobody else has locked, the next need not be asked. The kernel vouches: a claim
-            // by fcntl(2), which is another kind of lock.
-            if byte_lock::is_locked(&file)
-                && let Some(claimant) = vouched(&file)?
-            {
-                drop(file);
-                if terms.until.passed() {
-                    return Ok(Claim::Theirs(Reading::Held(claimant)));
-                }
-                wait_for_end(claimant.pid, terms.until)?;
-                continue;
-            }
-            let before = acceptable(&file, path)?;
-            if let Some(mode) = terms.mode {
-                rustix::fs::fchmod(&file, Mode::from_bits_truncate(mode)).doing("set the mode of", path.display())?;
-            }
-            return Ok(Claim::Ours(Held::new(file, path.to_owned(), before)));
+/// Claims the PID file at `path` as the terms say, creating it if it is absent.
+///
+/// # Errors
+/// The file cannot be opened or created, is not a regular file, is a symbolic link, or holds what cannot have been
+/// a PID file; it is left as it was.
+pub fn claim_by(terms: ClaimOptions, path: &Path) -> Result<Claimed> {
+    let patience = Deadline::after(PATIENCE).or_later(terms.until);
+    let mut replaced = 0;
+    loop {
+        let file = open(path, terms.mode)?;
+        acceptable(&file, path)?;
+        if !take_flock(&file, terms.until, path).act("lock", path.display())? {
+            return Ok(Claimed::Busy(Status::of(path)));
         }
+        // Removed or replaced between open and lock: another may hold what the path names now.
+        if !cfg!(racefree_broken = "no-inode-check") && !still_at(&file, path) {
+            replaced += 1;
+            if replaced == REPLACED_AT_MOST {
+                let why = format!("claim {}: something keeps replacing it", path.display());
+                return Err(refusal(Exit::Failed, why));
+            }
+            continue;
+        }
+        // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And from here
+        // until we are named none begins: it could take us for the daemon whose number the text still has.
+        if !restart_lock::try_take(&file)? {
+            drop(file);
+            match RestartLock::take_by(path, patience)? {
+                Some(_) => continue,
+                None => return no_ticket(path),
+            }
+        }
+        // One question; on a file that nobody else has locked, the next need not be asked. The kernel vouches: a claim
+        // by fcntl(2), which is another kind of lock.
+        if byte_lock::is_locked(&file)
+            && let Some(claimant) = claimant(&file)?
+        {
+            drop(file);
+            if terms.until.passed() {
+                return Ok(Claimed::Busy(Status::Held(claimant)));
+            }
+            wait_for_end(claimant.pid, terms.until)?;
+            continue;
+        }
+        let before = acceptable(&file, path)?;
+        if let Some(mode) = terms.mode {
+            rustix::fs::fchmod(&file, Mode::from_bits_truncate(mode)).act("set the mode of", path.display())?;
+        }
+        return Ok(Claimed::Ours(ClaimGuard::new(file, path.to_owned(), before)));
     }
 }
 
 /// Somebody has locked where the ticket is: a restart, or a foreign program that has locked more than that.
-fn no_ticket(path: &Path) -> Result<Claim> {
-    let under_way = Ok(Claim::Theirs(Reading::Unknown("a restart is under way".into())));
+fn no_ticket(path: &Path) -> Result<Claimed> {
+    let under_way = Ok(Claimed::Busy(Status::Unknown("a restart is under way".into())));
     let Some(file) = status::open(path)? else { return under_way };
-    match vouched(&file)? {
-        Some(claimant) => Ok(Claim::Theirs(Reading::Held(claimant))),
+    match claimant(&file)? {
+        Some(claimant) => Ok(Claimed::Busy(Status::Held(claimant))),
         None if restart_lock::is_taken(&file)? => under_way,
         None => Err(record_locked(&file, path)),
     }
@@ -153,19 +151,19 @@ pub(crate) fn record_locked(file: &File, path: &Path) -> anyhow::Error {
 /// Takes the flock; where it is refused, but the kernel vouches for nobody, once more until the patience is over.
 pub(crate) fn take_flock(file: &File, until: Deadline, path: &Path) -> Result<bool> {
     if cfg!(racefree_broken = "no-flock") {
-        return Ok(vouched(file)?.is_none());
+        return Ok(claimant(file)?.is_none());
     }
     if try_flock(file)? {
         return Ok(true);
     }
     if !until.passed() {
-        let awaited = || format!("waiting for {}: {}", path.display(), Reading::of(path).in_words());
+        let awaited = || format!("waiting for {}: {}", path.display(), Status::of(path).in_words());
         return Ok(flock_by(file, until, awaited)?);
     }
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
     while !patience.passed() {
-        if vouched(file)?.is_some() {
+        if claimant(file)?.is_some() {
             return Ok(false);
         }
         if flock_by(file, Deadline::after(pause).or(patience), String::new)? {
@@ -179,7 +177,7 @@ pub(crate) fn take_flock(file: &File, until: Deadline, path: &Path) -> Result<bo
 /// Waits for the end of a claimant by fcntl(2), or a moment: it may give its lock back and live on.
 fn wait_for_end(pid: Pid, until: Deadline) -> Result<()> {
     const MOMENT: Duration = Duration::from_millis(50);
-    match Process::open(pid)? {
+    match PidFd::open(pid)? {
         Some(process) => ready_by(process.as_fd(), Deadline::after(MOMENT).or(until)).map(|_| ()),
         None => Ok(()),
     }
@@ -205,7 +203,7 @@ pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<File> {
         },
         opened => opened,
     };
-    opened.map(File::from).doing("open", path.display())
+    opened.map(File::from).act("open", path.display())
 }
 
 /// The content, if it can have been a PID file: nothing, zeroes, or a number.
@@ -217,7 +215,7 @@ pub(crate) fn acceptable(file: &File, path: &Path) -> Result<Vec<u8>> {
             format!("claim {path}: this was never a PID file: {why}; name another file, or empty this one"),
         )
     };
-    let metadata = file.metadata().doing("look at", path.display())?;
+    let metadata = file.metadata().act("look at", path.display())?;
     if !metadata.is_file() {
         return Err(refuse("it is not a regular file"));
     }

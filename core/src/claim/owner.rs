@@ -6,15 +6,15 @@
 use crate::claim::byte_lock::{self, Owner};
 use crate::claim::pid_text::Text;
 use crate::claim::status::{Claimant, Evidence, read_text};
-use crate::error::{Doing, Result};
-use crate::process::pidfd::Process;
+use crate::error::{Context, Result};
+use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use nix::errno::Errno;
 use rustix::process::Pid;
 use std::fs::File;
 
 /// Asks the kernel for the living claimant, and takes nothing.
-pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
+pub(crate) fn claimant(file: &File) -> Result<Option<Claimant>> {
     let named = match read_text(file)? {
         Text::Names(pid) => Some(pid),
         Text::Empty => None,
@@ -24,7 +24,7 @@ pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
         return Ok(None);
     };
     let believed = match named {
-        Some(named) => still_stood_for(file, owner, named)?,
+        Some(named) => verify_owner(file, owner, named)?,
         None => None,
     };
     // A foreign program's claim: a record lock on the whole file. It is itself the claimant, whatever it has written.
@@ -36,26 +36,26 @@ pub(crate) fn vouched(file: &File) -> Result<Option<Claimant>> {
 pub(crate) fn owner(file: &File, pid: Pid) -> Result<Option<Owner>> {
     match byte_lock::owner(file, pid) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(None),
-        answer => answer.doing("ask who owns", format!("byte {pid}")),
+        answer => answer.act("ask who owns", format!("byte {pid}")),
     }
 }
 
 /// The number, valid here, of the process behind a byte.
-pub(crate) fn stands(file: &File, byte: Pid) -> Result<Option<Pid>> {
+pub(crate) fn owner_of(file: &File, byte: Pid) -> Result<Option<Pid>> {
     match owner(file, byte)?.and_then(|owner| owner.pid) {
-        Some(owner) => still_stood_for(file, owner, byte),
+        Some(owner) => verify_owner(file, owner, byte),
         None => Ok(None),
     }
 }
 
 /// Who stands behind a byte that the kernel says `by` owns. /proc knows a parent by its number only, so the owner is held:
 /// while it lives and owns the byte, whoever has its number is it.
-fn still_stood_for(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
-    if by == named { Ok(Some(named)) } else { child_stood_for(file, by, named) }
+fn verify_owner(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
+    if by == named { Ok(Some(named)) } else { verify_parent(file, by, named) }
 }
 
-fn child_stood_for(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
-    let held = match Process::open(by) {
+fn verify_parent(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
+    let held = match PidFd::open(by) {
         Ok(Some(held)) => Some(held),
         Ok(None) => return Ok(None),
         // Where a process cannot be held, none can be signalled either: a reading is all that comes of it.
@@ -64,14 +64,14 @@ fn child_stood_for(file: &File, by: Pid, named: Pid) -> Result<Option<Pid>> {
     if owner(file, named)?.and_then(|owner| owner.pid) != Some(by) {
         return Ok(None);
     }
-    let standing = stood_for(by, named);
+    let standing = resolve(by, named);
     let ended = held.map_or(Ok(false), |owner| owner.has_ended())?;
     Ok(standing.filter(|_| !ended))
 }
 
 /// The number, valid here, of the process that `owner` vouches for by holding the byte `named`: itself, its unreaped
 /// child, or one of the two under the number that it has in its own PID namespace.
-fn stood_for(owner: Pid, named: Pid) -> Option<Pid> {
+fn resolve(owner: Pid, named: Pid) -> Option<Pid> {
     if owner == named {
         return Some(named);
     }

@@ -1,8 +1,8 @@
 //! A process as it is named on a command line: `pidfile:PATH` or `pid:N`.
 
-use crate::claim::pin::{self, Found};
+use crate::claim::pin::{self, Pinned};
 use crate::error::Result;
-use crate::process::pidfd::Process;
+use crate::process::pidfd::PidFd;
 use rustix::process::Pid;
 use std::fmt;
 use std::path::PathBuf;
@@ -48,13 +48,13 @@ impl Named {
     ///
     /// # Errors
     /// A refused pidfd_open(2).
-    pub fn hold(&self) -> Result<Option<Process>> {
+    pub fn hold(&self) -> Result<Option<PidFd>> {
         let process = match self {
-            Named::ByPidfile(path) => match pin::claimant(path)? {
-                Found::Running(process, _) => Some(process),
-                Found::Nobody(_) => None,
+            Named::ByPidfile(path) => match pin::pin(path)? {
+                Pinned::Running(process, _) => Some(process),
+                Pinned::Nobody(_) => None,
             },
-            Named::ByPid(pid) => Process::open(*pid)?,
+            Named::ByPid(pid) => PidFd::open(*pid)?,
         };
         Ok(match process {
             Some(process) if !process.has_ended()? => Some(process),

@@ -10,13 +10,13 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 /// The steps by which a process takes a claim that its parent holds. Only system calls: it runs after fork(2).
 #[derive(Clone, Copy, Debug)]
-pub struct Naming {
+pub struct RecordPid {
     descriptor: RawFd,
 }
 
-impl Naming {
-    pub(crate) fn through(descriptor: RawFd) -> Naming {
-        Naming { descriptor }
+impl RecordPid {
+    pub(crate) fn through(descriptor: RawFd) -> RecordPid {
+        RecordPid { descriptor }
     }
 
     /// The descriptor that is to be inherited.
@@ -29,7 +29,7 @@ impl Naming {
     ///
     /// # Errors
     /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
-    pub fn take(self) -> io::Result<()> {
+    pub fn lock_and_write(self) -> io::Result<()> {
         byte_lock::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
         self.write()
     }
@@ -38,7 +38,7 @@ impl Naming {
     ///
     /// # Errors
     /// EAGAIN: another process has locked the byte.
-    pub fn vouch_unannounced(self) -> io::Result<()> {
+    pub fn lock_as_successor(self) -> io::Result<()> {
         let (file, pid) = (sys::borrow(self.descriptor), rustix::process::getpid());
         byte_lock::mark(file, pid)?;
         byte_lock::take(file, pid)?;
@@ -51,7 +51,7 @@ impl Naming {
     /// ENOSPC, EIO: the text cannot be written.
     pub fn write(self) -> io::Result<()> {
         write_text(sys::borrow(self.descriptor), rustix::process::getpid())?;
-        restart_lock::let_restarts_begin(sys::borrow(self.descriptor));
+        restart_lock::release(sys::borrow(self.descriptor));
         self.inherit()
     }
 

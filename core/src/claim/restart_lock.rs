@@ -6,15 +6,15 @@
 //! half-way looks like that too, so it has the ticket for that moment.
 
 use crate::claim::byte_lock;
-use crate::claim::owner::{stands, vouched};
+use crate::claim::owner::{claimant, owner_of};
 use crate::claim::pid_text::Text;
 use crate::claim::status::{self, read_text};
 use crate::claim::{REPLACED_AT_MOST, acceptable, open};
 use crate::cli::exit::Exit;
-use crate::error::{Doing, Result, refusal};
+use crate::error::{Context, Result, refusal};
 use crate::event::time::Deadline;
 use crate::lock::wait::{blocked_by, still_at};
-use crate::process::pidfd::Process;
+use crate::process::pidfd::PidFd;
 use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
@@ -28,16 +28,16 @@ const PLACE: i64 = (1 << 22) + 1;
 /// The right to replace the claimant.
 #[must_use = "dropping it lets the next restart begin"]
 #[derive(Debug)]
-pub struct Ticket {
+pub struct RestartLock {
     file: File,
 }
 
-impl Ticket {
+impl RestartLock {
     /// Waits until no other restart is under way; `None` at the deadline.
     ///
     /// # Errors
-    /// As [`crate::claim::Claim::under`].
-    pub fn take_by(path: &Path, deadline: Deadline) -> Result<Option<Ticket>> {
+    /// As [`crate::claim::claim_by`].
+    pub fn take_by(path: &Path, deadline: Deadline) -> Result<Option<RestartLock>> {
         let awaited = || format!("waiting for another restart of {}", path.display());
         for _ in 0..REPLACED_AT_MOST {
             let file = open(path, None)?;
@@ -48,9 +48,9 @@ impl Ticket {
                 || Ok(byte_lock::take_shared(&file, PLACE)?),
                 || Ok(byte_lock::wait_shared(&file, PLACE)?),
             );
-            match taken.doing("queue at", path.display())? {
+            match taken.act("queue at", path.display())? {
                 false => return Ok(None),
-                true if still_at(&file, path) => return Ok(Some(Ticket { file })),
+                true if still_at(&file, path) => return Ok(Some(RestartLock { file })),
                 true => {}
             }
         }
@@ -61,26 +61,26 @@ impl Ticket {
     ///
     /// # Errors
     /// The kernel does not answer.
-    pub fn leftovers(&self) -> Result<Vec<Process>> {
-        unannounced(&self.file)
+    pub fn leftovers(&self) -> Result<Vec<PidFd>> {
+        abandoned_successors(&self.file)
     }
 }
 
 /// Takes the ticket for a claim, through the descriptor of the claim itself: no restart can begin while a claim is half-way,
-/// its text still somebody else's. `false` if a restart is under way. Given back by [`let_restarts_begin`].
+/// its text still somebody else's. `false` if a restart is under way. Given back by [`release`].
 ///
 /// # Errors
 /// The kernel does not answer.
-pub(crate) fn keep_away(file: &File) -> Result<bool> {
+pub(crate) fn try_take(file: &File) -> Result<bool> {
     match byte_lock::take_shared(file, PLACE) {
         // Without such locks there are no restarts.
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(true),
-        answer => answer.doing("ask for", "the ticket"),
+        answer => answer.act("ask for", "the ticket"),
     }
 }
 
-/// Gives back what [`keep_away`] has taken. Async-signal-safe.
-pub(crate) fn let_restarts_begin(file: BorrowedFd<'_>) {
+/// Gives back what [`try_take`] has taken. Async-signal-safe.
+pub(crate) fn release(file: BorrowedFd<'_>) {
     // Where it cannot be given back, it could not be taken.
     let _ = byte_lock::free_shared(file, PLACE);
 }
@@ -89,7 +89,7 @@ pub(crate) fn let_restarts_begin(file: BorrowedFd<'_>) {
 pub(crate) fn is_taken(file: &File) -> Result<bool> {
     match byte_lock::is_taken(file, PLACE) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(false),
-        answer => answer.doing("ask for", "the ticket"),
+        answer => answer.act("ask for", "the ticket"),
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn is_taken(file: &File) -> Result<bool> {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn is_under_way(path: &Path) -> Result<bool> {
+pub fn is_held(path: &Path) -> Result<bool> {
     status::open(path)?.map_or(Ok(false), |file| is_taken(&file))
 }
 
@@ -106,36 +106,36 @@ pub fn is_under_way(path: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn leftovers(path: &Path) -> Result<Vec<Process>> {
+pub fn leftovers(path: &Path) -> Result<Vec<PidFd>> {
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     if let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
-        return if keep_away(&file)? { unannounced(&file) } else { Ok(vec![]) };
+        return if try_take(&file)? { abandoned_successors(&file) } else { Ok(vec![]) };
     }
     match status::open(path)? {
-        Some(file) if !is_taken(&file)? => held_and_judged(&file, || is_taken(&file)),
+        Some(file) if !is_taken(&file)? => pin_and_recheck(&file, || is_taken(&file)),
         _ => Ok(vec![]),
     }
 }
 
 /// Every process that vouches for itself (or is vouched for by its waiting parent) while the text names another, where no
 /// other restart or claim can be under way: the ticket is ours.
-pub(crate) fn unannounced(file: &File) -> Result<Vec<Process>> {
-    held_and_judged(file, || Ok(false))
+pub(crate) fn abandoned_successors(file: &File) -> Result<Vec<PidFd>> {
+    pin_and_recheck(file, || Ok(false))
 }
 
 /// Each is held first, and judged then: its number may be recycled, a claim be completed, a restart begin or end while
 /// we look. A restart or claim that is over once the process is held has said its last word about it.
-fn held_and_judged(file: &File, under_way: impl Fn() -> Result<bool>) -> Result<Vec<Process>> {
+fn pin_and_recheck(file: &File, under_way: impl Fn() -> Result<bool>) -> Result<Vec<PidFd>> {
     let mut found = Vec::new();
     if !byte_lock::is_locked(file) {
         return Ok(found);
     }
-    for range in byte_lock::locked_ranges(file).doing("ask who owns", "the bytes")? {
+    for range in byte_lock::locked_ranges(file).act("ask who owns", "the bytes")? {
         let byte = i32::try_from(range.start).ok().filter(|_| range.length == 1).and_then(Pid::from_raw);
         let Some(byte) = byte.filter(|_| range.start < PLACE) else { continue };
-        if let Some(pid) = stands(file, byte)?
-            && let Some(process) = Process::open(pid)?
-            && stands(file, byte)? == Some(pid)
+        if let Some(pid) = owner_of(file, byte)?
+            && let Some(process) = PidFd::open(pid)?
+            && owner_of(file, byte)? == Some(pid)
             && !under_way()?
             && is_unannounced(file, byte, pid)?
             && !process.has_ended()?
@@ -151,11 +151,11 @@ fn is_unannounced(file: &File, byte: Pid, pid: Pid) -> Result<bool> {
     if read_text(file)? == Text::Names(byte) {
         return Ok(false);
     }
-    let marked = byte_lock::is_marked(file, byte).doing("ask for the mark of", byte)?;
-    Ok(marked || vouched(file)?.is_some_and(|other| other.pid != pid))
+    let marked = byte_lock::is_marked(file, byte).act("ask for the mark of", byte)?;
+    Ok(marked || claimant(file)?.is_some_and(|other| other.pid != pid))
 }
 
-impl AsFd for Ticket {
+impl AsFd for RestartLock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }

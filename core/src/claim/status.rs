@@ -3,13 +3,13 @@
 //! The kernel is asked first (the record lock on the byte whose offset is the PID), and nothing is taken. Only where it
 //! vouches for nobody is the flock probed, shared and without waiting; claimers expect such a probe and try again.
 
-use crate::claim::owner::{self, vouched};
+use crate::claim::owner::{self, claimant};
 use crate::claim::pid_text::{self, Text};
 use crate::claim::unlocked;
 use crate::cli::exit::Exit;
-use crate::error::{Doing, Result, sentence};
-use crate::lock::holders::{self, Holder, Holds, Identity};
-use crate::process::pidfd::Process;
+use crate::error::{Context, Result, sentence};
+use crate::lock::holders::{self, FileId, Holder, Holds};
+use crate::process::pidfd::PidFd;
 use fs4::{FileExt, TryLockError};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -20,7 +20,7 @@ use std::path::Path;
 
 /// What a PID file turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum Status {
     /// There is no such file.
     Absent,
     /// Held by nobody; what it says is history.
@@ -67,28 +67,28 @@ impl Evidence {
     }
 }
 
-impl Reading {
-    /// Reads the PID file at `path`. Never fails: what cannot be read is [`Reading::Unknown`].
-    pub fn of(path: &Path) -> Reading {
+impl Status {
+    /// Reads the PID file at `path`. Never fails: what cannot be read is [`Status::Unknown`].
+    pub fn of(path: &Path) -> Status {
         let file = match open(path) {
             Ok(Some(file)) => file,
-            Ok(None) => return Reading::Absent,
-            Err(e) => return Reading::Unknown(sentence(&e)),
+            Ok(None) => return Status::Absent,
+            Err(e) => return Status::Unknown(sentence(&e)),
         };
-        Reading::of_open(&file).doing("read", path.display()).unwrap_or_else(|e| Reading::Unknown(sentence(&e)))
+        Status::of_open(&file).act("read", path.display()).unwrap_or_else(|e| Status::Unknown(sentence(&e)))
     }
 
-    fn of_open(file: &File) -> Result<Reading> {
-        if let Some(claimant) = vouched(file)? {
-            return Ok(Reading::Held(claimant));
+    fn of_open(file: &File) -> Result<Status> {
+        if let Some(claimant) = claimant(file)? {
+            return Ok(Status::Held(claimant));
         }
         // Free *now*; what the file says may only be read after that, for a claim may have come and gone before.
         if !is_flocked(file)? {
-            return Ok(Reading::Stale(read_text(file)?));
+            return Ok(Status::Stale(read_text(file)?));
         }
         // A claim may have been completed since the first look.
-        if let Some(claimant) = vouched(file)? {
-            return Ok(Reading::Held(claimant));
+        if let Some(claimant) = claimant(file)? {
+            return Ok(Status::Held(claimant));
         }
         second_opinion(file)
     }
@@ -96,38 +96,38 @@ impl Reading {
     /// The word for it in `--json`.
     pub fn word(&self) -> &'static str {
         match self {
-            Reading::Absent => "absent",
-            Reading::Stale(_) | Reading::Unfit(..) => "stale",
-            Reading::Held(_) => "held",
-            Reading::Orphaned(..) => "orphaned",
-            Reading::Unknown(_) => "unknown",
+            Status::Absent => "absent",
+            Status::Stale(_) | Status::Unfit(..) => "stale",
+            Status::Held(_) => "held",
+            Status::Orphaned(..) => "orphaned",
+            Status::Unknown(_) => "unknown",
         }
     }
 
     /// How `pidfile read` ends: the LSB's status codes.
     pub fn exit(&self) -> Exit {
         match self {
-            Reading::Absent => Exit::NotRunning,
-            Reading::Stale(_) | Reading::Unfit(..) => Exit::No,
-            Reading::Held(_) => Exit::Done,
-            Reading::Orphaned(..) => Exit::Orphaned,
-            Reading::Unknown(_) => Exit::Unknown,
+            Status::Absent => Exit::NotRunning,
+            Status::Stale(_) | Status::Unfit(..) => Exit::No,
+            Status::Held(_) => Exit::Done,
+            Status::Orphaned(..) => Exit::Orphaned,
+            Status::Unknown(_) => Exit::Unknown,
         }
     }
 
     /// What was found, in words.
     pub fn in_words(&self) -> String {
         match self {
-            Reading::Absent => "no such PID file".into(),
-            Reading::Stale(Text::Empty) => "empty, held by nobody".into(),
-            Reading::Stale(Text::Names(pid)) => format!("stale: names {pid}, but nobody holds it"),
-            Reading::Stale(Text::Garbage(why)) => format!("stale: nobody holds it, and {why}"),
-            Reading::Unfit(pid, why) => format!("stale: names {pid}, but nobody holds it, and {why}"),
-            Reading::Held(claimant) => format!("held by {}", Holder::new(claimant.pid)),
-            Reading::Orphaned(pid, holders) => {
+            Status::Absent => "no such PID file".into(),
+            Status::Stale(Text::Empty) => "empty, held by nobody".into(),
+            Status::Stale(Text::Names(pid)) => format!("stale: names {pid}, but nobody holds it"),
+            Status::Stale(Text::Garbage(why)) => format!("stale: nobody holds it, and {why}"),
+            Status::Unfit(pid, why) => format!("stale: names {pid}, but nobody holds it, and {why}"),
+            Status::Held(claimant) => format!("held by {}", Holder::new(claimant.pid)),
+            Status::Orphaned(pid, holders) => {
                 format!("orphaned: {pid} is dead, but its lock is {}", holders::in_words(holders))
             }
-            Reading::Unknown(why) => why.clone(),
+            Status::Unknown(why) => why.clone(),
         }
     }
 }
@@ -136,7 +136,7 @@ impl Reading {
 pub(crate) fn open(path: &Path) -> Result<Option<File>> {
     match std::fs::metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e).doing("look at", path.display()),
+        Err(e) => return Err(e).act("look at", path.display()),
         Ok(metadata) if !metadata.is_file() => {
             anyhow::bail!("read {}: not a regular file, so no PID file", path.display())
         }
@@ -147,7 +147,7 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>> {
         Ok(file) => Ok(Some(File::from(file))),
         // Renamed or removed since the look.
         Err(Errno::NOENT) => Ok(None),
-        Err(e) => Err(e).doing("open", path.display()),
+        Err(e) => Err(e).act("open", path.display()),
     }
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn read_start(file: &File) -> Result<Vec<u8>> {
             Ok(0) => break,
             Ok(more) => filled += more,
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e).doing("read", "the PID file"),
+            Err(e) => return Err(e).act("read", "the PID file"),
         }
     }
     start.truncate(filled);
@@ -175,42 +175,42 @@ pub(crate) fn read_text(file: &File) -> Result<Text> {
 fn is_flocked(file: &File) -> Result<bool> {
     match FileExt::try_lock_shared(file) {
         Ok(()) => {
-            FileExt::unlock(file).doing("release", "the probe")?;
+            FileExt::unlock(file).act("release", "the probe")?;
             Ok(false)
         }
         Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(e)) => Err(e).doing("ask for", "the lock"),
+        Err(TryLockError::Error(e)) => Err(e).act("ask for", "the lock"),
     }
 }
 
 /// The flock is held but the kernel vouches for nobody: a foreign tool's claim, a daemon that opened and closed its own
 /// PID file, the children of a dead one, or a claim half-way.
-fn second_opinion(file: &File) -> Result<Reading> {
-    let metadata = file.metadata().doing("look at", "the PID file")?;
-    let identity = Identity::from(&metadata);
+fn second_opinion(file: &File) -> Result<Status> {
+    let metadata = file.metadata().act("look at", "the PID file")?;
+    let identity = FileId::from(&metadata);
     let seen = || holders::in_words(&holders::of(identity));
     let pid = match read_text(file)? {
         Text::Names(pid) => pid,
-        Text::Empty => return Ok(Reading::Unknown(format!("names nobody, but is {}", seen()))),
-        Text::Garbage(why) => return Ok(Reading::Unknown(format!("{why}, but it is {}", seen()))),
+        Text::Empty => return Ok(Status::Unknown(format!("names nobody, but is {}", seen()))),
+        Text::Garbage(why) => return Ok(Status::Unknown(format!("{why}, but it is {}", seen()))),
     };
     if owner::owner(file, pid)?.is_some_and(|owner| owner.pid.is_none()) {
         let why = "who holds it, but is in another PID namespace and has no number here";
-        return Ok(Reading::Unknown(format!("names {pid}, {why}")));
+        return Ok(Status::Unknown(format!("names {pid}, {why}")));
     }
-    let alive = match Process::open(pid)? {
+    let alive = match PidFd::open(pid)? {
         Some(process) => !process.has_ended()?,
         None => false,
     };
     if !alive {
-        return Ok(Reading::Orphaned(pid, holders::of(identity)));
+        return Ok(Status::Orphaned(pid, holders::of(identity)));
     }
     Ok(match holders::holds(pid, identity) {
-        Holds::Yes => Reading::Held(Claimant { pid, evidence: Evidence::Descriptor }),
-        Holds::No => Reading::Unknown(format!("names {}, who does not hold it; it is {}", Holder::new(pid), seen())),
+        Holds::Yes => Status::Held(Claimant { pid, evidence: Evidence::Descriptor }),
+        Holds::No => Status::Unknown(format!("names {}, who does not hold it; it is {}", Holder::new(pid), seen())),
         Holds::Hidden => match unlocked::misfit(pid, &metadata, None) {
-            None => Reading::Held(Claimant { pid, evidence: Evidence::Recorded }),
-            Some(why) => Reading::Unknown(format!("names {pid}, but {why}; it is {}", seen())),
+            None => Status::Held(Claimant { pid, evidence: Evidence::Recorded }),
+            Some(why) => Status::Unknown(format!("names {pid}, but {why}; it is {}", seen())),
         },
     })
 }

@@ -4,8 +4,8 @@
 //! the right program. And whoever could write the file must have had power over that process anyway.
 
 use crate::claim::pid_text::{self, Text};
-use crate::claim::status::{Claimant, Evidence, Reading};
-use crate::lock::holders::{Holder, Identity};
+use crate::claim::status::{Claimant, Evidence, Status};
+use crate::lock::holders::{FileId, Holder};
 use crate::process::procfs::{self, Stat};
 use rustix::process::Pid;
 use std::fs::{self, Metadata};
@@ -14,16 +14,16 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Reads a PID file, and believes the text alone if nothing else speaks and the process fits it.
-pub fn reading(path: &Path, exe: Option<&Path>) -> Reading {
-    let reading = Reading::of(path);
-    if matches!(reading, Reading::Held(_) | Reading::Absent) {
+pub fn reading(path: &Path, exe: Option<&Path>) -> Status {
+    let reading = Status::of(path);
+    if matches!(reading, Status::Held(_) | Status::Absent) {
         return reading;
     }
     match named_by_text(path) {
         Some((pid, file)) => match misfit(pid, &file, exe) {
-            None => Reading::Held(Claimant { pid, evidence: Evidence::Recorded }),
+            None => Status::Held(Claimant { pid, evidence: Evidence::Recorded }),
             Some(why) => match reading {
-                Reading::Stale(_) => Reading::Unfit(pid, why),
+                Status::Stale(_) => Status::Unfit(pid, why),
                 other => other,
             },
         },
@@ -39,7 +39,7 @@ fn named_by_text(path: &Path) -> Option<(Pid, Metadata)> {
     let metadata = file.metadata().ok()?;
     let text = pid_text::parse(&crate::claim::status::read_start(&file).ok()?);
     match text {
-        Text::Names(pid) if Identity::from(&there) == Identity::from(&metadata) => Some((pid, metadata)),
+        Text::Names(pid) if FileId::from(&there) == FileId::from(&metadata) => Some((pid, metadata)),
         _ => None,
     }
 }
@@ -71,7 +71,7 @@ fn other_program(pid: Pid, exe: &Path) -> Option<String> {
         Err(_) => return Some("does not let its program be seen".into()),
     };
     let same_file = || {
-        let of = |path: &Path| fs::metadata(path).ok().map(|m| Identity::from(&m));
+        let of = |path: &Path| fs::metadata(path).ok().map(|m| FileId::from(&m));
         of(exe).is_some() && of(exe) == of(Path::new(&format!("/proc/{pid}/exe")))
     };
     // After an upgrade the running program is a removed file of the same name.

@@ -4,7 +4,7 @@ pub mod exit;
 pub mod output;
 
 use crate::cli::exit::{Ending, Exit, OF_ALL};
-use crate::cli::output::Loudness;
+use crate::cli::output::Verbosity;
 use crate::error::{Result, ending, sentence};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -16,7 +16,7 @@ pub trait Cli: CommandFactory + FromArgMatches {
     const ENDINGS: &'static [Ending] = &[];
 
     /// How much it says.
-    fn loudness(&self) -> Loudness;
+    fn verbosity(&self) -> Verbosity;
 }
 
 /// Runs a utility on the arguments of this process, the first of which is its name: the whole of its `main`.
@@ -27,7 +27,7 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| C::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => {
-            output::speak_as(&name, cli.loudness());
+            output::speak_as(&name, cli.verbosity());
             run(cli).unwrap_or_else(|error| {
                 output::error(&sentence(&error));
                 ending(&error)
@@ -38,11 +38,11 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
 }
 
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
-    output::speak_as(name, Loudness::default());
+    output::speak_as(name, Verbosity::default());
     let text = error.render();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            match output::answer(format!("{text}{}", exit_status(endings))) {
+            match output::print(format!("{text}{}", exit_status(endings))) {
                 Ok(()) => Exit::Done,
                 Err(e) => ending(&e),
             }

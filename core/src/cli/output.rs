@@ -16,12 +16,12 @@ use std::time::{Duration, Instant};
 
 struct Voice {
     name: String,
-    loudness: Loudness,
+    verbosity: Verbosity,
 }
 
 /// How much is said on stderr; errors always are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
-pub struct Loudness {
+pub struct Verbosity {
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -33,13 +33,13 @@ pub struct Loudness {
 static VOICE: OnceLock<Voice> = OnceLock::new();
 
 /// Sets the name that stands before each message, and how much is said. Once, at the start.
-pub fn speak_as(name: &str, loudness: Loudness) {
+pub fn speak_as(name: &str, verbosity: Verbosity) {
     // A second call would come from a second `main` in the same process; the first name stands.
-    let _ = VOICE.set(Voice { name: name.to_owned(), loudness });
+    let _ = VOICE.set(Voice { name: name.to_owned(), verbosity });
 }
 
-fn loudness() -> Loudness {
-    VOICE.get().map(|voice| voice.loudness).unwrap_or_default()
+fn verbosity() -> Verbosity {
+    VOICE.get().map(|voice| voice.verbosity).unwrap_or_default()
 }
 
 fn to_stderr(text: &str) {
@@ -62,14 +62,14 @@ pub fn failure(error: &anyhow::Error) {
 
 /// What a user might want to know. Silenced by `--quiet`.
 pub fn notice(text: &str) {
-    if !loudness().quiet {
+    if !verbosity().quiet {
         to_stderr(text);
     }
 }
 
 /// What only `--verbose` tells.
 pub fn detail(text: impl FnOnce() -> String) {
-    if loudness().verbose {
+    if verbosity().verbose {
         to_stderr(&text());
     }
 }
@@ -78,7 +78,7 @@ pub fn detail(text: impl FnOnce() -> String) {
 ///
 /// # Errors
 /// A reader that has gone away ends the tool by SIGPIPE, as it would end any program that does not look.
-pub fn answer(text: impl AsRef<[u8]>) -> Result<()> {
+pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(|e| match e.kind() {
         std::io::ErrorKind::BrokenPipe => refusal(Exit::Signalled(Signal::PIPE), "write the answer: nobody reads it"),
@@ -116,7 +116,7 @@ const TICK: Duration = Duration::from_secs(1);
 impl StatusLine {
     /// Begins to count. Where stderr is no terminal, nothing will ever be shown.
     pub fn begin() -> StatusLine {
-        let on_terminal = std::io::stderr().is_terminal() && !loudness().quiet;
+        let on_terminal = std::io::stderr().is_terminal() && !verbosity().quiet;
         StatusLine { since: Instant::now(), on_terminal }
     }
 

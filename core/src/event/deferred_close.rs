@@ -15,21 +15,21 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A descriptor that is slow to close. Dropping it is quick.
 #[derive(Debug)]
-pub struct SlowToClose(Option<OwnedFd>);
+pub struct DeferredClose(Option<OwnedFd>);
 
-impl From<OwnedFd> for SlowToClose {
-    fn from(fd: OwnedFd) -> SlowToClose {
-        SlowToClose(Some(fd))
+impl From<OwnedFd> for DeferredClose {
+    fn from(fd: OwnedFd) -> DeferredClose {
+        DeferredClose(Some(fd))
     }
 }
 
-impl AsFd for SlowToClose {
+impl AsFd for DeferredClose {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_ref().expect("it is taken only when dropped").as_fd()
     }
 }
 
-impl Drop for SlowToClose {
+impl Drop for DeferredClose {
     fn drop(&mut self) {
         if let Some(fd) = self.0.take() {
             // Where too many are in flight already (ETOOMANYREFS), the close is ours, and takes its time.
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn what_is_left_to_the_kernel_is_closed() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        drop(SlowToClose::from(OwnedFd::from(theirs)));
+        drop(DeferredClose::from(OwnedFd::from(theirs)));
         // Its end is seen only once the last copy is closed.
         assert_eq!(ours.read(&mut [0]).unwrap(), 0);
     }

@@ -1,10 +1,10 @@
-//! Hints from the kernel that a file or a directory has changed (inotify(7)).
+//! Inotify from the kernel that a file or a directory has changed (inotify(7)).
 //!
 //! A hint wakes, and says nothing more: whoever is woken looks again, and behind each wait stands a bounded look, for
 //! there are file systems that never hint (NFS, overlays), and limits on watches. Add the watch, *then* look, and only
 //! then wait: so nothing falls in between.
 
-use crate::event::deferred_close::SlowToClose;
+use crate::event::deferred_close::DeferredClose;
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// What is watched, by one descriptor. It can be read when there is a hint.
 #[derive(Debug)]
-pub struct Hints {
-    fd: SlowToClose,
+pub struct Inotify {
+    fd: DeferredClose,
 }
 
 /// One watched file or directory. The same one watched twice is the same watch.
@@ -41,13 +41,13 @@ const OF_A_DIRECTORY: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::ONLYDIR);
 
-impl Hints {
+impl Inotify {
     /// Begins to watch nothing.
     ///
     /// # Errors
     /// The user's instances (`fs.inotify.max_user_instances`) or our descriptors run out.
-    pub fn new() -> io::Result<Hints> {
-        Ok(Hints { fd: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?.into() })
+    pub fn new() -> io::Result<Inotify> {
+        Ok(Inotify { fd: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?.into() })
     }
 
     /// Watches a file's content and fate. A symbolic link is followed.
@@ -61,7 +61,7 @@ impl Hints {
     /// Watches which names a directory has.
     ///
     /// # Errors
-    /// As [`Hints::on_file`], and where it is no directory.
+    /// As [`Inotify::on_file`], and where it is no directory.
     pub fn on_directory(&self, path: &Path) -> io::Result<Watch> {
         Ok(Watch(add_watch(&self.fd, path, OF_A_DIRECTORY)?))
     }
@@ -70,7 +70,7 @@ impl Hints {
     /// hint has come: by then a nearer one may be there.
     ///
     /// # Errors
-    /// As [`Hints::on_directory`], for the root of the tree.
+    /// As [`Inotify::on_directory`], for the root of the tree.
     pub fn on_place_of(&self, path: &Path) -> io::Result<Watch> {
         // "log" lies in "." and so does "nowhere", the nearest directory above "nowhere/log".
         let here = PathBuf::from(".");
@@ -94,12 +94,12 @@ impl Hints {
 
     /// Forgets the hints that have come so far. Do it *before* you look again.
     pub fn forget(&self) {
-        self.forget_any_about(|_| true);
+        self.drain_about(|_| true);
     }
 
     /// The same, and says whether one of them was about such a name in a watched directory, or about what is watched
     /// itself. In a directory like /tmp most are about what others do.
-    pub fn forget_any_about(&self, concerns: impl Fn(&OsStr) -> bool) -> bool {
+    pub fn drain_about(&self, concerns: impl Fn(&OsStr) -> bool) -> bool {
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.fd, &mut room);
         let mut concerned = false;
@@ -111,7 +111,7 @@ impl Hints {
     }
 }
 
-impl AsFd for Hints {
+impl AsFd for Inotify {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
@@ -124,7 +124,7 @@ mod tests {
     use std::fs;
     use tempfile::TempDir;
 
-    fn hinted(hints: &Hints) -> bool {
+    fn hinted(hints: &Inotify) -> bool {
         let hinted = ready_now(hints.as_fd()).unwrap();
         hints.forget();
         hinted
@@ -135,7 +135,7 @@ mod tests {
         let place = TempDir::new().unwrap();
         let log = place.path().join("log");
         fs::write(&log, "a\n").unwrap();
-        let hints = Hints::new().unwrap();
+        let hints = Inotify::new().unwrap();
         hints.on_file(&log).unwrap();
         assert!(!hinted(&hints));
         fs::write(&log, "").unwrap();
@@ -149,7 +149,7 @@ mod tests {
     fn the_nearest_directory_is_watched_where_a_path_is_to_appear() {
         let place = TempDir::new().unwrap();
         let log = place.path().join("a/b/log");
-        let hints = Hints::new().unwrap();
+        let hints = Inotify::new().unwrap();
         let far = hints.on_place_of(&log).unwrap();
         fs::create_dir_all(place.path().join("a/b")).unwrap();
         assert!(hinted(&hints));
@@ -164,7 +164,7 @@ mod tests {
         let place = TempDir::new().unwrap();
         let log = place.path().join("log");
         fs::write(&log, "").unwrap();
-        let hints = Hints::new().unwrap();
+        let hints = Inotify::new().unwrap();
         let watched = BTreeSet::from([hints.on_file(&log).unwrap()]);
         hints.keep_only(&watched, &BTreeSet::new());
         hints.forget();

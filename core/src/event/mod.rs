@@ -8,7 +8,7 @@ pub mod inotify;
 pub mod path_watch;
 pub mod time;
 
-use crate::error::{Doing, Result};
+use crate::error::{Context, Result};
 use crate::event::time::Deadline;
 use crate::signal::Signal;
 use crate::sys;
@@ -99,8 +99,8 @@ impl Events {
             }
         }
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = SignalFd::with_flags(&set, flags).doing("collect", "signals")?;
-        let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK).doing("block", "signals")?;
+        let signals = SignalFd::with_flags(&set, flags).act("collect", "signals")?;
+        let before = set.thread_swap_mask(SigmaskHow::SIG_BLOCK).act("block", "signals")?;
         Ok(Events { signals, before })
     }
 
@@ -127,10 +127,10 @@ impl Events {
                 Ok(_) => {}
                 // SIGCONT after a stop interrupts poll(2) although no handler runs.
                 Err(rustix::io::Errno::INTR) => continue,
-                Err(e) => return Err(e).doing("wait for", "events"),
+                Err(e) => return Err(e).act("wait for", "events"),
             }
             if !polled[0].revents().is_empty()
-                && let Some(info) = self.signals.read_signal().doing("read", "signals")?
+                && let Some(info) = self.signals.read_signal().act("read", "signals")?
                 && let Some(signal) = Signal::new(info.ssi_signo as i32)
             {
                 return Ok(Event::Signal(Arrived { signal, from_terminal: info.ssi_code == libc::SI_KERNEL }));
@@ -166,7 +166,7 @@ pub fn ready_by(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
     loop {
         match poll(&mut polled, left(deadline).as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
-            answer => return answer.map(|ready| ready > 0).doing("look at", "a descriptor"),
+            answer => return answer.map(|ready| ready > 0).act("look at", "a descriptor"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A path that may not exist yet, watched at its nearest existing directory, and itself once it is there.
 
-use crate::event::inotify::{Hints, Watch};
+use crate::event::inotify::{Inotify, Watch};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A watched path.
 #[derive(Debug)]
 pub struct PathWatch {
-    hints: Hints,
+    hints: Inotify,
     path: PathBuf,
     watches: BTreeSet<Watch>,
     trusted: bool,
@@ -21,7 +21,7 @@ impl PathWatch {
     /// # Errors
     /// The user has too many watches (inotify(7)): then look again and again instead.
     pub fn on(path: &Path) -> io::Result<PathWatch> {
-        Ok(PathWatch { hints: Hints::new()?, path: path.to_owned(), watches: BTreeSet::new(), trusted: false })
+        Ok(PathWatch { hints: Inotify::new()?, path: path.to_owned(), watches: BTreeSet::new(), trusted: false })
     }
 
     /// Watches what must be watched as the path is now. Do it before each look.
@@ -64,7 +64,7 @@ impl PathWatch {
     /// Takes the hints that have come, and says whether they are about the path: then it is to be armed again, and
     /// looked at.
     pub fn heed(&mut self) -> bool {
-        if !self.hints.forget_any_about(|name| self.path.iter().any(|part| part == name)) {
+        if !self.hints.drain_about(|name| self.path.iter().any(|part| part == name)) {
             return false;
         }
         self.hints.keep_only(&self.watches, &BTreeSet::new());

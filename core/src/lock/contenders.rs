@@ -4,8 +4,8 @@
 //! *called* flock(2), the holder's caller possibly long gone, and those who wait; it hides other PID namespaces.
 
 use crate::event::time::for_people;
-use crate::lock::holders::{self, Holder, Holds, Identity, holds};
-use crate::process::pidfd::Process;
+use crate::lock::holders::{self, FileId, Holder, Holds, holds};
+use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use rustix::process::{Pid, getpid, getppid};
 use std::fmt;
@@ -16,26 +16,26 @@ use std::os::unix::fs::MetadataExt;
 
 /// Those at one lock.
 #[derive(Debug)]
-pub struct Contenders {
+pub struct LockReport {
     holders: Vec<Holder>,
     callers: Vec<Pid>,
     waiting: usize,
 }
 
-impl Contenders {
+impl LockReport {
     /// Looks around. Reads all of /proc: for reports only.
-    pub fn of(file: &File) -> Contenders {
-        let mut holders = file.metadata().map(|found| holders::of(Identity::from(&found))).unwrap_or_default();
+    pub fn of(file: &File) -> LockReport {
+        let mut holders = file.metadata().map(|found| holders::of(FileId::from(&found))).unwrap_or_default();
         // We ourselves may have inherited a copy, which is no news.
         holders.retain(|holder| holder.pid != getpid());
         let (waiting, granted): (Vec<_>, Vec<_>) =
             flocks(file).unwrap_or_default().into_iter().partition(|lock| lock.waits);
         let callers = granted.into_iter().filter_map(|lock| lock.caller).collect();
-        Contenders { holders, callers, waiting: waiting.len() }
+        LockReport { holders, callers, waiting: waiting.len() }
     }
 }
 
-impl fmt::Display for Contenders {
+impl fmt::Display for LockReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |pids: &mut dyn Iterator<Item = String>| pids.collect::<Vec<_>>().join("; ");
         match (&self.holders[..], &self.callers[..]) {
@@ -63,9 +63,7 @@ fn in_full(holder: &Holder) -> String {
             format!("{holder} of {user}, running for {}", for_people(age))
         }
         // Without its line in /proc it may live all the same (hidepid, see proc(5)).
-        _ if Process::open(holder.pid)
-            .is_ok_and(|process| process.is_some_and(|p| p.has_ended().is_ok_and(|e| !e))) =>
-        {
+        _ if PidFd::open(holder.pid).is_ok_and(|process| process.is_some_and(|p| p.has_ended().is_ok_and(|e| !e))) => {
             format!("{}, which is hidden from us", holder.pid)
         }
         _ => format!("{}, which has ended and left it to others", holder.pid),
@@ -74,11 +72,11 @@ fn in_full(holder: &Holder) -> String {
 
 /// The processes from an ancestor that holds the lock down to us. That ancestor, as a rule, waits for us.
 #[derive(Debug)]
-pub struct Ancestry(Vec<Holder>);
+pub struct Deadlock(Vec<Holder>);
 
 /// The ancestry that makes waiting for this lock hopeless, if there is one.
-pub fn ancestry_that_holds(file: &File) -> Option<Ancestry> {
-    let identity = Identity::from(&file.metadata().ok()?);
+pub fn deadlock(file: &File) -> Option<Deadlock> {
+    let identity = FileId::from(&file.metadata().ok()?);
     let mut chain = vec![getpid()];
     let mut ancestors: Vec<Pid> = std::iter::successors(getppid(), |&pid| Pid::from_raw(procfs::stat(pid)?.parent))
         // Longer than any real chain: parents that change while we climb cannot make it endless.
@@ -92,10 +90,10 @@ pub fn ancestry_that_holds(file: &File) -> Option<Ancestry> {
     })?;
     ancestors.truncate(eldest + 1);
     chain.extend(ancestors);
-    Some(Ancestry(chain.into_iter().rev().map(Holder::new).collect()))
+    Some(Deadlock(chain.into_iter().rev().map(Holder::new).collect()))
 }
 
-impl fmt::Display for Ancestry {
+impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chain: Vec<String> = self.0.iter().map(Holder::to_string).collect();
         write!(f, "held by an ancestor of this process, so waiting for it would be a deadlock: {}", chain.join(" > "))

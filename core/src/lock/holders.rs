@@ -12,14 +12,14 @@ use std::os::unix::fs::MetadataExt;
 
 /// A file's identity: what its path names may change, this does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Identity {
+pub struct FileId {
     device: u64,
     inode: u64,
 }
 
-impl From<&Metadata> for Identity {
+impl From<&Metadata> for FileId {
     fn from(metadata: &Metadata) -> Self {
-        Identity { device: metadata.dev(), inode: metadata.ino() }
+        FileId { device: metadata.dev(), inode: metadata.ino() }
     }
 }
 
@@ -35,7 +35,7 @@ pub enum Holds {
 }
 
 /// Whether a process has a descriptor that holds the flock on this file.
-pub fn holds(pid: Pid, file: Identity) -> Holds {
+pub fn holds(pid: Pid, file: FileId) -> Holds {
     match descriptor(pid, file) {
         Ok(Some(_)) => Holds::Yes,
         Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => Holds::Hidden,
@@ -47,9 +47,9 @@ pub fn holds(pid: Pid, file: Identity) -> Holds {
 ///
 /// # Errors
 /// EACCES: its descriptors may not be looked at. ENOENT: it is gone.
-pub fn descriptor(pid: Pid, file: Identity) -> std::io::Result<Option<RawFd>> {
+pub fn descriptor(pid: Pid, file: FileId) -> std::io::Result<Option<RawFd>> {
     for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
-        let same_file = fs::metadata(descriptor.path()).is_ok_and(|m| Identity::from(&m) == file);
+        let same_file = fs::metadata(descriptor.path()).is_ok_and(|m| FileId::from(&m) == file);
         let number = descriptor.file_name();
         if same_file && has_flock(pid, &number.to_string_lossy()) {
             return Ok(number.to_string_lossy().parse().ok());
@@ -69,7 +69,7 @@ fn flock_line(pid: Pid, descriptor: &str) -> Option<String> {
 
 /// Whether a process holds the flock on this file without having taken it, while nobody who has taken it is there: what
 /// the workers of a dead daemon do. One that has taken it itself, or that the taker has started, is on its way to a claim.
-pub fn inherited(pid: Pid, file: Identity) -> bool {
+pub fn inherited(pid: Pid, file: FileId) -> bool {
     let Ok(Some(number)) = descriptor(pid, file) else { return false };
     let Some(line) = flock_line(pid, &number.to_string()) else { return false };
     // `lock: 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF`; a taker in another PID namespace is 0.
@@ -111,7 +111,7 @@ impl fmt::Display for Holder {
 }
 
 /// Every process that is seen to hold the flock on this file.
-pub fn of(file: Identity) -> Vec<Holder> {
+pub fn of(file: FileId) -> Vec<Holder> {
     let mut holders: Vec<Holder> =
         procfs::processes().filter(|&pid| holds(pid, file) == Holds::Yes).map(Holder::new).collect();
     holders.sort_by_key(|holder| holder.pid.as_raw_pid());

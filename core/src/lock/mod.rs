@@ -8,10 +8,10 @@ pub mod holders;
 pub(crate) mod wait;
 
 use crate::cli::exit::Exit;
-use crate::error::{Doing, Result, refusal};
+use crate::error::{Context, Result, refusal};
 use crate::event::time::Deadline;
-use crate::lock::contenders::Contenders;
-use crate::lock::holders::Identity;
+use crate::lock::contenders::LockReport;
+use crate::lock::holders::FileId;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::sys;
 use fs4::FileExt;
@@ -42,7 +42,7 @@ pub struct Lockfile {
 /// A file locked by us.
 #[must_use = "dropping it frees the lock, unless a child has inherited it"]
 #[derive(Debug)]
-pub struct Held {
+pub struct LockGuard {
     file: File,
     name: Name,
 }
@@ -58,7 +58,7 @@ enum Name {
 #[derive(Debug)]
 pub enum Attempt {
     /// It is ours.
-    Held(Held),
+    Held(LockGuard),
     /// Another has it.
     Busy(Lockfile),
 }
@@ -69,8 +69,8 @@ pub enum Attempt {
 /// # Errors
 /// The file can neither be opened nor created, or is a FIFO, a socket or a device.
 pub fn open(path: &Path) -> Result<Lockfile> {
-    let file = open_any_way(path).doing("open", path.display())?;
-    let kind = file.metadata().doing("look at", path.display())?.file_type();
+    let file = open_any_way(path).act("open", path.display())?;
+    let kind = file.metadata().act("look at", path.display())?.file_type();
     if !kind.is_file() && !kind.is_dir() {
         return Err(refusal(
             Exit::Failed,
@@ -104,7 +104,7 @@ fn open_any_way(path: &Path) -> std::result::Result<File, Errno> {
 /// # Errors
 /// There is no such descriptor.
 pub fn descriptor(number: RawFd) -> Result<Lockfile> {
-    let file = sys::adopt(number).doing("use", format!("descriptor {number}"))?;
+    let file = sys::adopt(number).act("use", format!("descriptor {number}"))?;
     Ok(Lockfile { file: file.into(), name: Name::Descriptor(number), kind: Kind::Exclusive })
 }
 
@@ -119,8 +119,8 @@ impl Lockfile {
     ///
     /// # Errors
     /// A refused fstat(2).
-    pub fn identity(&self) -> Result<Identity> {
-        Ok(Identity::from(&self.file.metadata().doing("look at", &self.name)?))
+    pub fn identity(&self) -> Result<FileId> {
+        Ok(FileId::from(&self.file.metadata().act("look at", &self.name)?))
     }
 
     /// Waits in the kernel's queue until the deadline, and for the file that the path names in the end.
@@ -132,18 +132,18 @@ impl Lockfile {
             match (self.queue_until(deadline)?, &self.name) {
                 (false, _) => return Ok(Attempt::Busy(self)),
                 (true, Name::Path(path)) if !still_at(&self.file, path) => self = open(path)?.of_kind(self.kind),
-                (true, _) => return Ok(Attempt::Held(Held { file: self.file, name: self.name })),
+                (true, _) => return Ok(Attempt::Held(LockGuard { file: self.file, name: self.name })),
             }
         }
     }
 
-    /// Waits likewise, for the file as it was opened: see [`Held::still_there`].
+    /// Waits likewise, for the file as it was opened: see [`LockGuard::still_there`].
     ///
     /// # Errors
     /// As [`Lockfile::queue_until`].
     pub fn hold_as_opened(self, deadline: Deadline) -> Result<Attempt> {
         match self.queue_until(deadline)? {
-            true => Ok(Attempt::Held(Held { file: self.file, name: self.name })),
+            true => Ok(Attempt::Held(LockGuard { file: self.file, name: self.name })),
             false => Ok(Attempt::Busy(self)),
         }
     }
@@ -157,10 +157,10 @@ impl Lockfile {
             return Ok(true);
         }
         // An ancestor would wait for us, and we for it.
-        if deadline.passed() || contenders::ancestry_that_holds(&self.file).is_some() {
+        if deadline.passed() || contenders::deadlock(&self.file).is_some() {
             return Ok(false);
         }
-        let awaited = || format!("waiting for the lock on {}: {}", self.name, Contenders::of(&self.file));
+        let awaited = || format!("waiting for the lock on {}: {}", self.name, LockReport::of(&self.file));
         let block = || match self.kind {
             Kind::Exclusive => FileExt::lock(&self.file),
             Kind::Shared => FileExt::lock_shared(&self.file),
@@ -191,9 +191,9 @@ impl Lockfile {
 
     /// The refusal to go on, naming who holds the lock and how many wait. Ends as `exit` says.
     pub fn busy(&self, exit: Exit) -> anyhow::Error {
-        let why = match contenders::ancestry_that_holds(&self.file) {
+        let why = match contenders::deadlock(&self.file) {
             Some(ancestry) => ancestry.to_string(),
-            None => Contenders::of(&self.file).to_string(),
+            None => LockReport::of(&self.file).to_string(),
         };
         refusal(exit, format!("lock {}: {why}", self.name))
     }
@@ -203,7 +203,7 @@ impl Lockfile {
     /// # Errors
     /// A refused flock(2).
     pub fn unlock(self) -> Result<()> {
-        FileExt::unlock(&self.file).doing("unlock", self.name)
+        FileExt::unlock(&self.file).act("unlock", self.name)
     }
 }
 
@@ -216,7 +216,7 @@ impl fmt::Display for Name {
     }
 }
 
-impl Held {
+impl LockGuard {
     /// Whether the path still names this very file. The last holder may have replaced it between our open and our
     /// lock: then another may hold the lock on what the path names now.
     pub fn still_there(&self) -> bool {
@@ -231,7 +231,7 @@ impl Held {
     /// # Errors
     /// A refused fcntl(2).
     pub fn let_children_inherit(&self) -> Result<()> {
-        sys::set_inherited(self.file.as_raw_fd(), true).doing("pass on", "the lock")
+        sys::set_inherited(self.file.as_raw_fd(), true).act("pass on", "the lock")
     }
 
     /// Frees the lock for everyone who shares it: a daemon that was started under it does not keep it.
@@ -239,11 +239,11 @@ impl Held {
     /// # Errors
     /// A refused flock(2).
     pub fn release(self) -> Result<()> {
-        FileExt::unlock(&self.file).doing("release", "the lock")
+        FileExt::unlock(&self.file).act("release", "the lock")
     }
 }
 
-impl AsFd for Held {
+impl AsFd for LockGuard {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }

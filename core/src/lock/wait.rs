@@ -3,7 +3,7 @@
 
 use crate::cli::output::StatusLine;
 use crate::event::time::Deadline;
-use crate::lock::holders::Identity;
+use crate::lock::holders::FileId;
 use crate::sys::Alarm;
 use fs4::{FileExt, TryLockError};
 use std::fs::File;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Whether the path still names this very file.
 pub(crate) fn still_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(ours), Ok(there)) => Identity::from(&ours) == Identity::from(&there),
+        (Ok(ours), Ok(there)) => FileId::from(&ours) == FileId::from(&there),
         _ => false,
     }
 }

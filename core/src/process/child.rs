@@ -2,10 +2,10 @@
 
 use crate::cli::exit::Exit;
 use crate::cli::output;
-use crate::error::{Doing, Result, refusal};
+use crate::error::{Context, Result, refusal};
 use crate::event::time::Deadline;
 use crate::event::{Arrived, Event, Events, Watched};
-use crate::process::pidfd::Process;
+use crate::process::pidfd::PidFd;
 use crate::process::posix_spawn;
 pub use crate::process::pre_exec::{before_exec, close_first, die_with_us, ignore_int, inherit_only, outlive_us};
 use crate::signal::Signal;
@@ -26,7 +26,7 @@ use std::process::{Command, ExitStatus};
 /// A running child.
 #[derive(Debug)]
 pub struct Child {
-    process: Process,
+    process: PidFd,
     ended: Option<Exit>,
 }
 
@@ -145,12 +145,12 @@ impl Child {
     /// There is no such child.
     pub fn of(pid: Pid) -> Result<Child> {
         // The child is ours and unreaped, so its number cannot have been reused yet.
-        let process = Process::open(pid)?.ok_or(Errno::CHILD).doing("hold child", pid)?;
+        let process = PidFd::open(pid)?.ok_or(Errno::CHILD).act("hold child", pid)?;
         Ok(Child { process, ended: None })
     }
 
     /// The child as a process: to wait for and to signal.
-    pub fn process(&self) -> &Process {
+    pub fn process(&self) -> &PidFd {
         &self.process
     }
 
@@ -167,7 +167,7 @@ impl Child {
             match waitpid(Some(pid), WaitOptions::empty()) {
                 Ok(Some((_, status))) => break status,
                 Ok(None) | Err(Errno::INTR) => {}
-                Err(e) => return Err(e).doing("wait for child", pid),
+                Err(e) => return Err(e).act("wait for child", pid),
             }
         };
         let exit = Exit::from(ExitStatus::from_raw(status.as_raw()));

@@ -2,7 +2,7 @@
 //!
 //! A zombie is dead: its pidfd can be read, whoever is to reap it and whenever (pidfd_open(2)).
 
-use crate::error::{Doing, Result};
+use crate::error::{Context, Result};
 use crate::event::ready_now;
 use crate::signal::Signal;
 use rustix::io::Errno;
@@ -11,26 +11,26 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A process, held.
 #[derive(Debug)]
-pub struct Process {
+pub struct PidFd {
     pid: Pid,
     fd: OwnedFd,
 }
 
-impl Process {
+impl PidFd {
     /// Takes hold of whoever has this number now; `None` if nobody has.
     ///
     /// # Errors
     /// A refused pidfd_open(2): descriptors run out, or a seccomp filter denies the call.
-    pub fn open(pid: Pid) -> Result<Option<Process>> {
+    pub fn open(pid: Pid) -> Result<Option<PidFd>> {
         match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(fd) => Ok(Some(Process { pid, fd })),
+            Ok(fd) => Ok(Some(PidFd { pid, fd })),
             // EINVAL: the number is a thread's, not a process's.
             Err(Errno::SRCH | Errno::INVAL) => Ok(None),
             Err(e @ (Errno::NOSYS | Errno::PERM)) => {
                 let needed = "pidfd_open(2) is needed: Linux 5.3 or newer, and a seccomp filter that allows it";
-                Err(e).doing("hold process", format!("{pid}: {needed}"))
+                Err(e).act("hold process", format!("{pid}: {needed}"))
             }
-            Err(e) => Err(e).doing("hold process", pid),
+            Err(e) => Err(e).act("hold process", pid),
         }
     }
 
@@ -52,7 +52,7 @@ impl Process {
     /// # Errors
     /// EPERM: the process is another user's.
     pub fn signal(&self, signal: Signal) -> Result<bool> {
-        self.try_signal(signal).doing(&format!("send {signal} to process"), self.pid)
+        self.try_signal(signal).act(&format!("send {signal} to process"), self.pid)
     }
 
     fn try_signal(&self, signal: Signal) -> std::result::Result<bool, Errno> {
@@ -66,7 +66,7 @@ impl Process {
     }
 }
 
-impl AsFd for Process {
+impl AsFd for PidFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }

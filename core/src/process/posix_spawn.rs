@@ -3,7 +3,7 @@
 //! It can set the signal mask and default actions, and nothing else is wanted of it. Whatever needs a step more goes
 //! through fork(2).
 
-use crate::error::{Doing, Result};
+use crate::error::{Context, Result};
 use crate::event::Events;
 use crate::process::child::{Child, not_executed};
 use crate::sys;
@@ -24,15 +24,15 @@ pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Chil
     if sys::runtime::chld_was_ignored() {
         return Ok(None);
     }
-    let attributes = attributes(events).doing("prepare", "COMMAND")?;
-    let actions = PosixSpawnFileActions::init().doing("prepare", "COMMAND")?;
+    let attributes = attributes(events).act("prepare", "COMMAND")?;
+    let actions = PosixSpawnFileActions::init().act("prepare", "COMMAND")?;
     let Some(arguments) = words.iter().map(|word| CString::new(word.as_bytes()).ok()).collect::<Option<Vec<_>>>()
     else {
         return Ok(None);
     };
     match posix_spawnp(&arguments[0], &actions, &attributes, &arguments, &environment()) {
         Ok(pid) => {
-            Child::just_started(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).doing("hold", "COMMAND")?).map(Some)
+            Child::just_started(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).act("hold", "COMMAND")?).map(Some)
         }
         // A script without #!, which execvp(3) gives to /bin/sh.
         Err(Errno::ENOEXEC) => Ok(None),

@@ -1,6 +1,6 @@
 //! What COMMAND is born with: the descriptors it inherits, and the steps that its process takes before it becomes it.
 
-use crate::error::{Doing, Result};
+use crate::error::{Context, Result};
 use crate::signal::Signal;
 use crate::sys;
 use std::io;
@@ -13,7 +13,7 @@ use std::process::Command;
 /// One of them is not open.
 pub fn inherit_only(kept: &[RawFd]) -> Result<()> {
     sys::inherit_none_from(3);
-    kept.iter().try_for_each(|&fd| sys::set_inherited(fd, true).doing("keep descriptor", fd))
+    kept.iter().try_for_each(|&fd| sys::set_inherited(fd, true).act("keep descriptor", fd))
 }
 
 /// Lets COMMAND begin with SIGINT ignored: a Ctrl-C is its parent's to act on.

@@ -3,10 +3,10 @@
 //! A child subreaper (PR_SET_CHILD_SUBREAPER(2const)) adopts every orphaned descendant, so "no child is left" is the
 //! kernel's word that nothing is, however often they forked and whichever session they moved to.
 
-use crate::error::{Doing, Result};
+use crate::error::{Context, Result};
 use crate::event::time::Deadline;
 use crate::event::{Event, Events, Watched};
-use crate::process::pidfd::Process;
+use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use crate::signal::Signal;
 use nix::errno::Errno;
@@ -18,16 +18,16 @@ use std::time::Duration;
 
 /// The right to adopt orphaned descendants.
 #[derive(Debug)]
-pub struct Family(());
+pub struct Subreaper(());
 
-impl Family {
+impl Subreaper {
     /// Makes this process the one that adopts its orphaned descendants.
     ///
     /// # Errors
     /// A refused prctl(2).
-    pub fn adopt() -> Result<Family> {
-        set_child_subreaper(Some(getpid())).doing("adopt", "orphans")?;
-        Ok(Family(()))
+    pub fn adopt() -> Result<Subreaper> {
+        set_child_subreaper(Some(getpid())).act("adopt", "orphans")?;
+        Ok(Subreaper(()))
     }
 
     /// The living children of this process: those it has started, and the orphans it has adopted.
@@ -38,7 +38,7 @@ impl Family {
     }
 
     /// Whether the process is a descendant of this one.
-    pub fn includes(&self, process: &Process) -> bool {
+    pub fn includes(&self, process: &PidFd) -> bool {
         still_ours(process)
     }
 
@@ -70,7 +70,7 @@ impl Family {
     }
 }
 
-impl Family {
+impl Subreaper {
     /// Ends those descendants that share our process group, as a shell's job does: TERM, then KILL when `kill_after` is
     /// over or a second request arrives. A daemon in a session of its own is left to whoever started it.
     ///
@@ -85,7 +85,7 @@ impl Family {
         let mut seen_none = 0;
         loop {
             nobody_left()?;
-            let job: Vec<Process> = descendants().into_iter().filter(|process| runs_in(process, group)).collect();
+            let job: Vec<PidFd> = descendants().into_iter().filter(|process| runs_in(process, group)).collect();
             if job.is_empty() {
                 seen_none += 1;
                 // One look can miss a process: descriptors may run out for a moment.
@@ -127,13 +127,13 @@ impl Family {
                 },
                 Err(Errno::ECHILD) => return Ok(()),
                 Err(Errno::EINTR) => {}
-                Err(e) => return Err(e).doing("wait for", "children"),
+                Err(e) => return Err(e).act("wait for", "children"),
             }
         }
     }
 }
 
-fn runs_in(process: &Process, group: i32) -> bool {
+fn runs_in(process: &PidFd, group: i32) -> bool {
     procfs::stat(process.pid()).is_some_and(|stat| stat.group == group && !stat.zombie)
 }
 
@@ -164,12 +164,12 @@ fn nobody_left() -> Result<bool> {
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Ok(None) => return Ok(false),
             Err(rustix::io::Errno::CHILD) => return Ok(true),
-            Err(e) => return Err(e).doing("wait for", "children"),
+            Err(e) => return Err(e).act("wait for", "children"),
         }
     }
 }
 
-fn descendants() -> Vec<Process> {
+fn descendants() -> Vec<PidFd> {
     // The /proc of another PID namespace knows us by another number, and our numbers as others'.
     if !procfs::is_of_our_namespace() {
         return vec![];
@@ -189,11 +189,11 @@ fn descendants() -> Vec<Process> {
         false
     };
     let numbers = parents.keys().copied().filter(|&pid| descends(pid)).filter_map(Pid::from_raw);
-    numbers.filter_map(|pid| Process::open(pid).ok().flatten()).filter(still_ours).collect()
+    numbers.filter_map(|pid| PidFd::open(pid).ok().flatten()).filter(still_ours).collect()
 }
 
 /// Whether the held process is still below us: a number recycled between the look and the hold is not.
-fn still_ours(process: &Process) -> bool {
+fn still_ours(process: &PidFd) -> bool {
     let us = getpid().as_raw_pid();
     let mut pid = process.pid();
     // Parents may end and hand their children up while we climb; the chain only gets shorter by that.

@@ -2,21 +2,21 @@
 
 use crate::contest::{Measured, Report, Tools, commands, interleaved, shown, timed};
 use racefree_core::event::time::Deadline;
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-fn claimed(tools: &Tools, name: &str, daemon: &str) -> Process {
+fn claimed(tools: &Tools, name: &str, daemon: &str) -> PidFd {
     let claim = tools.command(&format!("pidfile claim --background {name} {daemon}")).status();
     assert!(claim.is_ok_and(|status| status.success()), "claim {name}");
     held(&tools.directory().join(name))
 }
 
-fn held(pidfile: &Path) -> Process {
-    match racefree_core::claim::pin::claimant(pidfile) {
-        Ok(racefree_core::claim::pin::Found::Running(process, _)) => process,
+fn held(pidfile: &Path) -> PidFd {
+    match racefree_core::claim::pin::pin(pidfile) {
+        Ok(racefree_core::claim::pin::Pinned::Running(process, _)) => process,
         other => panic!("not claimed: {other:?}"),
     }
 }

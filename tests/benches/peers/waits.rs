@@ -2,7 +2,7 @@
 
 use crate::contest::{Measured, Report, Tools, interleaved, shown, spread};
 use crate::locks::{Holder, resident};
-use racefree_core::claim::Claim;
+use racefree_core::claim::{Claimed, try_claim};
 use std::cell::RefCell;
 use std::fs;
 use std::net::TcpListener;
@@ -62,7 +62,7 @@ pub fn ready(tools: &Tools, report: &mut Report) {
         ("a claim", "waitfor pidfile:claim", {
             let claim = claim.clone();
             Box::new(move || {
-                let Ok(Claim::Ours(held)) = Claim::on(&claim) else { panic!("a free PID file") };
+                let Ok(Claimed::Ours(held)) = try_claim(&claim) else { panic!("a free PID file") };
                 held.name_this_process().expect("our own claim");
                 Box::new(held)
             })

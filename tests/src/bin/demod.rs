@@ -5,8 +5,8 @@
 
 use clap::Parser;
 use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output::{self, Loudness};
-use racefree_core::error::{Doing, Result};
+use racefree_core::cli::output::{self, Verbosity};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::{Deadline, parse_duration};
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::process::child::{self, Child};
@@ -27,7 +27,7 @@ use std::time::Duration;
 #[command(name = "demod")]
 struct Cli {
     #[command(flatten)]
-    loudness: Loudness,
+    verbosity: Verbosity,
     /// Listen on this port
     #[arg(long)]
     port: Option<u16>,
@@ -88,8 +88,8 @@ struct Cli {
 }
 
 impl racefree_core::cli::Cli for Cli {
-    fn loudness(&self) -> Loudness {
-        self.loudness
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
     }
 }
 
@@ -104,14 +104,14 @@ fn run(cli: Cli) -> Result<Exit> {
         return cli.leave_behind();
     }
     if cli.new_session {
-        rustix::process::setsid().doing("begin", "a session")?;
+        rustix::process::setsid().act("begin", "a session")?;
     }
     let events = Events::armed()?;
     for _ in 0..cli.workers {
         Child::spawn(&mut child::command(&["sleep".into(), "1000".into()]), &events)?;
     }
     if let Some(path) = &cli.pidfile {
-        std::fs::write(path, format!("{}\n", std::process::id())).doing("write", path.display())?;
+        std::fs::write(path, format!("{}\n", std::process::id())).act("write", path.display())?;
     }
     cli.notify_early.iter().try_for_each(|message| notify(message))?;
     cli.say.iter().try_for_each(|line| cli.log_line(line))?;
@@ -163,21 +163,21 @@ impl AsFd for Door {
 
 impl Cli {
     fn leave_behind(&self) -> Result<Exit> {
-        let us = std::env::current_exe().doing("find", "this program")?;
+        let us = std::env::current_exe().act("find", "this program")?;
         let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--daemonize");
-        Command::new(us).args(arguments).arg("--new-session").spawn().doing("start", "the daemon")?;
+        Command::new(us).args(arguments).arg("--new-session").spawn().act("start", "the daemon")?;
         Ok(Exit::Done)
     }
 
     fn listen(&self) -> Result<Vec<Door>> {
         let mut doors = Vec::new();
         if let Some(port) = self.port {
-            doors.push(Door::Tcp(self.listen_on(port).doing("listen on port", port)?));
+            doors.push(Door::Tcp(self.listen_on(port).act("listen on port", port)?));
         }
         if let Some(path) = &self.unix {
             // Absent, or stale: bind(2) tells.
             let _ = std::fs::remove_file(path);
-            doors.push(Door::Unix(UnixListener::bind(path).doing("listen on", path.display())?));
+            doors.push(Door::Unix(UnixListener::bind(path).act("listen on", path.display())?));
         }
         Ok(doors)
     }
@@ -230,8 +230,8 @@ impl Cli {
             output::error(line);
             return Ok(());
         };
-        let mut file = OpenOptions::new().append(true).create(true).open(path).doing("open", path.display())?;
-        writeln!(file, "demod: {line}").doing("write", path.display())
+        let mut file = OpenOptions::new().append(true).create(true).open(path).act("open", path.display())?;
+        writeln!(file, "demod: {line}").act("write", path.display())
     }
 }
 
@@ -243,7 +243,7 @@ fn notify(message: &str) -> Result<()> {
         Some(name) => SocketAddr::from_abstract_name(name),
         None => SocketAddr::from_pathname(&*address),
     };
-    let socket = UnixDatagram::unbound().doing("open", "a socket")?;
-    socket.send_to_addr(message.as_bytes(), &address.doing("address", "NOTIFY_SOCKET")?).doing("notify", message)?;
+    let socket = UnixDatagram::unbound().act("open", "a socket")?;
+    socket.send_to_addr(message.as_bytes(), &address.act("address", "NOTIFY_SOCKET")?).act("notify", message)?;
     Ok(())
 }

@@ -7,8 +7,8 @@
 
 use clap::Parser;
 use racefree_core::claim::byte_lock;
-use racefree_core::claim::pin::{self, Found};
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::pin::{self, Pinned};
+use racefree_core::claim::status::Status;
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, set_child_subreaper,
@@ -261,7 +261,7 @@ impl Worker {
 
     /// A number that is read is that of a participant, or of one that has just ended.
     fn read(&mut self, file: u64) -> &'static str {
-        if let Reading::Held(claimant) = Reading::of(Path::new(&path_of(file))) {
+        if let Status::Held(claimant) = Status::of(Path::new(&path_of(file))) {
             let name = fs::read_to_string(format!("/proc/{}/comm", claimant.pid)).unwrap_or_default();
             if !matches!(name.trim_end(), "" | "pidfile" | "witness" | "exe" | "true") {
                 violated(&format!("p{file} is read as {}, which is {name}", claimant.pid));
@@ -272,7 +272,7 @@ impl Worker {
 
     /// The same for one that is to be signalled, but held: whoever is held is what it was.
     fn look_and_signal(&mut self, file: u64) -> &'static str {
-        if let Ok(Found::Running(process, _)) = pin::claimant(Path::new(&path_of(file))) {
+        if let Ok(Pinned::Running(process, _)) = pin::pin(Path::new(&path_of(file))) {
             let name = fs::read_to_string(format!("/proc/{}/comm", process.pid())).unwrap_or_default();
             if !matches!(name.trim_end(), "" | "pidfile" | "witness" | "exe" | "true")
                 && !process.has_ended().unwrap_or(true)

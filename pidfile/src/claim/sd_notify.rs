@@ -1,10 +1,10 @@
 //! sd_notify(3), from both sides: what a daemon says to us, and what we say to a service manager.
 
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use racefree_core::event;
 use racefree_core::event::time::Deadline;
-use racefree_core::process::pidfd::Process;
-use racefree_core::process::subreaper::Family;
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::subreaper::Subreaper;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -39,12 +39,12 @@ impl Socket {
     /// An abstract one: nothing to clean up, whatever is killed, and a daemon of any user can reach it.
     pub(crate) fn listen() -> Result<Socket> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).doing("make", "a notify socket")?;
-        sockopt::set_socket_passcred(&fd, true).doing("make", "a notify socket")?;
+        let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act("make", "a notify socket")?;
+        sockopt::set_socket_passcred(&fd, true).act("make", "a notify socket")?;
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let name = format!("pidfile-notify-{}-{}{:09}", rustix::process::getpid(), now.tv_sec, now.tv_nsec);
-        let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).doing("name", "a notify socket")?;
-        bind(&fd, &address).doing("name", "a notify socket")?;
+        let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).act("name", "a notify socket")?;
+        bind(&fd, &address).act("name", "a notify socket")?;
         Ok(Socket { fd, name: format!("@{name}") })
     }
 
@@ -53,7 +53,7 @@ impl Socket {
     }
 
     /// The next message from the daemon's family; what strangers say is dropped. `None` if there is none yet.
-    pub(crate) fn read(&self, family: &Family, daemon: Pid) -> Result<Option<Message>> {
+    pub(crate) fn read(&self, family: &Subreaper, daemon: Pid) -> Result<Option<Message>> {
         loop {
             let mut text = [0; 4096];
             // Room for the credentials only: descriptors that come along are closed by the kernel.
@@ -71,7 +71,7 @@ impl Socket {
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(None),
-                Err(e) => return Err(e).doing("read", "the notify socket"),
+                Err(e) => return Err(e).act("read", "the notify socket"),
             }
         }
     }
@@ -79,8 +79,8 @@ impl Socket {
 
 /// Whether the sender is a descendant. One that has ended already (systemd-notify(1) does, at once) is judged by its
 /// user: whoever runs as the daemon's user has power over the daemon anyway.
-fn is_believed(sender: UCred, family: &Family, daemon: Pid) -> bool {
-    match Process::open(sender.pid) {
+fn is_believed(sender: UCred, family: &Subreaper, daemon: Pid) -> bool {
+    match PidFd::open(sender.pid) {
         Ok(Some(process)) if family.includes(&process) => true,
         Ok(Some(process)) if !process.has_ended().unwrap_or(false) => false,
         _ => std::fs::metadata(format!("/proc/{daemon}")).is_ok_and(|m| m.uid() == sender.uid.as_raw()),
@@ -99,18 +99,18 @@ pub(crate) fn tell_manager(message: &str) -> Result<()> {
         Some(name) => SocketAddrUnix::new_abstract_name(name),
         None => SocketAddrUnix::new(name.as_bytes()),
     };
-    let address = address.doing(&act(message), name.display())?;
+    let address = address.act(&act(message), name.display())?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
-    let socket = socket.doing(&act(message), name.display())?;
-    sendto(&socket, message.as_bytes(), SendFlags::NOSIGNAL, &address).doing(&act(message), name.display())?;
+    let socket = socket.act(&act(message), name.display())?;
+    sendto(&socket, message.as_bytes(), SendFlags::NOSIGNAL, &address).act(&act(message), name.display())?;
     // It closes the descriptor that comes with this when it has come to it (sd_notify_barrier(3)).
-    let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).doing("make", "a pipe")?;
+    let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
     let barriers = [barrier.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     ancillary.push(SendAncillaryMessage::ScmRights(&barriers));
     sendmsg_addr(&socket, &address, &[IoSlice::new(b"BARRIER=1")], &mut ancillary, SendFlags::NOSIGNAL)
-        .doing(&act("BARRIER=1"), name.display())?;
+        .act(&act("BARRIER=1"), name.display())?;
     drop(barrier);
     event::ready_by(read.as_fd(), Deadline::after(PATIENCE))?;
     Ok(())

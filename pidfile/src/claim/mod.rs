@@ -1,15 +1,25 @@
 //! `pidfile claim`: claim PIDFILE, then become COMMAND, or start it in the background.
 
-use crate::log::Log;
-use crate::{leftover, replace, shell, start, supervise};
+mod daemon_log;
+mod ensure;
+mod forking;
+mod leftovers;
+mod ready;
+mod replace;
+mod sd_notify;
+mod shell_fd;
+mod start;
+mod supervise;
+
+use crate::claim::daemon_log::Log;
 use clap::{ArgGroup, Args};
 use racefree_core::claim as core;
 use racefree_core::claim::restart_lock;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::error::{Context, Result, refusal};
 use racefree_core::event::time::{Deadline, Limit, parse_duration};
-use racefree_core::lock::holders::{self, Identity};
+use racefree_core::lock::holders::{self, FileId};
 use racefree_core::process::child;
 use racefree_core::signal::Signal;
 use std::ffi::OsString;
@@ -125,7 +135,7 @@ pub(crate) struct Detached {
 impl Claim {
     pub(crate) fn run(mut self) -> Result<Exit> {
         if let Some(fd) = self.fd {
-            return shell::claim(fd, self.pid, self.terms(), &self.pidfile);
+            return shell_fd::claim(fd, self.pid, self.terms(), &self.pidfile);
         }
         if self.pid_from.as_ref() == Some(&self.pidfile) {
             let why =
@@ -147,7 +157,7 @@ impl Claim {
         if self.supervise {
             return supervise::in_foreground(&self, &held);
         }
-        held.name_this_process()?;
+        held.record_this_process()?;
         let error = child::become_command(&self.command);
         held.unname()?;
         Err(error)
@@ -160,25 +170,25 @@ impl Claim {
     }
 
     /// The claim; `None` if it is taken already, and that is as good.
-    pub(crate) fn hold(&self) -> Result<Option<core::Held>> {
-        let mut attempt = core::Claim::under(self.terms(), &self.pidfile)?;
-        if let core::Claim::Theirs(Reading::Orphaned(..)) = attempt {
-            leftover::end(restart_lock::leftovers(&self.pidfile)?, self.detached.kill_after)?;
-            attempt = core::Claim::under(self.terms(), &self.pidfile)?;
+    pub(crate) fn hold(&self) -> Result<Option<core::ClaimGuard>> {
+        let mut attempt = core::claim_by(self.terms(), &self.pidfile)?;
+        if let core::Claimed::Busy(Status::Orphaned(..)) = attempt {
+            leftovers::end(restart_lock::leftovers(&self.pidfile)?, self.detached.kill_after)?;
+            attempt = core::claim_by(self.terms(), &self.pidfile)?;
         }
         match attempt {
-            core::Claim::Ours(held) => {
-                leftover::end(held.leftovers()?, self.detached.kill_after)?;
+            core::Claimed::Ours(held) => {
+                leftovers::end(held.leftovers()?, self.detached.kill_after)?;
                 Ok(Some(held))
             }
-            core::Claim::Theirs(Reading::Held(_)) if self.ensure => Ok(None),
-            core::Claim::Theirs(reading) => Err(busy(&self.pidfile, &reading)),
+            core::Claimed::Busy(Status::Held(_)) if self.ensure => Ok(None),
+            core::Claimed::Busy(reading) => Err(busy(&self.pidfile, &reading)),
         }
     }
 
-    pub(crate) fn terms(&self) -> core::Terms {
+    pub(crate) fn terms(&self) -> core::ClaimOptions {
         let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
-        core::Terms { until, mode: self.mode }
+        core::ClaimOptions { until, mode: self.mode }
     }
 
     /// Goes to where COMMAND is to run, without losing what was named from here.
@@ -186,19 +196,19 @@ impl Claim {
         let Some(directory) = &self.chdir else { return Ok(()) };
         let log = self.detached.log.as_mut().filter(|log| log.as_os_str() != "-");
         for path in [Some(&mut self.pidfile), log, self.pid_from.as_mut()].into_iter().flatten() {
-            *path = std::path::absolute(&path).doing("find", path.display())?;
+            *path = std::path::absolute(&path).act("find", path.display())?;
         }
-        std::env::set_current_dir(directory).doing("change to", directory.display())
+        std::env::set_current_dir(directory).act("change to", directory.display())
     }
 }
 
 /// The refusal that names who has the claim.
-pub(crate) fn busy(path: &Path, theirs: &Reading) -> anyhow::Error {
+pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
     let words = match theirs {
-        Reading::Held(_) | Reading::Orphaned(..) | Reading::Unknown(_) => theirs.in_words(),
+        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) => theirs.in_words(),
         // A shared lock, which is no claim and keeps us out all the same; or whoever it was is gone by now.
         _ => {
-            let holders = std::fs::metadata(path).map(|m| holders::of(Identity::from(&m))).unwrap_or_default();
+            let holders = std::fs::metadata(path).map(|m| holders::of(FileId::from(&m))).unwrap_or_default();
             format!("no daemon, but its lock is {}", holders::in_words(&holders))
         }
     };

@@ -2,7 +2,7 @@
 //!
 //! We adopt orphans (PR_SET_CHILD_SUBREAPER(2const)), so whoever COMMAND leaves behind becomes our child.
 
-use crate::start::{Daemon, Start};
+use crate::claim::start::{Daemon, Start};
 use racefree_core::claim::pid_text::{self, Text};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
@@ -12,7 +12,7 @@ use racefree_core::event::time::{Deadline, Pause};
 use racefree_core::event::{Event, Watched};
 use racefree_core::lock::holders::{Holder, Holds, holds};
 use racefree_core::process::child::{self, Child};
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use racefree_core::signal::Signal;
 use rustix::process::Pid;
@@ -67,7 +67,7 @@ impl Start<'_> {
             watch.iter_mut().for_each(PathWatch::arm);
             let text = std::fs::read(file).map(|content| pid_text::parse(&content));
             if let Ok(Text::Names(pid)) = text
-                && let Some(process) = Process::open(pid)?
+                && let Some(process) = PidFd::open(pid)?
                 && self.family.includes(&process)
                 && !process.has_ended()?
             {

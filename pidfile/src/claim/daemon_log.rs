@@ -1,6 +1,6 @@
 //! The log of a daemon that is being started: where its output goes, and the last thing it said.
 
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
@@ -23,8 +23,8 @@ impl<'a> Log<'a> {
     /// Opens the log for appending, creating it if it is absent.
     pub(crate) fn open(path: &'a Path) -> Result<Log<'a>> {
         let file = OpenOptions::new().append(true).create(true).mode(0o644).open(path);
-        let file = file.doing("open", path.display())?;
-        let length_before = file.metadata().doing("look at", path.display())?.len();
+        let file = file.act("open", path.display())?;
+        let length_before = file.metadata().act("look at", path.display())?.len();
         Ok(Log { path, file, reader: File::open(path).ok(), length_before })
     }
 
@@ -34,7 +34,7 @@ impl<'a> Log<'a> {
 
     /// A descriptor of it for the daemon.
     pub(crate) fn for_writing(&self) -> Result<Stdio> {
-        Ok(self.file.try_clone().doing("share", self.path.display())?.into())
+        Ok(self.file.try_clone().act("share", self.path.display())?.into())
     }
 
     /// The last line with something in it that came since the start. It is a quote for a message: a log that cannot be

@@ -1,13 +1,15 @@
 //! `pidfile read`: who has claimed a PID file.
 
-use crate::report::{self, Report};
+mod report;
+
+use crate::read::report::Report;
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::lock::holders::{self, Holder, Identity};
+use racefree_core::lock::holders::{self, FileId, Holder};
 use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE
@@ -46,7 +48,7 @@ impl Read {
             let reports: Vec<_> =
                 self.pidfiles.iter().map(|path| (path, self.unlocked.read(path))).map(Report::of).collect();
             if !quiet {
-                output::answer(report::table(&reports))?;
+                output::print(report::table(&reports))?;
             }
             return Ok(worst(reports.iter().map(|report| report.exit)));
         }
@@ -61,14 +63,14 @@ impl Read {
             _ if self.json => {
                 let report = Report::of((path, reading)).with_holders();
                 if !quiet {
-                    output::answer(format!("{}\n", report.json()?))?;
+                    output::print(format!("{}\n", report.json()?))?;
                 }
             }
-            _ if self.holders && !matches!(reading, Reading::Absent) => say_holders(path)?,
-            Reading::Held(claimant) if !quiet => output::answer(format!("{}\n", claimant.pid))?,
-            Reading::Held(_) => {}
+            _ if self.holders && !matches!(reading, Status::Absent) => say_holders(path)?,
+            Status::Held(claimant) if !quiet => output::print(format!("{}\n", claimant.pid))?,
+            Status::Held(_) => {}
             // It names the act and the file by itself, and is an error, which nothing silences.
-            Reading::Unknown(why) if why.contains(&format!(" {}: ", path.display())) => output::error(why),
+            Status::Unknown(why) if why.contains(&format!(" {}: ", path.display())) => output::error(why),
             _ => output::notice(&format!("read {}: {}", path.display(), self.unlocked.in_words(&reading))),
         }
         Ok(exit)
@@ -78,11 +80,11 @@ impl Read {
 fn say_holders(path: &Path) -> Result<()> {
     // A file that has gone since is held by nobody.
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
-    let lines = holders::of(Identity::from(&metadata)).into_iter().map(|Holder { pid, command }| {
+    let lines = holders::of(FileId::from(&metadata)).into_iter().map(|Holder { pid, command }| {
         let command = command.unwrap_or_default();
         format!("{pid} {}\n", output::printable(&command).replace(['\n', '\t'], " "))
     });
-    output::answer(lines.collect::<String>())
+    output::print(lines.collect::<String>())
 }
 
 fn worst(exits: impl Iterator<Item = Exit>) -> Exit {

@@ -1,19 +1,19 @@
 //! A start in the background: the daemon runs, is ready, and holds its claim; or nothing of it is left.
 
 use crate::claim::Claim;
-use crate::ensure;
-use crate::log::Log;
-use crate::notify::Socket;
-use crate::supervise::Background;
-use racefree_core::claim::Held;
-use racefree_core::claim::restart_lock::Ticket;
+use crate::claim::daemon_log::Log;
+use crate::claim::ensure;
+use crate::claim::sd_notify::Socket;
+use crate::claim::supervise::Background;
+use racefree_core::claim::ClaimGuard;
+use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::{Result, ending, refusal, sentence};
 use racefree_core::event::Events;
 use racefree_core::event::time::{Deadline, Limit, for_people};
 use racefree_core::process::child::{self, Child};
-use racefree_core::process::subreaper::Family;
+use racefree_core::process::subreaper::Subreaper;
 use rustix::process::Pid;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
@@ -38,11 +38,11 @@ pub(crate) struct Start<'a> {
     pub(crate) claim: &'a Claim,
     pub(crate) deadline: Deadline,
     pub(crate) events: Events,
-    pub(crate) family: Family,
+    pub(crate) family: Subreaper,
     pub(crate) notify: Option<Socket>,
-    pub(crate) held: Held,
+    pub(crate) held: ClaimGuard,
     /// Of the restart that this is part of.
-    ticket: Option<Ticket>,
+    ticket: Option<RestartLock>,
     log: Option<Log<'a>>,
 }
 
@@ -56,35 +56,35 @@ pub(crate) struct Daemon {
 
 /// How the new process gets the claim.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Naming {
+pub(crate) enum Role {
     /// At once: it is the claimant from its first instruction on.
-    Full,
+    Claimant,
     /// It only vouches for itself; the text still names another.
-    Unannounced,
+    Successor,
 }
 
 impl<'a> Start<'a> {
-    pub(crate) fn prepare(claim: &'a Claim, deadline: Deadline, held: Held) -> Result<Start<'a>> {
+    pub(crate) fn prepare(claim: &'a Claim, deadline: Deadline, held: ClaimGuard) -> Result<Start<'a>> {
         let log = claim.detached.log.as_deref().filter(|log| *log != "-").map(Log::open).transpose()?;
         let notify = claim.detached.notify.then(Socket::listen).transpose()?;
-        let (events, family) = (Events::armed_for_orphans()?, Family::adopt()?);
+        let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);
         Ok(Start { claim, deadline, events, family, notify, held, ticket: None, log })
     }
 
     /// Keeps the ticket of a restart to its end.
-    pub(crate) fn under(mut self, ticket: Ticket) -> Start<'a> {
+    pub(crate) fn under(mut self, ticket: RestartLock) -> Start<'a> {
         self.ticket = Some(ticket);
         self
     }
 
     pub(crate) fn run(self) -> Result<Exit> {
-        let daemon = self.spawn(Naming::Full)?;
+        let daemon = self.spawn(Role::Claimant)?;
         output::detail(|| format!("started {} as process {}", self.name(), daemon.pid));
         let ready = self.find(daemon).and_then(|mut daemon| self.wait_until_ready(&mut daemon));
         ready.map_err(|failure| self.undo(failure)).map(|()| Exit::Done)
     }
 
-    pub(crate) fn spawn(&self, naming: Naming) -> Result<Daemon> {
+    pub(crate) fn spawn(&self, naming: Role) -> Result<Daemon> {
         let spawned = if self.claim.supervise { self.spawn_supervised(naming) } else { self.spawn_daemon(naming) };
         // As a rule nothing runs then; but a process may have begun that could not be held, or not be heard.
         spawned.inspect_err(|_| self.end_all())
@@ -96,32 +96,32 @@ impl<'a> Start<'a> {
         }
     }
 
-    fn spawn_daemon(&self, how: Naming) -> Result<Daemon> {
+    fn spawn_daemon(&self, how: Role) -> Result<Daemon> {
         let mut command = child::command(&self.claim.command);
         self.detach(&mut command, &[])?;
-        let naming = self.held.naming();
+        let naming = self.held.record_pid();
         if let Some(ticket) = &self.ticket {
             // Until it can be told for a newcomer it dies with us: nobody who has the ticket next would find it.
             child::die_with_us(&mut command);
             child::close_first(&mut command, ticket);
         }
         child::before_exec(&mut command, move || match how {
-            Naming::Full => naming.take(),
-            Naming::Unannounced => naming.vouch_unannounced(),
+            Role::Claimant => naming.lock_and_write(),
+            Role::Successor => naming.lock_as_successor(),
         });
         child::outlive_us(&mut command);
         match Child::try_spawn(&mut command, &self.events)? {
             Ok(child) => Ok(Daemon { pid: child.process().pid(), child }),
-            Err(e) if how == Naming::Unannounced => Err(child::not_executed(&self.claim.command[0], &e)),
+            Err(e) if how == Role::Successor => Err(child::not_executed(&self.claim.command[0], &e)),
             Err(e) => Err(self.held.not_started(&self.claim.command[0], e)),
         }
     }
 
-    fn spawn_supervised(&self, how: Naming) -> Result<Daemon> {
+    fn spawn_supervised(&self, how: Role) -> Result<Daemon> {
         let (mut supervisor, to_report) = Background::prepare(self.claim, &self.held, how)?;
         let command = supervisor.command();
         self.detach(command, &[to_report.as_raw_fd()])?;
-        let naming = self.held.naming();
+        let naming = self.held.record_pid();
         child::before_exec(command, move || naming.inherit());
         let child = Child::spawn(command, &self.events)?;
         drop(to_report);

@@ -2,15 +2,15 @@
 
 use crate::signal::send;
 use crate::stop::Stop;
-use racefree_core::claim::pin::Found;
+use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::Watched;
-use racefree_core::lock::holders::{self, Holder, Holds, Identity};
-use racefree_core::process::pidfd::Process;
+use racefree_core::lock::holders::{self, FileId, Holder, Holds};
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -25,9 +25,9 @@ pub(crate) struct Stopping<'a> {
 
 enum State {
     /// It has been asked to end.
-    Ending(Process),
+    Ending(PidFd),
     /// It has ended; these still hold its lock.
-    Freeing(Vec<Holder>, Vec<Process>),
+    Freeing(Vec<Holder>, Vec<PidFd>),
     Over(Result<()>),
 }
 
@@ -51,15 +51,15 @@ impl<'a> Stopping<'a> {
 
     fn ask_claimant(&self) -> Result<State> {
         Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
-            Found::Running(process, _) => {
+            Pinned::Running(process, _) => {
                 send("stop", self.pidfile, &process, self.stop.signal)?;
                 State::Ending(process)
             }
-            Found::Nobody(Reading::Orphaned(..)) => State::Freeing(vec![], vec![]),
-            Found::Nobody(reading @ Reading::Unknown(_)) => {
+            Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(vec![], vec![]),
+            Pinned::Nobody(reading @ Status::Unknown(_)) => {
                 return Err(refusal(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
             }
-            Found::Nobody(reading) => {
+            Pinned::Nobody(reading) => {
                 let words = || self.stop.unlocked.in_words(&reading);
                 output::detail(|| format!("stop {}: {}", self.pidfile.display(), words()));
                 State::Over(Ok(()))
@@ -92,16 +92,16 @@ impl<'a> Stopping<'a> {
 
     /// The process has ended; its children may still hold the lock. A claim by somebody else is none of our business.
     fn still_held(&self) -> State {
-        let holders = match Reading::of(self.pidfile) {
-            Reading::Absent | Reading::Stale(_) | Reading::Unfit(..) | Reading::Held(_) => {
+        let holders = match Status::of(self.pidfile) {
+            Status::Absent | Status::Stale(_) | Status::Unfit(..) | Status::Held(_) => {
                 let left = restart_lock::leftovers(self.pidfile).unwrap_or_default();
                 let holders = left.iter().map(|process| Holder::new(process.pid())).collect();
                 return if left.is_empty() { State::Over(Ok(())) } else { State::Freeing(holders, left) };
             }
-            Reading::Orphaned(_, holders) => holders,
-            Reading::Unknown(_) => vec![],
+            Status::Orphaned(_, holders) => holders,
+            Status::Unknown(_) => vec![],
         };
-        let held = holders.iter().filter_map(|holder| Process::open(holder.pid).ok().flatten()).collect();
+        let held = holders.iter().filter_map(|holder| PidFd::open(holder.pid).ok().flatten()).collect();
         State::Freeing(holders, held)
     }
 
@@ -127,13 +127,13 @@ impl<'a> Stopping<'a> {
     fn kill_holders(&mut self) {
         let State::Freeing(_, processes) = &self.state else { return };
         // A file that has gone has no holders that could be told apart.
-        let Ok(identity) = std::fs::metadata(self.pidfile).map(|m| Identity::from(&m)) else { return };
+        let Ok(identity) = std::fs::metadata(self.pidfile).map(|m| FileId::from(&m)) else { return };
         for process in processes {
             // Asked again now that it is held: the number may have been recycled since it was seen, and the lock may be that
             // of a claim half-way by now. One that may not be killed is named at the deadline.
             let orphan = holders::inherited(process.pid(), identity)
-                && restart_lock::is_under_way(self.pidfile).is_ok_and(|under_way| !under_way)
-                && matches!(Reading::of(self.pidfile), Reading::Orphaned(..))
+                && restart_lock::is_held(self.pidfile).is_ok_and(|under_way| !under_way)
+                && matches!(Status::of(self.pidfile), Status::Orphaned(..))
                 && holders::holds(process.pid(), identity) == Holds::Yes;
             if orphan || self.is_leftover(process) {
                 self.killed |= process.signal(Signal::KILL).unwrap_or(false);
@@ -141,7 +141,7 @@ impl<'a> Stopping<'a> {
         }
     }
 
-    fn is_leftover(&self, process: &Process) -> bool {
+    fn is_leftover(&self, process: &PidFd) -> bool {
         restart_lock::leftovers(self.pidfile).unwrap_or_default().iter().any(|left| left.pid() == process.pid())
     }
 

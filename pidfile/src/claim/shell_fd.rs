@@ -4,20 +4,20 @@
 //! lock cannot: readers believe such a claim because the recorded process is seen to have the descriptor.
 
 use crate::claim::busy;
-use racefree_core::claim::status::Reading;
-use racefree_core::claim::{Held, Terms};
+use racefree_core::claim::status::Status;
+use racefree_core::claim::{ClaimGuard, ClaimOptions};
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::error::{Context, Result, refusal};
 use racefree_core::lock::holders::{Holder, Holds, holds};
 use racefree_core::sys;
 use rustix::process::{Pid, getppid};
 use std::os::fd::RawFd;
 use std::path::Path;
 
-pub(crate) fn claim(fd: RawFd, pid: Option<i32>, terms: Terms, pidfile: &Path) -> Result<Exit> {
-    let descriptor = sys::adopt(fd).doing("use descriptor", fd)?;
-    let Some(held) = Held::through(descriptor, terms.until, pidfile)? else {
-        return Err(busy(pidfile, &Reading::of(pidfile)));
+pub(crate) fn claim(fd: RawFd, pid: Option<i32>, terms: ClaimOptions, pidfile: &Path) -> Result<Exit> {
+    let descriptor = sys::adopt(fd).act("use descriptor", fd)?;
+    let Some(held) = ClaimGuard::through(descriptor, terms.until, pidfile)? else {
+        return Err(busy(pidfile, &Status::of(pidfile)));
     };
     let claimant = pid.and_then(Pid::from_raw).or_else(getppid);
     match claimant {

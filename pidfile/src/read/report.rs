@@ -1,12 +1,12 @@
 //! What `pidfile read` tells of a file beyond the number: a JSON object, or a row of a table.
 
 use racefree_core::claim::pid_text::Text;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::for_people;
-use racefree_core::lock::holders::{self, Holder, Identity};
+use racefree_core::lock::holders::{self, FileId, Holder};
 use racefree_core::process::procfs::{self, Stat};
 use serde::Serialize;
 use std::path::Path;
@@ -35,13 +35,13 @@ struct ReportedHolder {
 }
 
 impl Report {
-    pub(crate) fn of((path, reading): (impl AsRef<Path>, Reading)) -> Report {
+    pub(crate) fn of((path, reading): (impl AsRef<Path>, Status)) -> Report {
         let path = path.as_ref();
         let (pid, evidence, holders) = match &reading {
-            Reading::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
-            Reading::Orphaned(pid, holders) => (Some(*pid), None, holders.clone()),
-            Reading::Stale(Text::Names(pid)) | Reading::Unfit(pid, _) => (Some(*pid), None, vec![]),
-            Reading::Stale(_) | Reading::Absent | Reading::Unknown(_) => (None, None, vec![]),
+            Status::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
+            Status::Orphaned(pid, holders) => (Some(*pid), None, holders.clone()),
+            Status::Stale(Text::Names(pid)) | Status::Unfit(pid, _) => (Some(*pid), None, vec![]),
+            Status::Stale(_) | Status::Absent | Status::Unknown(_) => (None, None, vec![]),
         };
         let living = pid.filter(|_| evidence.is_some());
         let started = living.and_then(procfs::stat).as_ref().map(Stat::started);
@@ -61,7 +61,7 @@ impl Report {
     /// The same, with everyone who is seen to hold the lock: a look at every process there is.
     pub(crate) fn with_holders(mut self) -> Report {
         if self.holders.is_empty() && matches!(self.exit, Exit::Done | Exit::Unknown) {
-            let seen = std::fs::metadata(&self.path).map(|m| holders::of(Identity::from(&m)));
+            let seen = std::fs::metadata(&self.path).map(|m| holders::of(FileId::from(&m)));
             self.holders = seen.unwrap_or_default().iter().map(ReportedHolder::from).collect();
         }
         self

@@ -1,35 +1,35 @@
 //! `--ensure`: a daemon that somebody else has started is as good, once it is ready.
 
 use crate::claim::Claim;
-use crate::ready::Check;
-use racefree_core::claim::pin::{self, Found};
+use crate::claim::ready::Check;
+use racefree_core::claim::pin::{self, Pinned};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output::{self, StatusLine};
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::process::child;
-use racefree_core::process::pidfd::Process;
-use racefree_core::process::subreaper::Family;
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::subreaper::Subreaper;
 use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Waits until the daemon that has the claim is ready; `None` if it has gone, and the claim may be ours now.
 pub(crate) fn until_ready(claim: &Claim, deadline: Deadline) -> Result<Option<Exit>> {
-    let Found::Running(daemon, _) = pin::claimant(&claim.pidfile)? else { return Ok(None) };
+    let Pinned::Running(daemon, _) = pin::pin(&claim.pidfile)? else { return Ok(None) };
     output::detail(|| format!("{} is claimed already, by process {}", claim.pidfile.display(), daemon.pid()));
     if claim.detached.ready.is_none() {
         return Ok(Some(Exit::Done));
     }
-    let (events, family) = (Events::armed_for_orphans()?, Family::adopt()?);
+    let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);
     let answer = ask(claim, &daemon, &events, deadline);
     // Whatever is left of the ready command; the daemon is none of our family.
     family.end(&events, Duration::ZERO)?;
     answer
 }
 
-fn ask(claim: &Claim, daemon: &Process, events: &Events, deadline: Deadline) -> Result<Option<Exit>> {
+fn ask(claim: &Claim, daemon: &PidFd, events: &Events, deadline: Deadline) -> Result<Option<Exit>> {
     let Some(line) = &claim.detached.ready else { return Ok(Some(Exit::Done)) };
     let mut check = Check::begin(line, &claim.pidfile, daemon.pid(), events)?;
     let mut status = StatusLine::begin();

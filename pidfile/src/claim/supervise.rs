@@ -3,10 +3,10 @@
 //! COMMAND inherits the lock too: if the supervisor is killed, the claim is not free before COMMAND is gone.
 
 use crate::claim::Claim;
-use crate::start::Naming;
-use racefree_core::claim::Held;
+use crate::claim::start::Role;
+use racefree_core::claim::ClaimGuard;
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, ending, refusal, sentence};
+use racefree_core::error::{Context, Result, ending, refusal, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::process::child::{self, Child};
@@ -20,19 +20,19 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Supervises COMMAND as a child of this process, and ends as it ends.
-pub(crate) fn in_foreground(claim: &Claim, held: &Held) -> Result<Exit> {
+pub(crate) fn in_foreground(claim: &Claim, held: &ClaimGuard) -> Result<Exit> {
     let events = Events::armed()?;
     let child = spawn(claim, held, &events)?;
     watch_over(child, &events, claim.ignore_int)
 }
 
-fn spawn(claim: &Claim, held: &Held, events: &Events) -> Result<Child> {
+fn spawn(claim: &Claim, held: &ClaimGuard, events: &Events) -> Result<Child> {
     let mut command = child::command(&claim.command);
     child::die_with_us(&mut command);
     if claim.ignore_int {
         child::ignore_int(&mut command);
     }
-    let naming = held.naming();
+    let naming = held.record_pid();
     let unannounced = claim.unannounced;
     child::before_exec(&mut command, move || if unannounced { naming.inherit() } else { naming.write() });
     let mut child = match Child::try_spawn(&mut command, events)? {
@@ -42,7 +42,7 @@ fn spawn(claim: &Claim, held: &Held, events: &Events) -> Result<Child> {
     };
     // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
     let pid = child.process().pid();
-    if let Err(e) = if unannounced { held.vouch_for_unannounced(pid) } else { held.vouch_for(pid) } {
+    if let Err(e) = if unannounced { held.vouch_for_successor(pid) } else { held.vouch_for(pid) } {
         child.process().signal(Signal::KILL)?;
         child.reap()?;
         if !unannounced {
@@ -74,13 +74,13 @@ pub(crate) struct Background {
 
 impl Background {
     /// Prepares it. It inherits the claim and a pipe, on which it reports.
-    pub(crate) fn prepare(claim: &Claim, held: &Held, how: Naming) -> Result<(Background, rustix::fd::OwnedFd)> {
-        let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).doing("make", "a pipe")?;
+    pub(crate) fn prepare(claim: &Claim, held: &ClaimGuard, how: Role) -> Result<(Background, rustix::fd::OwnedFd)> {
+        let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).act("make", "a pipe")?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("pidfile").args(["claim", "--supervise"]);
         command.args(claim.ignore_int.then_some("--ignore-int"));
-        command.args((how == Naming::Unannounced).then_some("--unannounced"));
-        let descriptors = [held.naming().descriptor(), to_report.as_raw_fd()];
+        command.args((how == Role::Successor).then_some("--unannounced"));
+        let descriptors = [held.record_pid().descriptor(), to_report.as_raw_fd()];
         command.arg("--heir").args(descriptors.map(|fd| fd.to_string()));
         command.arg("--").arg(&claim.pidfile).args(&claim.command);
         Ok((Background { command, report: File::from(report) }, to_report))
@@ -93,7 +93,7 @@ impl Background {
     /// The number of COMMAND, or what has kept it from running.
     pub(crate) fn report(mut self) -> Result<Pid> {
         let mut said = String::new();
-        self.report.read_to_string(&mut said).doing("hear from", "the supervisor")?;
+        self.report.read_to_string(&mut said).act("hear from", "the supervisor")?;
         let (code, rest) = said.split_once(' ').unwrap_or_default();
         match (code.parse(), rest.parse().ok().and_then(Pid::from_raw)) {
             (Ok(0), Some(pid)) => Ok(pid),
@@ -105,9 +105,9 @@ impl Background {
 
 /// The supervisor in the background, on its side.
 pub(crate) fn as_heir(claim: &Claim, held: RawFd, report: RawFd) -> Result<Exit> {
-    let mut report = File::from(sys::adopt(report).doing("use descriptor", report)?);
-    let held = sys::adopt(held).doing("use descriptor", held)?;
-    let begun = Held::inherited(held, &claim.pidfile).and_then(|held| {
+    let mut report = File::from(sys::adopt(report).act("use descriptor", report)?);
+    let held = sys::adopt(held).act("use descriptor", held)?;
+    let begun = ClaimGuard::inherited(held, &claim.pidfile).and_then(|held| {
         let events = Events::armed()?;
         let child = spawn(claim, &held, &events)?;
         Ok((held, events, child))

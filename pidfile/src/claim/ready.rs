@@ -1,9 +1,9 @@
 //! Readiness: the ready command has said yes, READY=1 has come, and the daemon is alive and has its claim.
 
-use crate::start::{Daemon, Start};
+use crate::claim::start::{Daemon, Start};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output::StatusLine;
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched, ready_by};
 use racefree_core::process::child::{self, Child};
@@ -27,7 +27,7 @@ impl Check {
     pub(crate) fn begin(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<Check> {
         let mut check = child::shell(line);
         check.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
-        check.stdout(std::io::stderr().as_fd().try_clone_to_owned().doing("share", "stderr")?);
+        check.stdout(std::io::stderr().as_fd().try_clone_to_owned().act("share", "stderr")?);
         // A group of its own: a Ctrl-C is ours to handle, and what is left of it is found as our descendant.
         check.process_group(0);
         Ok(Check { child: Child::spawn(&mut check, events)?, answered: false })

@@ -3,22 +3,22 @@
 //! Both share the open file description of the claim, so it is never free in between. The switch is one write: before
 //! it the old one is the claimant, after it the new one is, and the kernel vouches for both.
 
+use crate::claim::leftovers;
+use crate::claim::sd_notify;
+use crate::claim::start::{Daemon, Role, Start};
 use crate::claim::{Claim, busy};
-use crate::leftover;
-use crate::notify;
 use crate::signal::{send, to_be_signalled};
-use crate::start::{Daemon, Naming, Start};
 use racefree_core::claim as core;
-use racefree_core::claim::Held;
-use racefree_core::claim::pin::{self, Found};
-use racefree_core::claim::restart_lock::Ticket;
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::ClaimGuard;
+use racefree_core::claim::pin::{self, Pinned};
+use racefree_core::claim::restart_lock::RestartLock;
+use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output::{self, StatusLine};
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Watched};
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
 
@@ -26,37 +26,37 @@ use std::os::fd::AsFd;
 pub(crate) fn replace(claim: &Claim) -> Result<Exit> {
     let deadline = Deadline::within(claim.detached.timeout);
     loop {
-        let Some(ticket) = Ticket::take_by(&claim.pidfile, deadline)? else {
+        let Some(ticket) = RestartLock::take_by(&claim.pidfile, deadline)? else {
             let why = format!("replace the claimant of {}: another restart is under way", claim.pidfile.display());
             return Err(refusal(Exit::Busy, why));
         };
-        leftover::end(ticket.leftovers()?, claim.detached.kill_after)?;
-        match to_be_signalled("replace the claimant of", &claim.pidfile, pin::claimant(&claim.pidfile)?)? {
-            Found::Running(old, _) => return Restart::prepare(claim, deadline, ticket, old)?.run(),
-            Found::Nobody(_) => drop(ticket),
+        leftovers::end(ticket.leftovers()?, claim.detached.kill_after)?;
+        match to_be_signalled("replace the claimant of", &claim.pidfile, pin::pin(&claim.pidfile)?)? {
+            Pinned::Running(old, _) => return Restart::prepare(claim, deadline, ticket, old)?.run(),
+            Pinned::Nobody(_) => drop(ticket),
         }
         // Nobody runs. Another may have started one since: then that is the one to replace.
-        match core::Claim::under(claim.terms(), &claim.pidfile)? {
-            core::Claim::Ours(held) => return Start::prepare(claim, deadline, held)?.run(),
-            core::Claim::Theirs(Reading::Held(_)) => {}
-            core::Claim::Theirs(reading) => return Err(busy(&claim.pidfile, &reading)),
+        match core::claim_by(claim.terms(), &claim.pidfile)? {
+            core::Claimed::Ours(held) => return Start::prepare(claim, deadline, held)?.run(),
+            core::Claimed::Busy(Status::Held(_)) => {}
+            core::Claimed::Busy(reading) => return Err(busy(&claim.pidfile, &reading)),
         }
     }
 }
 
 struct Restart<'a> {
     start: Start<'a>,
-    old: Process,
+    old: PidFd,
     /// The lock is ours already, together with the old one.
     shared: bool,
 }
 
 impl<'a> Restart<'a> {
-    fn prepare(claim: &'a Claim, deadline: Deadline, ticket: Ticket, old: Process) -> Result<Restart<'a>> {
-        let shared = Held::shared_with(&old, &claim.pidfile)?;
+    fn prepare(claim: &'a Claim, deadline: Deadline, ticket: RestartLock, old: PidFd) -> Result<Restart<'a>> {
+        let shared = ClaimGuard::shared_with(&old, &claim.pidfile)?;
         let (held, shared) = match shared {
             Some(held) => (held, true),
-            None => (Held::unlocked(&claim.pidfile)?, false),
+            None => (ClaimGuard::unlocked(&claim.pidfile)?, false),
         };
         output::detail(|| {
             let how = if shared { "shared with" } else { "taken over at the end of" };
@@ -66,7 +66,7 @@ impl<'a> Restart<'a> {
     }
 
     fn run(self) -> Result<Exit> {
-        let mut new = self.start.spawn(Naming::Unannounced)?;
+        let mut new = self.start.spawn(Role::Successor)?;
         output::detail(|| format!("started {} as process {}", self.start.name(), new.pid));
         let outcome = self.start.wait_until_ready(&mut new).and_then(|()| self.switch(&mut new));
         outcome.map(|()| Exit::Done).map_err(|failure| self.start.undo(failure))
@@ -78,7 +78,7 @@ impl<'a> Restart<'a> {
         // Where it cannot be told whether the old one has ended, it is named: a number that is wrong is not believed.
         if outcome.is_err() && !self.old.has_ended().unwrap_or(false) {
             self.start.held.put_back_text()?;
-            notify::tell_manager(&format!("MAINPID={}", self.old.pid()))?;
+            sd_notify::tell_manager(&format!("MAINPID={}", self.old.pid()))?;
         }
         outcome
     }
@@ -86,7 +86,7 @@ impl<'a> Restart<'a> {
     fn hand_over(&self, new: &mut Daemon) -> Result<()> {
         self.start.held.name(new.pid)?;
         // Before the old one ends: a manager must not take that for the end of the service.
-        notify::tell_manager(&format!("MAINPID={}", new.pid))?;
+        sd_notify::tell_manager(&format!("MAINPID={}", new.pid))?;
         self.stop_old(new).and_then(|()| self.lock())
     }
 

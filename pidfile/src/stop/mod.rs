@@ -1,6 +1,8 @@
 //! `pidfile stop`: ask the claimants to end, and wait until processes and claims are gone.
 
-use crate::stopping::Stopping;
+mod one_daemon;
+
+use crate::stop::one_daemon::Stopping;
 use crate::unlocked::Unlocked;
 use clap::Args;
 use racefree_core::cli::exit::Exit;

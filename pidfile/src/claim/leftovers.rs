@@ -7,13 +7,13 @@ use racefree_core::error::refusal;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Ends them: TERM, then KILL when `kill_after` is over. Returns when all have ended.
-pub(crate) fn end(leftovers: Vec<Process>, kill_after: Duration) -> Result<()> {
+pub(crate) fn end(leftovers: Vec<PidFd>, kill_after: Duration) -> Result<()> {
     if leftovers.is_empty() {
         return Ok(());
     }
@@ -26,7 +26,7 @@ pub(crate) fn end(leftovers: Vec<Process>, kill_after: Duration) -> Result<()> {
         ));
         process.signal(Signal::TERM)?;
     }
-    let mut left: Vec<&Process> = leftovers.iter().collect();
+    let mut left: Vec<&PidFd> = leftovers.iter().collect();
     while !left.is_empty() {
         let watched: Vec<Watched> = left.iter().map(|process| Watched::Read(process.as_fd())).collect();
         match events.next(&watched, kill_at)? {
