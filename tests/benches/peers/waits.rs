@@ -63,7 +63,7 @@ pub fn ready(tools: &Tools, report: &mut Report) {
             let claim = claim.clone();
             Box::new(move || {
                 let Ok(Claimed::Ours(held)) = try_claim(&claim) else { panic!("a free PID file") };
-                held.name_this_process().expect("our own claim");
+                held.record_this_process().expect("our own claim");
                 Box::new(held)
             })
         }),
