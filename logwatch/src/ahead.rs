@@ -8,7 +8,7 @@ use crate::source::PROOF;
 use crate::stream::Stream;
 use crate::window::ends_of_lines;
 use memchr::memchr;
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use std::fs::File;
 use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
@@ -66,12 +66,12 @@ impl Ahead {
         each: &mut dyn FnMut(&Stream, &Block) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64).min(THREADS);
-        let left = stream.left().doing("look at", stream.path().display())?;
+        let left = stream.left().act("look at", stream.path().display())?;
         let begin = stream.window.position();
         let worthwhile =
             threads > 1 && left >= WORTHWHILE && begin >= self.not_before && stream.window.is_at_start_of_line();
         let Some(file) = stream.file().filter(|_| worthwhile) else { return Ok(()) };
-        let file = &file.try_clone().doing("share", stream.path().display())?;
+        let file = &file.try_clone().act("share", stream.path().display())?;
         self.not_before = begin + WORTHWHILE;
         let counts = stream.window.lines().is_some();
         thread::scope(|scope| {

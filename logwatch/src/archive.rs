@@ -3,7 +3,7 @@
 //! gzip, which logrotate uses unless told otherwise, is read by ourselves; the rarer ones by their own tools.
 
 use flate2::read::MultiGzDecoder;
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use racefree_core::process::child;
 use std::ffi::OsString;
 use std::fs::File;
@@ -25,17 +25,17 @@ pub(crate) fn is_compressed(path: &Path) -> bool {
 /// The tool that decompresses it is not installed.
 pub(crate) fn open(path: &Path, mut file: File) -> Result<Box<dyn Read>> {
     // A duplicate shares its offset with the descriptor through which we may have looked before.
-    file.rewind().doing("read", path.display())?;
+    file.rewind().act("read", path.display())?;
     let tool = KINDS.iter().find(|(ending, _)| path.extension().is_some_and(|e| e == *ending));
     match tool {
         Some(&("gz", _)) | None => Ok(Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(64 << 10, file)))),
         Some((_, tool)) => {
             let mut command = child::command(&[OsString::from(tool), "-dc".into()]);
             command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::null());
-            let mut child = command.spawn().doing(&format!("run {tool} for"), path.display())?;
+            let mut child = command.spawn().act(&format!("run {tool} for"), path.display())?;
             match child.stdout.take() {
                 Some(stdout) => Ok(Box::new(Decompressed { child, stdout })),
-                None => Err(anyhow::anyhow!("no pipe")).doing("read", path.display()),
+                None => Err(anyhow::anyhow!("no pipe")).act("read", path.display()),
             }
         }
     }

@@ -4,9 +4,9 @@ use crate::cursor::Cursor;
 use crate::follower::Follower;
 use clap::Args;
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::error::{Context, Result, refusal};
 use racefree_core::event::time::Deadline;
-use racefree_core::lock::{self, Attempt, Held};
+use racefree_core::lock::{self, Attempt, LockGuard};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +34,7 @@ pub(crate) struct Beginning {
 #[derive(Debug)]
 pub(crate) struct CursorFile {
     path: PathBuf,
-    _held: Held,
+    _held: LockGuard,
     noted: Vec<(PathBuf, Cursor)>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn expanded(logs: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let before = found.len();
         found.extend(paths.flatten());
         if found.len() == before {
-            return Err(anyhow::anyhow!("no file matches the pattern now")).doing("watch", log.display());
+            return Err(anyhow::anyhow!("no file matches the pattern now")).act("watch", log.display());
         }
     }
     Ok(found)
@@ -100,7 +100,7 @@ impl CursorFile {
     /// # Errors
     /// [`Exit::Busy`]: another run has it. It is a symbolic link, another user's, or no cursor file: it is left alone.
     pub(crate) fn open(path: &Path, deadline: Deadline) -> Result<CursorFile> {
-        let refuse = |why: &str| Err(anyhow::anyhow!("{why}")).doing("use the cursor file", path.display());
+        let refuse = |why: &str| Err(anyhow::anyhow!("{why}")).act("use the cursor file", path.display());
         match fs::symlink_metadata(path) {
             Ok(there) if there.is_symlink() => return refuse("it is a symbolic link"),
             Ok(there) if !there.is_file() => return refuse("it is not a regular file"),
@@ -114,10 +114,9 @@ impl CursorFile {
         };
         let mut text = Vec::new();
         let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
-        read.doing("read", path.display())?;
+        read.act("read", path.display())?;
         let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-        let noted =
-            lines.map(|line| note(line).doing("read the cursor file", path.display())).collect::<Result<_>>()?;
+        let noted = lines.map(|line| note(line).act("read the cursor file", path.display())).collect::<Result<_>>()?;
         Ok(CursorFile { path: path.to_owned(), _held: held, noted })
     }
 
@@ -139,7 +138,7 @@ impl CursorFile {
             [cursor.to_string().as_bytes(), b" ", log.as_os_str().as_bytes(), b"\n"].concat()
         };
         let text: Vec<u8> = self.noted.iter().flat_map(line).collect();
-        replace(&self.path, Path::new(&new), &text).doing("write", self.path.display())
+        replace(&self.path, Path::new(&new), &text).act("write", self.path.display())
     }
 }
 

@@ -7,7 +7,7 @@ use racefree_core::cli::output;
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::time::Deadline;
 use racefree_core::process::child::{self, Child};
-use racefree_core::process::subreaper::Family;
+use racefree_core::process::subreaper::Subreaper;
 use racefree_core::signal::Signal;
 use std::ffi::OsString;
 
@@ -16,7 +16,7 @@ use std::ffi::OsString;
 /// # Errors
 /// COMMAND cannot be run; the time is over.
 pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &Ends, until: Deadline) -> Result<Exit> {
-    let family = Family::adopt()?;
+    let family = Subreaper::adopt()?;
     let mut command = Child::spawn(&mut child::command(words), session.events())?;
     let ended = watch_over(&mut command, words, &family, session, ends, until);
     if ended.is_err() {
@@ -30,7 +30,7 @@ pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &Ends, until:
 fn watch_over(
     command: &mut Child,
     words: &[OsString],
-    family: &Family,
+    family: &Subreaper,
     session: &mut Session,
     ends: &Ends,
     until: Deadline,

@@ -10,9 +10,9 @@ use crate::source::end_of_whole_lines;
 use crate::stream::{Look, Stream};
 use crate::window::{LastRecord, Piece};
 use racefree_core::cli::output;
-use racefree_core::error::{Doing, Result, sentence};
-use racefree_core::event::inotify::{Hints, Watch};
-use racefree_core::lock::holders::Identity;
+use racefree_core::error::{Context, Result, sentence};
+use racefree_core::event::inotify::{Inotify, Watch};
+use racefree_core::lock::holders::FileId;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) struct Follower {
     began: Cursor,
     files: Opened,
     /// What the name stood for at the last look.
-    named: Option<Identity>,
+    named: Option<FileId>,
     /// The place where it was to begin could not be found.
     pub(crate) gap: bool,
     is_stdin: bool,
@@ -60,7 +60,7 @@ impl Follower {
     /// As [`Follower::from`].
     pub(crate) fn from_end(path: &Path) -> Result<Follower> {
         let Some(file) = generations::open_log(path)? else { return Follower::from(path, generations::mark(path)?) };
-        let end = end_of_whole_lines(&file).doing("read", path.display())?;
+        let end = end_of_whole_lines(&file).act("read", path.display())?;
         let stream = Stream::of_file(file, path, end)?;
         Ok(Follower::new(path, Cursor::now(vec![Place::of(&stream)])).with(vec![stream]))
     }
@@ -174,7 +174,7 @@ impl Follower {
 
     fn look_at_name(&mut self) -> Result<Step> {
         let named = match fs::metadata(&self.path) {
-            Ok(metadata) => Some(Identity::from(&metadata)),
+            Ok(metadata) => Some(FileId::from(&metadata)),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             Err(e) => {
                 output::detail(|| format!("look at {}: {e}", self.path.display()));
@@ -253,7 +253,7 @@ impl Follower {
     ///
     /// # Errors
     /// Watches run out.
-    pub(crate) fn watch(&self, hints: &Hints) -> io::Result<BTreeSet<Watch>> {
+    pub(crate) fn watch(&self, hints: &Inotify) -> io::Result<BTreeSet<Watch>> {
         if self.is_stdin { Ok(BTreeSet::new()) } else { hinted::watch(hints, &self.path, self.files.growing()) }
     }
 }

@@ -5,8 +5,8 @@ use crate::cursor::{Cursor, Place};
 use crate::siblings::siblings;
 use crate::source::end_of_whole_lines;
 use crate::stream::Stream;
-use racefree_core::error::{Doing, Result};
-use racefree_core::lock::holders::Identity;
+use racefree_core::error::{Context, Result};
+use racefree_core::lock::holders::FileId;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::time::SystemTime;
 /// One file that was once written under the log's name, or is now.
 struct Generation {
     path: PathBuf,
-    identity: Identity,
+    identity: FileId,
     changed: SystemTime,
     file: File,
 }
@@ -41,16 +41,16 @@ pub(crate) fn open_log(path: &Path) -> Result<Option<File>> {
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let file = match fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
-        opened => opened.doing("open", path.display())?,
+        opened => opened.act("open", path.display())?,
     };
-    let kind = file.metadata().doing("look at", path.display())?.file_type();
+    let kind = file.metadata().act("look at", path.display())?.file_type();
     let why = match kind {
         kind if kind.is_file() => return Ok(Some(file)),
         kind if kind.is_dir() => "it is a directory",
         kind if kind.is_fifo() => "it is a FIFO; read it through stdin (logwatch ... - < FIFO)",
         _ => "it is not a regular file",
     };
-    Err(anyhow::anyhow!(why)).doing("watch", path.display())
+    Err(anyhow::anyhow!(why)).act("watch", path.display())
 }
 
 /// Everything since the cursor's place.
@@ -106,7 +106,7 @@ pub(crate) fn mark(log: &Path) -> Result<Cursor> {
     let mut plain: Vec<&Generation> = generations.iter().filter(|g| !g.is_compressed()).take(2).collect();
     plain.reverse();
     let place = |generation: &&Generation| {
-        let end = end_of_whole_lines(&generation.file).doing("read", generation.path.display())?;
+        let end = end_of_whole_lines(&generation.file).act("read", generation.path.display())?;
         Ok(Place::of(&generation.at(end)?))
     };
     Ok(Cursor::now(plain.iter().map(place).collect::<Result<_>>()?))
@@ -179,7 +179,7 @@ impl Generation {
     fn of(path: PathBuf, file: File) -> Option<Generation> {
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
         let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Some(Generation { path, identity: Identity::from(&metadata), changed, file })
+        Some(Generation { path, identity: FileId::from(&metadata), changed, file })
     }
 
     fn is(&self, place: Option<&Place>) -> bool {
@@ -189,7 +189,7 @@ impl Generation {
     }
 
     fn at(&self, offset: u64) -> Result<Stream> {
-        Stream::of_file(self.file.try_clone().doing("share", self.path.display())?, &self.path, offset)
+        Stream::of_file(self.file.try_clone().act("share", self.path.display())?, &self.path, offset)
     }
 
     fn begin(self) -> Result<Stream> {

@@ -1,6 +1,6 @@
 //! What the kernel hints at, and how far a file system's hints can be trusted.
 
-use racefree_core::event::inotify::{Hints, Watch};
+use racefree_core::event::inotify::{Inotify, Watch};
 use rustix::fs::statfs;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -46,7 +46,7 @@ impl Hinted {
 /// # Errors
 /// Watches run out.
 pub(crate) fn watch<'a>(
-    hints: &Hints,
+    hints: &Inotify,
     path: &Path,
     files: impl Iterator<Item = &'a File>,
 ) -> io::Result<BTreeSet<Watch>> {

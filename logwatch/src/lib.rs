@@ -33,7 +33,7 @@ use ends::Ends;
 use judge::{Judge, Patterns};
 use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit};
-use racefree_core::cli::output::{self, Loudness};
+use racefree_core::cli::output::{self, Verbosity};
 use racefree_core::error::{Result, ending, refusal};
 use racefree_core::event::time::Deadline;
 use racefree_core::process::child;
@@ -70,7 +70,7 @@ pub struct Cli {
     #[arg(long, value_name = "LINES", default_value_t = 50)]
     show: usize,
     #[command(flatten)]
-    loudness: Loudness,
+    verbosity: Verbosity,
     /// The log, or `-` for stdin, or a quoted pattern such as '/var/log/app/*.log'; a log need not be there yet
     #[arg(required = true, value_name = "LOG")]
     logs: Vec<PathBuf>,
@@ -82,8 +82,8 @@ pub struct Cli {
 impl cli::Cli for Cli {
     const ENDINGS: &'static [Ending] = ENDINGS;
 
-    fn loudness(&self) -> Loudness {
-        self.loudness
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
     }
 }
 
@@ -132,7 +132,7 @@ fn is_an_answer(error: &anyhow::Error) -> bool {
 impl Cli {
     fn print_marks(&self) -> Result<Exit> {
         for log in &self.logs {
-            output::answer(format!("{}\n", generations::mark(log)?))?;
+            output::print(format!("{}\n", generations::mark(log)?))?;
         }
         Ok(Exit::Done)
     }

@@ -9,7 +9,7 @@ use crate::stream::{Look, Stream};
 use crate::window::{LastRecord, Piece};
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
-use racefree_core::lock::holders::Identity;
+use racefree_core::lock::holders::FileId;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl Opened {
     }
 
     /// Which file the followed one is.
-    pub(crate) fn identity(&self) -> Option<Identity> {
+    pub(crate) fn identity(&self) -> Option<FileId> {
         self.last().and_then(Stream::identity)
     }
 
@@ -133,7 +133,7 @@ impl Opened {
     }
 
     /// Whether nothing more can be expected from this one, while the log's name stands for `named`.
-    pub(crate) fn has_ended(&self, at: usize, named: Option<Identity>) -> bool {
+    pub(crate) fn has_ended(&self, at: usize, named: Option<FileId>) -> bool {
         let file = &self.files[at];
         let old = named != file.stream.identity() && at + 1 < self.files.len();
         file.stream.is_once() || old && (file.quiet_at.passed() || at + OLD_FILES < self.files.len())

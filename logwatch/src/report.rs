@@ -154,7 +154,7 @@ impl<'a> Report<'a> {
     /// # Errors
     /// stdout cannot be written.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        let written = if self.out.is_empty() { Ok(()) } else { output::answer(&self.out) };
+        let written = if self.out.is_empty() { Ok(()) } else { output::print(&self.out) };
         self.out.clear();
         written
     }

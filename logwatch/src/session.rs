@@ -11,7 +11,7 @@ use racefree_core::cli::output::StatusLine;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Arrived, Events};
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use std::time::Duration;
 
 /// How long nothing may come before the last record is taken for finished.
@@ -38,7 +38,7 @@ pub(crate) enum End {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stretch<'a> {
     /// A process whose end matters.
-    pub(crate) process: Option<&'a Process>,
+    pub(crate) process: Option<&'a PidFd>,
     /// The process is COMMAND, which a ready line does not end.
     pub(crate) is_command: bool,
     pub(crate) until: Deadline,

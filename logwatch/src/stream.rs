@@ -2,8 +2,8 @@
 
 use crate::source::{PROOF, Source, proof_of};
 use crate::window::{LastRecord, Piece, Window};
-use racefree_core::error::{Doing, Result};
-use racefree_core::lock::holders::Identity;
+use racefree_core::error::{Context, Result};
+use racefree_core::lock::holders::FileId;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Stream {
     source: Source,
     path: PathBuf,
-    identity: Option<Identity>,
+    identity: Option<FileId>,
     pub(crate) window: Window,
 }
 
@@ -39,9 +39,9 @@ impl Stream {
     /// # Errors
     /// It cannot be read.
     pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Stream> {
-        let identity = Identity::from(&file.metadata().doing("look at", path.display())?);
+        let identity = FileId::from(&file.metadata().act("look at", path.display())?);
         let mut stream = Stream::new(Source::Regular(file), path, Some(identity));
-        let before = proof_of(stream.file(), offset).doing("read", path.display())?;
+        let before = proof_of(stream.file(), offset).act("read", path.display())?;
         stream.window.pass_to(offset, &before, 0);
         Ok(stream)
     }
@@ -56,11 +56,11 @@ impl Stream {
     /// # Errors
     /// It is closed.
     pub(crate) fn of_stdin() -> Result<Stream> {
-        let fd = io::stdin().as_fd().try_clone_to_owned().doing("read", "stdin")?;
+        let fd = io::stdin().as_fd().try_clone_to_owned().act("read", "stdin")?;
         Ok(Stream::new(Source::Pipe(fd), Path::new("-"), None))
     }
 
-    fn new(source: Source, path: &Path, identity: Option<Identity>) -> Stream {
+    fn new(source: Source, path: &Path, identity: Option<FileId>) -> Stream {
         Stream { source, path: path.to_owned(), identity, window: Window::new() }
     }
 
@@ -75,7 +75,7 @@ impl Stream {
     }
 
     /// Which file it is, where it is one.
-    pub(crate) fn identity(&self) -> Option<Identity> {
+    pub(crate) fn identity(&self) -> Option<FileId> {
         self.identity
     }
 
@@ -100,7 +100,7 @@ impl Stream {
         }
         let at = self.window.end();
         let room = self.window.room();
-        let count = self.source.read(room, at).doing("read", self.path.display())?;
+        let count = self.source.read(room, at).act("read", self.path.display())?;
         let may_be_hole = room.first() == Some(&0);
         // Asked after the read: had the file been truncated before it, these bytes would not be there any more.
         if !self.is_still_the_same()? {
@@ -155,7 +155,7 @@ impl Stream {
     /// # Errors
     /// A failed read.
     pub(crate) fn jump_to(&mut self, offset: u64) -> Result<()> {
-        let before = proof_of(self.file(), offset).doing("read", self.path.display())?;
+        let before = proof_of(self.file(), offset).act("read", self.path.display())?;
         // Asked after the bytes at the new place were read: had the file been truncated before, those would not prove it.
         if !self.is_still_the_same()? || before.len() as u64 != offset.min(PROOF as u64) {
             return Ok(());
@@ -184,7 +184,7 @@ impl Stream {
     /// A failed read.
     pub(crate) fn is_still_the_same(&self) -> Result<bool> {
         let Source::Regular(file) = &self.source else { return Ok(true) };
-        let there = proof_of(Some(file), self.window.end()).doing("read", self.path.display())?;
+        let there = proof_of(Some(file), self.window.end()).act("read", self.path.display())?;
         Ok(there == self.window.proof_of_end())
     }
 }

@@ -4,10 +4,10 @@ use crate::follower::Follower;
 use crate::hinted::Hinted;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::event::inotify::{Hints, Watch};
+use racefree_core::event::inotify::{Inotify, Watch};
 use racefree_core::event::time::{Deadline, Pause};
 use racefree_core::event::{Arrived, Event, Events, Watched};
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
@@ -23,7 +23,7 @@ const LOOK_MORE_OFTEN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Waiting {
     events: Events,
-    hints: Option<Hints>,
+    hints: Option<Inotify>,
     watches: BTreeSet<Watch>,
     pause: Pause,
     hinted: Hinted,
@@ -46,7 +46,7 @@ impl Waiting {
     /// # Errors
     /// Descriptors run out.
     pub(crate) fn armed(logs: &[Follower]) -> Result<Waiting> {
-        let hints = Hints::new().inspect_err(without_hints).ok();
+        let hints = Inotify::new().inspect_err(without_hints).ok();
         let hinted = logs.iter().map(Follower::look_anyway).max().unwrap_or(Hinted::Always);
         if hinted == Hinted::Seldom {
             without_hints(&io::Error::other("this file system has none for what others write"));
@@ -102,7 +102,7 @@ impl Waiting {
     ///
     /// # Errors
     /// A refused poll(2).
-    pub(crate) fn wait(&self, process: Option<&Process>, logs: &[Follower], until: Deadline) -> Result<Woken> {
+    pub(crate) fn wait(&self, process: Option<&PidFd>, logs: &[Follower], until: Deadline) -> Result<Woken> {
         let hints = self.hints.as_ref().map(|hints| Watched::Read(hints.as_fd()));
         let pipes = logs.iter().filter_map(Follower::pipe).map(Watched::Read);
         let ends = process.map(|process| Watched::Read(process.as_fd()));

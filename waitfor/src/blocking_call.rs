@@ -2,7 +2,7 @@
 //!
 //! A thread that takes too long is left to itself; it ends with its call, or with the process.
 
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -18,7 +18,7 @@ pub(crate) struct Errand<T> {
 impl<T: Send + 'static> Errand<T> {
     /// Asks.
     pub(crate) fn begin(question: impl FnOnce() -> T + Send + 'static) -> Result<Errand<T>> {
-        let (told, tell) = pipe_with(PipeFlags::CLOEXEC).doing("make", "a pipe")?;
+        let (told, tell) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
         let (sender, answer) = channel();
         let errand = move || {
             // Nobody listens any more where the wait is over.
@@ -26,7 +26,7 @@ impl<T: Send + 'static> Errand<T> {
             // The closed pipe is the news, so it comes after the answer.
             drop(tell);
         };
-        thread::Builder::new().spawn(errand).doing("start", "a thread")?;
+        thread::Builder::new().spawn(errand).act("start", "a thread")?;
         Ok(Errand { told, answer })
     }
 

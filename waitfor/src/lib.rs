@@ -13,7 +13,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use racefree_core::claim::process_arg::Named;
 use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit, OF_A_COMMAND};
-use racefree_core::cli::output::Loudness;
+use racefree_core::cli::output::Verbosity;
 use racefree_core::error::{Result, refusal};
 use racefree_core::event::time::{Limit, parse_duration};
 use racefree_core::process::child;
@@ -84,7 +84,7 @@ pub struct Cli {
     #[command(flatten)]
     words: Words,
     #[command(flatten)]
-    loudness: Loudness,
+    verbosity: Verbosity,
     /// What to wait for
     #[arg(required = true, value_name = "TARGET", value_parser = OsStringValueParser::new().try_map(NamedTarget::parse))]
     targets: Vec<NamedTarget>,
@@ -99,8 +99,8 @@ pub struct Cli {
 impl cli::Cli for Cli {
     const ENDINGS: &'static [Ending] = ENDINGS;
 
-    fn loudness(&self) -> Loudness {
-        self.loudness
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
     }
 }
 

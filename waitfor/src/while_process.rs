@@ -3,14 +3,14 @@
 use racefree_core::claim::process_arg::Named;
 use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Result, refusal};
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 /// A process that must stay alive, held.
 pub(crate) struct Alive {
     named: Named,
-    process: Process,
+    process: PidFd,
     log: Option<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl AsFd for Alive {
 }
 
 /// The file that its stderr goes to, else its stdout. To be looked at while it lives.
-fn log_of(process: &Process) -> Option<PathBuf> {
+fn log_of(process: &PidFd) -> Option<PathBuf> {
     let descriptors = [2, 1].map(|number| std::fs::read_link(format!("/proc/{}/fd/{number}", process.pid())));
     descriptors.into_iter().flatten().find(|path| path.is_file())
 }

@@ -1,6 +1,6 @@
 //! `file:`, `nonempty:`, `pidfile:`, `pid:` and `lock:`, at the prompt.
 
-use racefree_core::claim::Claim;
+use racefree_core::claim::{Claimed, try_claim};
 use tests::{Background, Place, Said};
 
 fn place() -> Place {
@@ -57,8 +57,8 @@ fn a_pid_file_is_awaited_until_it_is_claimed() {
     let place = place();
     place.write("p", "1\n");
     let waiting = waiting_for(&place, &["pidfile:p"]).until_it_says("stale: names 1, but nobody holds it");
-    let Ok(Claim::Ours(held)) = Claim::on(&place.file("p")) else { panic!("not ours") };
-    held.name_this_process().unwrap();
+    let Ok(Claimed::Ours(held)) = try_claim(&place.file("p")) else { panic!("not ours") };
+    held.record_this_process().unwrap();
     assert_eq!(waiting.ended(), 0);
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod owner;
 mod proc_net;
 mod sock_diag;
 
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -31,7 +31,7 @@ impl Listener {
 /// Those that listen on a port, of IPv4 and IPv6.
 pub(crate) fn on_port(port: u16) -> Result<Vec<Listener>> {
     let answer = sock_diag::on_port(port).or_else(|refused| proc_net::on_port(port).map_err(|_| refused));
-    answer.doing("ask the kernel who listens on port", port)
+    answer.act("ask the kernel who listens on port", port)
 }
 
 /// Those of them to which a connection to `address` comes: who listens on just this one goes before who listens on all.
@@ -48,13 +48,13 @@ pub(crate) fn at(address: IpAddr, listeners: &[Listener]) -> Vec<Listener> {
 pub(crate) fn accepted(theirs: SocketAddr, ours: SocketAddr) -> Result<Option<u64>> {
     let ask = sock_diag::of_connection(theirs, ours);
     let answer = ask.or_else(|refused| proc_net::of_connection(theirs, ours).map_err(|_| refused));
-    answer.doing("ask the kernel who has accepted at", theirs)
+    answer.act("ask the kernel who has accepted at", theirs)
 }
 
 /// The sockets that listen behind a path, or under the abstract name that `@` begins.
 pub(crate) fn on_path(path: &Path) -> Result<Vec<u64>> {
     let answer = sock_diag::on_path(path).or_else(|refused| proc_net::on_path(path).map_err(|_| refused));
-    answer.doing("ask the kernel who listens on", path.display())
+    answer.act("ask the kernel who listens on", path.display())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{Answer, Step, Target};
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::for_people;
 use racefree_core::event::{Events, Watched};
 use racefree_core::process::child::{self, Child};
@@ -41,11 +41,11 @@ impl Exec {
 
 impl Run {
     fn begin(line: &OsString, events: &Events) -> Result<Run> {
-        let (output, theirs) = pipe_with(PipeFlags::CLOEXEC).doing("make", "a pipe")?;
-        fcntl_setfl(&output, OFlags::NONBLOCK).doing("open", "a pipe")?;
+        let (output, theirs) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
+        fcntl_setfl(&output, OFlags::NONBLOCK).act("open", "a pipe")?;
         let mut command = child::shell(line);
         command.stdin(Stdio::null());
-        command.stdout(theirs.try_clone().doing("share", "a pipe")?).stderr(theirs);
+        command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
         command.process_group(0);
         // If we are killed, nobody ends the group: then at least the command itself is to end.
         child::before_exec(&mut command, || Ok(set_parent_process_death_signal(Some(Signal::KILL))?));

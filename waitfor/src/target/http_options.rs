@@ -1,7 +1,7 @@
 //! What a request over http is to look like, and which answer counts.
 
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::error::{Context, Result, refusal};
 use regex::bytes::Regex;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ impl Asked {
 }
 
 fn authorities(file: &Path) -> Result<RootCerts> {
-    let text = std::fs::read(file).doing("open", file.display())?;
+    let text = std::fs::read(file).act("open", file.display())?;
     let certificates: Vec<_> = parse_pem(&text)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),

@@ -6,10 +6,10 @@
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::blocking_call::Errand;
-use racefree_core::error::{Doing, Result, reason};
+use racefree_core::error::{Context, Result, reason};
 use racefree_core::event::Events;
 use racefree_core::lock::contenders;
-use racefree_core::lock::holders::{self, Identity};
+use racefree_core::lock::holders::{self, FileId};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use std::fs::File;
@@ -41,7 +41,7 @@ impl Lock {
         };
         // That it is free ends a wait for its end: this is to be beyond doubt.
         let told = if self.down { None } else { contenders::is_held(&file) };
-        let held = told.map_or_else(|| tried(&file), Ok).doing("ask for the lock on", self.lookout.path().display())?;
+        let held = told.map_or_else(|| tried(&file), Ok).act("ask for the lock on", self.lookout.path().display())?;
         if held && self.down && self.freed.is_none() {
             self.freed = Some(Errand::begin(move || wait_until_free(&file))?);
         }
@@ -89,7 +89,7 @@ impl Target for Lock {
 
     fn still(&self) -> String {
         let file = std::fs::metadata(self.lookout.path());
-        file.map_or_else(|e| reason(&e), |found| holders::in_words(&holders::of(Identity::from(&found))))
+        file.map_or_else(|e| reason(&e), |found| holders::in_words(&holders::of(FileId::from(&found))))
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {

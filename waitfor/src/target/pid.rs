@@ -4,14 +4,14 @@ use super::{Answer, Step, Target};
 use racefree_core::error::Result;
 use racefree_core::event::Events;
 use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// A process to wait for, by its number.
 pub(crate) struct Lives {
     pid: Pid,
-    seen: Option<Process>,
+    seen: Option<PidFd>,
 }
 
 impl Lives {
@@ -24,7 +24,7 @@ impl Target for Lives {
     fn ask(&mut self, _: &Events) -> Result<Step> {
         // Held once seen: its number may be recycled, and the next process of that number is another.
         if self.seen.is_none() {
-            self.seen = Process::open(self.pid)?;
+            self.seen = PidFd::open(self.pid)?;
         }
         Ok(Step::Answered(match &self.seen {
             None => Answer::no("no such process"),

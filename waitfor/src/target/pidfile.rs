@@ -2,11 +2,11 @@
 
 use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
-use racefree_core::claim::pin::{self, Found};
-use racefree_core::claim::status::Reading;
+use racefree_core::claim::pin::{self, Pinned};
+use racefree_core::claim::status::Status;
 use racefree_core::error::Result;
 use racefree_core::event::Events;
-use racefree_core::process::pidfd::Process;
+use racefree_core::process::pidfd::PidFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub(crate) struct Pidfile {
     lookout: Lookout,
     suffices: fn(&Answer) -> bool,
-    claimant: Option<Process>,
+    claimant: Option<PidFd>,
     announced: bool,
 }
 
@@ -25,17 +25,17 @@ impl Pidfile {
 
     fn look(&mut self) -> Result<Answer> {
         self.claimant = None;
-        let (answer, announced) = match pin::claimant(self.lookout.path())? {
-            Found::Running(process, _) => {
+        let (answer, announced) = match pin::pin(self.lookout.path())? {
+            Pinned::Running(process, _) => {
                 self.claimant = Some(process);
                 (Answer::YES, true)
             }
             // The claimer writes its number after it has the claim, and that is announced.
-            Found::Nobody(reading @ (Reading::Absent | Reading::Stale(_))) => {
+            Pinned::Nobody(reading @ (Status::Absent | Status::Stale(_))) => {
                 (Answer::no(reading.in_words()), self.lookout.is_trusted())
             }
             // A claim half-way, or the children of a dead claimant: what they do with their descriptors is not announced.
-            Found::Nobody(reading) => (Answer::unclear(reading.in_words()), false),
+            Pinned::Nobody(reading) => (Answer::unclear(reading.in_words()), false),
         };
         self.announced = announced;
         Ok(answer)
@@ -56,7 +56,7 @@ impl Target for Pidfile {
     }
 
     fn still(&self) -> String {
-        Reading::of(self.lookout.path()).in_words()
+        Status::of(self.lookout.path()).in_words()
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {

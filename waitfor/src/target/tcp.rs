@@ -6,7 +6,7 @@ use super::{Answer, Means, Step, Target};
 use crate::sockets;
 use crate::sockets::owner::Owner;
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Doing, Result, refusal};
+use racefree_core::error::{Context, Result, refusal};
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::event::{Events, Watched};
 use racefree_core::sys;
@@ -52,7 +52,7 @@ impl Tcp {
             match dial(address, self.calls_from) {
                 Ok(call) => self.calls.push((address, call)),
                 Err(e @ (Errno::ACCESS | Errno::PERM | Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)) => {
-                    return Err(e).doing("connect to", address);
+                    return Err(e).act("connect to", address);
                 }
                 Err(e) => self.ended.push((address, Answer::no(e))),
             }

@@ -5,7 +5,7 @@ use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::sockets;
 use crate::sockets::owner::Owner;
-use racefree_core::error::{Doing, Result};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::event::{Events, Watched};
 use rustix::fs::{Mode, OFlags};
@@ -92,7 +92,7 @@ impl Target for Unix {
             Ok(socket) => self.talk_on(Call::on(socket))?,
             Err(Errno::AGAIN) => Step::Answered(Answer::unclear("it accepts nobody: its backlog is full")),
             Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NAMETOOLONG)) => {
-                return Err(e).doing("connect to", path.display());
+                return Err(e).act("connect to", path.display());
             }
             Err(e @ (Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED)) => Step::Answered(Answer::no(e)),
             // EACCES: many a daemon opens its socket to others only after it listens.
