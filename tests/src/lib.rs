@@ -16,6 +16,7 @@ pub use steps::{Steps, Stop};
 pub use terminal::Terminal;
 
 use std::io::Write;
+use std::process::Command;
 
 /// Whether a program that a test is about is there. Where it is not, the test says so and has nothing to show; in CI
 /// that is a failure.
@@ -53,6 +54,26 @@ pub fn nothing_to_show(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     // Not by a macro: the test harness would keep it to itself.
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+}
+
+/// Runs a test, named by its path as `cargo test` prints it, in a process in which no other test runs.
+///
+/// True in that process; in the other, the test has passed there when this returns.
+///
+/// # Panics
+/// The test fails there, or there is no such test.
+pub fn alone(test: &str) -> bool {
+    const MARK: &str = "RACEFREE_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let tests = std::env::current_exe().expect("the program of this test");
+    let run = Command::new(tests).args([test, "--exact", "--nocapture"]).env(MARK, "1").output().expect("it");
+    let (stdout, stderr) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(run.status.success() && stdout.contains("\ntest result: ok. 1 passed"), "{stdout}{stderr}");
+    // What was skipped there is said here.
+    let _ = std::io::stderr().write_all(&run.stderr);
+    false
 }
 
 /// A TCP port of 127.0.0.1 that nobody uses at this moment.

@@ -11,13 +11,13 @@ pub fn root() -> PathBuf {
 /// Every Rust file below a folder of the workspace, with its text.
 ///
 /// # Panics
-/// A file cannot be read.
+/// There is no such folder, or a file cannot be read.
 pub fn below(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let path = entry.path();
+        for entry in fs::read_dir(&folder).expect("a folder of sources") {
+            let path = entry.expect("an entry of it").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {

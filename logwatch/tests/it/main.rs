@@ -1,0 +1,8 @@
+//! `logwatch` as it is used at the prompt.
+
+mod common;
+
+mod cli;
+mod cursors;
+mod daemons;
+mod judging;

@@ -1,0 +1,8 @@
+//! `pidfile` as it is used at the prompt.
+
+mod common;
+
+mod claim;
+mod read;
+mod security;
+mod stop;

@@ -1,0 +1,9 @@
+//! Daemons, started and stopped as their users do it.
+
+mod chain;
+mod cluster;
+mod daemon_controller;
+mod init;
+mod ready;
+mod real;
+mod supervised;

@@ -1,0 +1,6 @@
+//! Where something is missing, odd, wrong or a thousand times as much.
+
+mod bounds;
+mod input;
+mod refusals;
+mod systems;

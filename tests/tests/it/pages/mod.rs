@@ -1,0 +1,8 @@
+//! What the pages in docs/ say is what the programs do.
+
+mod completions;
+mod docs;
+mod makefile;
+mod races_page;
+mod recipes;
+mod tutorials;

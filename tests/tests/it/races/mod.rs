@@ -1,0 +1,7 @@
+//! The windows of the races, opened and looked through.
+
+mod claims;
+mod gap;
+mod recycled;
+mod replace;
+mod signals;

@@ -1,0 +1,70 @@
+//! `exec:`, at the prompt: a command that is asked, and what becomes of all that it starts.
+
+use crate::common::{place, waitfor, waiting_for};
+use tests::Said;
+
+#[test]
+fn a_command_is_run_again_until_it_says_yes() {
+    let place = place();
+    let waiting = waiting_for(&place, &["exec:echo checked >&2; test -e f"]);
+    let waiting = waiting.until_it_says("exec:echo checked >&2; test -e f: exited with status 1: checked");
+    place.write("f", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn a_command_that_hangs_ends_with_the_attempt_and_all_that_it_started() {
+    let place = place();
+    let said = waitfor(&place, &["-t0", "--attempt", "100ms", "exec:echo hanging; sleep 60 & sleep 60"]);
+    assert_eq!(said.code, 124);
+    let expected = "waitfor: exec:echo hanging; sleep 60 & sleep 60: has not ended within ";
+    assert!(said.stderr.starts_with(expected) && said.stderr.contains(" ms: hanging (1 try in "), "{said:?}");
+    place.wait_until("nothing is left", |place| place.still_running().is_empty());
+}
+
+#[test]
+fn a_command_that_succeeds_leaves_nothing_behind() {
+    let place = place();
+    assert_eq!(waitfor(&place, &["exec:sleep 60 &"]), Said::SILENT_SUCCESS);
+    place.wait_until("nothing is left", |place| place.still_running().is_empty());
+}
+
+#[test]
+fn a_command_that_hangs_is_neither_ready_nor_down() {
+    let place = place();
+    assert_eq!(waitfor(&place, &["--down", "-t0", "--attempt", "50ms", "exec:sleep 60"]).code, 124);
+}
+
+#[test]
+fn a_signal_ends_the_wait_and_what_it_runs() {
+    for (signal, code) in [(nix::sys::signal::SIGTERM, 143), (nix::sys::signal::SIGINT, 130)] {
+        let place = place();
+        let waiting = waiting_for(&place, &["--attempt", "50s", "exec:echo > begun; sleep 60"]);
+        place.wait_until("it runs", |place| place.file("begun").exists());
+        nix::sys::signal::kill(waiting.pid(), signal).unwrap();
+        assert_eq!(waiting.ended(), code);
+        place.wait_until("nothing is left", |place| place.still_running().is_empty());
+    }
+}
+
+#[test]
+fn a_wait_that_is_killed_leaves_no_command_behind() {
+    let place = place();
+    let waiting = waiting_for(&place, &["--attempt", "50s", "exec:echo > begun; exec sleep 60"]);
+    place.wait_until("it runs", |place| place.file("begun").exists());
+    nix::sys::signal::kill(waiting.pid(), nix::sys::signal::SIGKILL).unwrap();
+    assert_eq!(waiting.ended(), 137);
+    place.wait_until("nothing is left", |place| place.still_running().is_empty());
+}
+
+#[test]
+fn one_that_talks_without_end_does_not_keep_out_the_others() {
+    let place = place();
+    let arguments = ["--any", "--attempt", "50s", "exec:yes", "file:f", "exec:until test -e g; do sleep 0.01; done"];
+    for file in ["f", "g"] {
+        let waiting = waiting_for(&place, &arguments).until_it_says("file:f: No such file");
+        place.write(file, "");
+        assert_eq!(waiting.ended(), 0);
+        std::fs::remove_file(place.file(file)).unwrap();
+    }
+}

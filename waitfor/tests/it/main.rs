@@ -1,0 +1,14 @@
+//! `waitfor` as it is used at the prompt.
+
+mod common;
+
+mod afterwards;
+mod cli;
+mod commands;
+mod conversations;
+mod files;
+mod http;
+mod itself;
+mod ports;
+mod processes;
+mod unix;

@@ -1,0 +1,102 @@
+//! `--while` and `--by`: the daemon itself, alive, and no stranger in its place.
+
+use crate::common::{place, waitfor, waiting_for};
+use std::os::unix::net::UnixListener;
+use tests::{Port, Said, web_server};
+
+#[test]
+fn a_process_that_must_live_ends_the_wait_with_its_end() {
+    let place = place();
+    let log = std::fs::File::create(place.file("log")).unwrap();
+    let mut daemon = place.command("sleep").arg("60").stderr(log).spawn().unwrap();
+    let alive = format!("pid:{}", daemon.id());
+    let waiting = waiting_for(&place, &["--while", &alive, "file:f"]).until_it_says("No such file");
+    daemon.kill().unwrap();
+    assert_eq!(waiting.ended(), 3);
+    let said = place.content("said");
+    let log = place.file("log").canonicalize().unwrap();
+    let obituary = format!("waitfor: {alive}: process {} has ended; its log is {}\n", daemon.id(), log.display());
+    assert!(said.contains(&obituary), "{said}");
+    daemon.wait().unwrap();
+}
+
+#[test]
+fn a_process_that_never_lived_is_gone_already() {
+    let place = place();
+    place.write("p", "1\n");
+    let said = waitfor(&place, &["--while", "pidfile:p", "file:p"]);
+    assert_eq!((said.code, said.stderr.as_str()), (3, "waitfor: pidfile:p: it is not running\n"));
+}
+
+/// TERM has come before waitfor begins, and waits for it: whoever ends the start tells the check first.
+#[test]
+fn a_request_to_end_comes_before_the_news_that_the_process_is_gone() {
+    let place = place();
+    let said = place.sh("env --block-signal=TERM sh -c 'kill -TERM $$; exec waitfor --while pid:4194304 file:f'");
+    assert_eq!((said.code, said.stderr.replace("Terminated\n", "").as_str()), (143, ""));
+}
+
+#[test]
+fn ready_means_ready_and_alive() {
+    let place = place();
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    // The target answers only by ending the process.
+    let target =
+        format!("exec:kill -9 {0}; while kill -0 {0} && ! grep -q ') Z' /proc/{0}/stat; do :; done", daemon.id());
+    let said = waitfor(&place, &["--while", &format!("pid:{}", daemon.id()), &target]);
+    assert_eq!(said.code, 3, "{said:?}");
+    daemon.wait().unwrap();
+}
+
+#[test]
+fn a_stranger_on_the_port_is_not_our_daemon() {
+    let (place, port, web) = (place(), Port::listening(), web_server("HTTP/1.1 204 No Content\r\n\r\n"));
+    let _socket = UnixListener::bind(place.file("s")).unwrap();
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    let (us, parent) = (format!("pid:{}", std::process::id()), format!("pid:{}", std::os::unix::process::parent_id()));
+    let other = format!("pid:{}", daemon.id());
+    let stranger = format!("a stranger answers: {} (", std::process::id());
+    for target in [
+        port.to_string(),
+        format!("listen:{}", port.number()),
+        format!("listen:{port}"),
+        format!("http://127.0.0.1:{web}/"),
+        "unix:s".into(),
+    ] {
+        for own in [&us, &parent] {
+            assert_eq!(waitfor(&place, &["--by", own, &target]), Said::SILENT_SUCCESS, "{target}");
+        }
+        let said = waitfor(&place, &["-t0", "--attempt", "10s", "--by", &other, &target]);
+        assert_eq!(said.code, 124, "{target}");
+        assert!(said.stderr.starts_with(&format!("waitfor: {target}: {stranger}")), "{said:?}");
+        let said = waitfor(&place, &["-t0", "--attempt", "10s", "--by", "pidfile:nowhere", &target]);
+        assert_eq!(said.without_times(), format!("waitfor: {target}: pidfile:nowhere is not running"));
+    }
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+}
+
+/// As in a container whose seccomp filter knows no sock_diag, or under a kernel without it: played by strace(1).
+#[test]
+fn where_the_kernel_may_not_be_asked_who_listens_proc_tells() {
+    if !tests::needs("strace", "strace") {
+        return;
+    }
+    let (place, port, nobody) = (place(), Port::listening(), Port::reserved());
+    let _socket = UnixListener::bind(place.file("s")).unwrap();
+    let (us, other) = (std::process::id(), place.command("sleep").arg("60").spawn().unwrap().id());
+    let unasked =
+        "strace -f -qq -o trace -e trace=socket,sendto -e inject=sendto:error=EPERM waitfor -t 0 --attempt 10s";
+    for (arguments, why) in [
+        (format!("listen:{} listen:{port}", port.number()), None),
+        (format!("--by pid:{us} listen:{port} tcp:{port} unix:s"), None),
+        (format!("listen:{nobody}"), Some("nobody listens on it".to_owned())),
+        (format!("--by pid:{other} tcp:{port}"), Some(format!("a stranger answers: {us} ("))),
+        (format!("--by pid:{other} unix:s"), Some(format!("a stranger answers: {us} ("))),
+    ] {
+        let said = place.sh(&format!("{unasked} {arguments}"));
+        assert!(place.content("trace").contains("(INJECTED)"), "{arguments}");
+        assert_eq!(said.code, if why.is_some() { 124 } else { 0 }, "{said:?}");
+        assert!(said.stderr.contains(why.as_deref().unwrap_or_default()), "{said:?}");
+    }
+}
