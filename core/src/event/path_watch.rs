@@ -1,4 +1,4 @@
-//! A path that may not exist yet, watched at its nearest existing directory, and itself once it is there.
+//! A path that may not exist yet: watched at its nearest existing directory, and at the file itself once it exists.
 
 use crate::event::inotify::{Inotify, Watch};
 use std::collections::BTreeSet;
@@ -6,78 +6,84 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-/// A watched path.
+/// A watch on a path. It opens nothing before it is armed: a path that is as it should be at the first look needs no
+/// watch, nor the time that it takes to close one.
 #[derive(Debug)]
 pub struct PathWatch {
-    hints: Inotify,
     path: PathBuf,
+    hints: Option<Inotify>,
     watches: BTreeSet<Watch>,
     trusted: bool,
 }
 
 impl PathWatch {
-    /// Watches `path` once it is armed.
+    /// A watch on `path` that is not armed yet.
+    pub fn on(path: impl Into<PathBuf>) -> PathWatch {
+        PathWatch { path: path.into(), hints: None, watches: BTreeSet::new(), trusted: false }
+    }
+
+    /// The watched path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Watches what must be watched as the path is now. Arm the watch before each look. Returns whether the watch was
+    /// not armed before: a look taken earlier must be repeated then.
     ///
-    /// # Errors
-    /// The user has too many watches (inotify(7)): then look again and again instead.
-    pub fn on(path: &Path) -> io::Result<PathWatch> {
-        Ok(PathWatch { hints: Inotify::new()?, path: path.to_owned(), watches: BTreeSet::new(), trusted: false })
-    }
-
-    /// Watches what must be watched as the path is now. Do it before each look.
-    pub fn arm(&mut self) {
-        self.begins();
-    }
-
-    /// The same, and says whether it begins only now: an earlier look is to be repeated then.
-    pub fn begins(&mut self) -> bool {
-        let begins = self.watches.is_empty();
+    /// A watch that the kernel refuses (inotify(7): the user has too many) is not trusted, and asked for again by the
+    /// next call.
+    pub fn arm(&mut self) -> bool {
+        if self.hints.is_none() {
+            self.hints = Inotify::new().ok();
+        }
+        let begins = self.watches.is_empty() && self.hints.is_some();
         if begins {
             self.trusted = self.watch().unwrap_or(false);
         }
         begins
     }
 
-    /// Whether the kernel will hint at the next change, so that no look is needed before.
+    /// Whether the kernel will send an event at the next change, so that no look is needed before.
     pub fn trusted(&self) -> bool {
         self.trusted
     }
 
+    /// What becomes readable when an event has come; `None` before the watch is armed.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.hints.as_ref().map(AsFd::as_fd)
+    }
+
     fn watch(&mut self) -> io::Result<bool> {
-        let mut place = self.hints.on_place_of(&self.path)?;
+        let Some(hints) = &self.hints else { return Ok(false) };
+        let mut place = hints.on_place_of(&self.path)?;
         self.watches.insert(place);
         // A nearer directory may have been made between the look at it and the watch on the one above.
         loop {
-            let now = self.hints.on_place_of(&self.path)?;
+            let now = hints.on_place_of(&self.path)?;
             self.watches.insert(now);
             if now == place {
                 break;
             }
             place = now;
         }
-        if let Ok(itself) = self.hints.on_file(&self.path) {
+        if let Ok(itself) = hints.on_file(&self.path) {
             self.watches.insert(itself);
         }
         Ok(!leads_nowhere(&self.path) && sees_every_change(&self.path))
     }
 
-    /// Takes the hints that have come, and says whether they are about the path: then it is to be armed again, and
-    /// looked at.
-    pub fn heed(&mut self) -> bool {
-        if !self.hints.drain_about(|name| self.path.iter().any(|part| part == name)) {
+    /// Takes the events that have come. Returns whether one of them is about the path: then arm the watch again, and
+    /// look.
+    pub fn drain(&mut self) -> bool {
+        let Some(hints) = &self.hints else { return false };
+        if !hints.drain_about(|name| self.path.iter().any(|part| part == name)) {
             return false;
         }
-        self.hints.keep_only(&self.watches, &BTreeSet::new());
+        hints.keep_only(&self.watches, &BTreeSet::new());
         self.watches.clear();
-        // Removing a watch is itself a hint (IN_IGNORED).
-        self.hints.forget();
+        // Removing a watch is itself an event (IN_IGNORED).
+        hints.forget();
         true
-    }
-}
-
-impl AsFd for PathWatch {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.hints.as_fd()
     }
 }
 
@@ -113,9 +119,10 @@ mod tests {
     use crate::event::ready_now;
 
     fn hinted(watch: &mut PathWatch) -> bool {
-        let hinted = ready_now(watch.as_fd()).unwrap() && watch.heed();
+        let ready = |watch: &PathWatch| ready_now(watch.descriptor().unwrap()).unwrap();
+        let hinted = ready(watch) && watch.drain();
         watch.arm();
-        assert!(!ready_now(watch.as_fd()).unwrap());
+        assert!(!ready(watch));
         hinted
     }
 
@@ -123,8 +130,8 @@ mod tests {
     fn a_path_is_announced_from_its_first_missing_directory_on() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a/b/c");
-        let mut watch = PathWatch::on(&path).unwrap();
-        watch.arm();
+        let mut watch = PathWatch::on(&path);
+        assert!(watch.arm() && !watch.arm());
         assert!(watch.trusted() && !hinted(&mut watch));
         std::fs::create_dir_all(place.path().join("a/b")).unwrap();
         assert!(hinted(&mut watch) && !hinted(&mut watch));
@@ -143,7 +150,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/nowhere/x", place.path().join("l")).unwrap();
         for path in [place.path().join("l"), place.path().join("l/x"), "/proc/x".into()] {
-            let mut watch = PathWatch::on(&path).unwrap();
+            let mut watch = PathWatch::on(&path);
             watch.arm();
             assert!(!watch.trusted(), "{}", path.display());
         }

@@ -62,9 +62,9 @@ impl Start<'_> {
     fn written_to(&self, file: &Path) -> Result<Pid> {
         // Behind the kernel's hints stands a look of our own; without them it is all there is.
         const LOOK: Duration = Duration::from_secs(1);
-        let (pause, mut watch) = (Pause::begin(), PathWatch::on(file).ok());
+        let (pause, mut watch) = (Pause::begin(), PathWatch::on(file));
         loop {
-            watch.iter_mut().for_each(PathWatch::arm);
+            watch.arm();
             let text = std::fs::read(file).map(|content| pid_text::parse(&content));
             if let Ok(Text::Names(pid)) = text
                 && let Some(process) = PidFd::open(pid)?
@@ -80,12 +80,12 @@ impl Start<'_> {
                 let what = format!("{} names no process that it has started", file.display());
                 return Err(self.too_late(&what));
             }
-            let trusted = watch.as_ref().is_some_and(PathWatch::trusted);
+            let trusted = watch.trusted();
             let look = if trusted { Deadline::after(LOOK) } else { pause.next() };
-            let watched: Vec<Watched> = watch.iter().map(|watch| Watched::Read(watch.as_fd())).collect();
+            let watched: Vec<Watched> = watch.descriptor().into_iter().map(Watched::Read).collect();
             match self.events.next(&watched, self.deadline.or(look))? {
                 Event::Signal(arrived) => self.heed(arrived.signal)?,
-                Event::Ready(_) => drop(watch.as_mut().map(PathWatch::heed)),
+                Event::Ready(_) => drop(watch.drain()),
                 Event::Deadline => {}
             }
         }

@@ -1,16 +1,16 @@
 //! `file:` a file that exists. `nonempty:` a file that something has been written to.
 
-use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use racefree_core::error::{Result, reason};
 use racefree_core::event::Events;
+use racefree_core::event::path_watch::PathWatch;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
 /// A file to wait for.
 pub(crate) struct File {
-    lookout: Lookout,
+    watch: PathWatch,
     least: u64,
     suffices: fn(&Answer) -> bool,
 }
@@ -18,7 +18,7 @@ pub(crate) struct File {
 impl File {
     /// Whatever is in it.
     pub(crate) fn existing(path: PathBuf, means: &Means) -> File {
-        File { lookout: Lookout::on(path), least: 0, suffices: means.suffices() }
+        File { watch: PathWatch::on(path), least: 0, suffices: means.suffices() }
     }
 
     /// With something in it.
@@ -27,7 +27,7 @@ impl File {
     }
 
     fn look(&self) -> Answer {
-        match std::fs::metadata(self.lookout.path()) {
+        match std::fs::metadata(self.watch.path()) {
             Ok(found) if found.len() < self.least => Answer::no("it is empty"),
             Ok(_) => Answer::YES,
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -41,7 +41,7 @@ impl File {
 impl Target for File {
     fn ask(&mut self, _: &Events) -> Result<Step> {
         let mut answer = self.look();
-        if !(self.suffices)(&answer) && self.lookout.begins() {
+        if !(self.suffices)(&answer) && self.watch.arm() {
             answer = self.look();
         }
         Ok(Step::Answered(answer))
@@ -56,14 +56,14 @@ impl Target for File {
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.lookout.announcer().into_iter().collect()
+        self.watch.descriptor().into_iter().collect()
     }
 
     fn heed(&mut self) -> bool {
-        self.lookout.heed()
+        self.watch.drain()
     }
 
     fn is_announced(&self) -> bool {
-        self.lookout.is_trusted()
+        self.watch.trusted()
     }
 }

@@ -3,11 +3,11 @@
 //! Whether it is locked the table of locks tells, so that nobody's `flock -n` fails because of us. Where the table does
 //! not tell all, and where the lock is to be free, it is tried: taken without waiting, and given back at once.
 
-use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::blocking_call::Errand;
 use racefree_core::error::{Context, Result, reason};
 use racefree_core::event::Events;
+use racefree_core::event::path_watch::PathWatch;
 use racefree_core::lock::contenders;
 use racefree_core::lock::holders::{self, FileId};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// A lock to wait for.
 pub(crate) struct Lock {
-    lookout: Lookout,
+    watch: PathWatch,
     down: bool,
     suffices: fn(&Answer) -> bool,
     absent: bool,
@@ -27,12 +27,12 @@ pub(crate) struct Lock {
 
 impl Lock {
     pub(crate) fn new(path: PathBuf, means: &Means) -> Lock {
-        Lock { lookout: Lookout::on(path), down: means.down, suffices: means.suffices(), absent: false, freed: None }
+        Lock { watch: PathWatch::on(path), down: means.down, suffices: means.suffices(), absent: false, freed: None }
     }
 
     fn look(&mut self) -> Result<Answer> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = open(self.lookout.path(), flags, Mode::empty());
+        let file = open(self.watch.path(), flags, Mode::empty());
         self.absent = matches!(file, Err(Errno::NOENT | Errno::NOTDIR));
         let file = match file {
             Ok(file) => File::from(file),
@@ -41,7 +41,7 @@ impl Lock {
         };
         // That it is free ends a wait for its end: this is to be beyond doubt.
         let told = if self.down { None } else { contenders::is_held(&file) };
-        let held = told.map_or_else(|| tried(&file), Ok).act("ask for the lock on", self.lookout.path().display())?;
+        let held = told.map_or_else(|| tried(&file), Ok).act("ask for the lock on", self.watch.path().display())?;
         if held && self.down && self.freed.is_none() {
             self.freed = Some(Errand::begin(move || wait_until_free(&file))?);
         }
@@ -77,7 +77,7 @@ fn wait_until_free(file: &File) {
 impl Target for Lock {
     fn ask(&mut self, _: &Events) -> Result<Step> {
         let mut answer = self.look()?;
-        if !(self.suffices)(&answer) && self.lookout.begins() {
+        if !(self.suffices)(&answer) && self.watch.arm() {
             answer = self.look()?;
         }
         Ok(Step::Answered(answer))
@@ -88,22 +88,22 @@ impl Target for Lock {
     }
 
     fn still(&self) -> String {
-        let file = std::fs::metadata(self.lookout.path());
+        let file = std::fs::metadata(self.watch.path());
         file.map_or_else(|e| reason(&e), |found| holders::in_words(&holders::of(FileId::from(&found))))
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.lookout.announcer().into_iter().chain(self.freed.iter().map(AsFd::as_fd)).collect()
+        self.watch.descriptor().into_iter().chain(self.freed.iter().map(AsFd::as_fd)).collect()
     }
 
     fn heed(&mut self) -> bool {
-        let changed = self.lookout.heed();
+        let changed = self.watch.drain();
         let freed = self.freed.take_if(|freed| !matches!(freed.answer(), Ok(None)));
         changed || freed.is_some()
     }
 
     /// A file that appears is announced, and a lock that comes free; that somebody takes one is not.
     fn is_announced(&self) -> bool {
-        self.freed.is_some() || self.absent && self.lookout.is_trusted()
+        self.freed.is_some() || self.absent && self.watch.trusted()
     }
 }

@@ -10,7 +10,6 @@ pub(crate) mod http;
 pub(crate) mod http_options;
 pub(crate) mod listen;
 pub(crate) mod lock;
-pub(crate) mod lookout;
 pub(crate) mod parse;
 pub(crate) mod pid;
 pub(crate) mod pidfile;

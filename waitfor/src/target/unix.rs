@@ -1,11 +1,11 @@
 //! `unix:` a unix socket that accepts a connection. A stale socket file refuses.
 
 use super::conversation::{Call, Talk};
-use super::lookout::Lookout;
 use super::{Answer, Means, Step, Target};
 use crate::sockets;
 use crate::sockets::owner::Owner;
 use racefree_core::error::{Context, Result};
+use racefree_core::event::path_watch::PathWatch;
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::event::{Events, Watched};
 use rustix::fs::{Mode, OFlags};
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// A unix socket to wait for.
 pub(crate) struct Unix {
-    lookout: Lookout,
+    watch: PathWatch,
     talk: Talk,
     call: Option<Call>,
     by: Option<Rc<Owner>>,
@@ -28,13 +28,13 @@ pub(crate) struct Unix {
 
 impl Unix {
     pub(crate) fn new(path: PathBuf, means: &Means) -> Unix {
-        Unix { lookout: Lookout::on(path), talk: means.talk.clone(), call: None, by: means.by.clone(), absent: false }
+        Unix { watch: PathWatch::on(path), talk: means.talk.clone(), call: None, by: means.by.clone(), absent: false }
     }
 
     fn talk_on(&mut self, mut call: Call) -> Result<Step> {
         Ok(match (call.go_on(&self.talk), &self.by) {
             (Some(yes @ Answer::Yes(_)), Some(owner)) => {
-                let disowned = owner.disowns(&sockets::on_path(self.lookout.path())?)?;
+                let disowned = owner.disowns(&sockets::on_path(self.watch.path())?)?;
                 Step::Answered(disowned.map_or(yes, Answer::unclear))
             }
             (Some(answer), _) => Step::Answered(answer),
@@ -82,9 +82,9 @@ fn address(path: &Path) -> std::result::Result<(Option<OwnedFd>, SocketAddrUnix)
 
 impl Target for Unix {
     fn ask(&mut self, _: &Events) -> Result<Step> {
-        let path = self.lookout.path().clone();
+        let path = self.watch.path().to_owned();
         let mut dialled = dial(&path);
-        if dialled.is_err() && abstract_name(&path).is_none() && self.lookout.begins() {
+        if dialled.is_err() && abstract_name(&path).is_none() && self.watch.arm() {
             dialled = dial(&path);
         }
         self.absent = matches!(dialled, Err(Errno::NOENT | Errno::NOTDIR));
@@ -128,15 +128,15 @@ impl Target for Unix {
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.lookout.announcer().into_iter().collect()
+        self.watch.descriptor().into_iter().collect()
     }
 
     fn heed(&mut self) -> bool {
-        self.lookout.heed()
+        self.watch.drain()
     }
 
     /// A file that appears is announced; that somebody listens behind one that is there is not.
     fn is_announced(&self) -> bool {
-        self.absent && self.lookout.is_trusted()
+        self.absent && self.watch.trusted()
     }
 }
