@@ -2,11 +2,11 @@
 //!
 //! An old one stays open for a while, for a daemon goes on writing into it until it is told of the new one.
 
-use crate::ahead::{Ahead, Block};
-use crate::cursor::{Cursor, Place};
-use crate::judge::Judge;
-use crate::stream::{Look, Stream};
-use crate::window::{LastRecord, Piece};
+use crate::input::cursor::{Cursor, Place};
+use crate::input::line_buffer::{LastRecord, Piece};
+use crate::input::parallel::{Block, ParallelScan};
+use crate::input::reader::{Look, Reader};
+use crate::matching::matcher::Matcher;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::lock::holders::FileId;
@@ -25,7 +25,7 @@ const PLACES: usize = 4;
 
 /// The files, and the end of the one before the first of them.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenFiles {
     files: Vec<OpenFile>,
     before: Option<Place>,
     /// Whether their lines are counted.
@@ -34,16 +34,16 @@ pub(crate) struct Opened {
 
 #[derive(Debug)]
 struct OpenFile {
-    stream: Stream,
-    ahead: Ahead,
+    reader: Reader,
+    scan: ParallelScan,
     /// When it is given up, if it stays silent and is not the log itself any more.
     quiet_at: Deadline,
 }
 
-impl Opened {
+impl OpenFiles {
     /// None yet.
-    pub(crate) fn after(before: Option<Place>) -> Opened {
-        Opened { files: vec![], before, counts: false }
+    pub(crate) fn after(before: Option<Place>) -> OpenFiles {
+        OpenFiles { files: vec![], before, counts: false }
     }
 
     /// Whether none is open.
@@ -57,60 +57,60 @@ impl Opened {
     }
 
     /// The one that is followed.
-    pub(crate) fn last(&self) -> Option<&Stream> {
-        self.files.last().map(|file| &file.stream)
+    pub(crate) fn last(&self) -> Option<&Reader> {
+        self.files.last().map(|file| &file.reader)
     }
 
     /// Which file the followed one is.
     pub(crate) fn identity(&self) -> Option<FileId> {
-        self.last().and_then(Stream::identity)
+        self.last().and_then(Reader::identity)
     }
 
     /// One of them.
-    pub(crate) fn stream(&self, at: usize) -> &Stream {
-        &self.files[at].stream
+    pub(crate) fn reader(&self, at: usize) -> &Reader {
+        &self.files[at].reader
     }
 
     /// One of them, to say how far it has been judged.
-    pub(crate) fn stream_mut(&mut self, at: usize) -> &mut Stream {
-        &mut self.files[at].stream
+    pub(crate) fn reader_mut(&mut self, at: usize) -> &mut Reader {
+        &mut self.files[at].reader
     }
 
     /// Those that may grow.
     pub(crate) fn growing(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter_map(|file| file.stream.file())
+        self.files.iter().filter_map(|file| file.reader.file())
     }
 
     /// All of them, in their order.
-    pub(crate) fn streams(&self) -> impl Iterator<Item = &Stream> {
-        self.files.iter().map(|file| &file.stream)
+    pub(crate) fn readers(&self) -> impl Iterator<Item = &Reader> {
+        self.files.iter().map(|file| &file.reader)
     }
 
     /// Newer ones, in their order.
-    pub(crate) fn add(&mut self, streams: Vec<Stream>) {
-        for mut stream in streams {
+    pub(crate) fn add(&mut self, readers: Vec<Reader>) {
+        for mut reader in readers {
             if self.counts {
-                stream.window.count_lines();
+                reader.buffer.count_lines();
             }
-            self.files.push(OpenFile { stream, ahead: Ahead::default(), quiet_at: Deadline::after(QUIET) });
+            self.files.push(OpenFile { reader, scan: ParallelScan::default(), quiet_at: Deadline::after(QUIET) });
         }
     }
 
     /// Counts the lines of those that are read from their beginning.
     pub(crate) fn count_lines(&mut self) {
         self.counts = true;
-        self.files.iter_mut().for_each(|file| file.stream.window.count_lines());
+        self.files.iter_mut().for_each(|file| file.reader.buffer.count_lines());
     }
 
     /// Another descriptor of the file that is followed.
-    pub(crate) fn replace_last(&mut self, again: Stream) {
+    pub(crate) fn replace_last(&mut self, again: Reader) {
         self.files.pop();
         self.add(vec![again]);
     }
 
     /// Takes leave of one, at this place. Whether it was the one that is followed.
     pub(crate) fn leave(&mut self, at: usize) -> (Place, bool) {
-        let left = self.files.remove(at).stream;
+        let left = self.files.remove(at).reader;
         (Place::of(&left), at == self.files.len())
     }
 
@@ -125,7 +125,7 @@ impl Opened {
     /// A failed read.
     pub(crate) fn look(&mut self, at: usize, last_record: LastRecord<'_>) -> Result<Look> {
         let file = &mut self.files[at];
-        let look = file.stream.look(last_record)?;
+        let look = file.reader.look(last_record)?;
         if matches!(look, Look::Piece(_) | Look::Unfinished) {
             file.quiet_at = Deadline::after(QUIET);
         }
@@ -135,21 +135,21 @@ impl Opened {
     /// Whether nothing more can be expected from this one, while the log's name stands for `named`.
     pub(crate) fn has_ended(&self, at: usize, named: Option<FileId>) -> bool {
         let file = &self.files[at];
-        let old = named != file.stream.identity() && at + 1 < self.files.len();
-        file.stream.is_once() || old && (file.quiet_at.passed() || at + OLD_FILES < self.files.len())
+        let old = named != file.reader.identity() && at + 1 < self.files.len();
+        file.reader.is_once() || old && (file.quiet_at.passed() || at + OLD_FILES < self.files.len())
     }
 
-    /// Judges ahead in the oldest that has not been read to its end.
+    /// Judges scan in the oldest that has not been read to its end.
     ///
     /// # Errors
-    /// As [`Ahead::judge`].
-    pub(crate) fn judge_ahead(
+    /// As [`ParallelScan::judge`].
+    pub(crate) fn scan_parallel(
         &mut self,
-        judge: &Judge,
-        each: &mut dyn FnMut(&Stream, &Block) -> Result<ControlFlow<()>>,
+        matcher: &Matcher,
+        each: &mut dyn FnMut(&Reader, &Block) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let unread = self.files.iter_mut().find(|file| !file.stream.is_read());
-        unread.map_or(Ok(()), |file| file.ahead.judge(&mut file.stream, judge, each))
+        let unread = self.files.iter_mut().find(|file| !file.reader.is_read());
+        unread.map_or(Ok(()), |file| file.scan.scan(&mut file.reader, matcher, each))
     }
 
     /// When an old one falls silent for long enough to be given up.
@@ -160,19 +160,19 @@ impl Opened {
 
     /// The unfinished last lines.
     pub(crate) fn rests(&self) -> Vec<(usize, Piece)> {
-        self.streams().enumerate().filter_map(|(at, stream)| Some((at, stream.window.rest()?))).collect()
+        self.readers().enumerate().filter_map(|(at, reader)| Some((at, reader.buffer.rest()?))).collect()
     }
 
     /// A record that may be finished, for nothing more has come.
     pub(crate) fn silent_record(&self) -> Option<(usize, Piece)> {
-        let mut silent = self.streams().enumerate().filter(|(_, stream)| stream.window.has_unfinished_record());
-        silent.find_map(|(at, stream)| Some((at, stream.window.rest()?)))
+        let mut silent = self.readers().enumerate().filter(|(_, reader)| reader.buffer.has_unfinished_record());
+        silent.find_map(|(at, reader)| Some((at, reader.buffer.rest()?)))
     }
 
     /// Where judging goes on: in each that was begun.
     pub(crate) fn cursor(&self) -> Cursor {
-        let begun = self.files.iter().rposition(|file| file.stream.window.position() > 0).unwrap_or(0);
-        let open: Vec<Place> = self.streams().take(begun + 1).map(Place::of).collect();
+        let begun = self.files.iter().rposition(|file| file.reader.buffer.position() > 0).unwrap_or(0);
+        let open: Vec<Place> = self.readers().take(begun + 1).map(Place::of).collect();
         let same = |a: &Place, b: &Place| (a.device, a.inode) == (b.device, b.inode);
         let before = self.before.iter().filter(|before| open.iter().all(|place| !same(before, place))).cloned();
         let places: Vec<Place> = before.chain(open.clone()).collect();

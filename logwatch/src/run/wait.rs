@@ -1,7 +1,7 @@
 //! Waiting for what may come: growth, a signal, the end of a process, a deadline.
 
-use crate::follower::Follower;
-use crate::hinted::Hinted;
+use crate::input::follower::Follower;
+use crate::input::watch::EventTrust;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::inotify::{Inotify, Watch};
@@ -26,7 +26,7 @@ pub(crate) struct Waiting {
     hints: Option<Inotify>,
     watches: BTreeSet<Watch>,
     pause: Pause,
-    hinted: Hinted,
+    hinted: EventTrust,
 }
 
 /// What ended a wait.
@@ -47,8 +47,8 @@ impl Waiting {
     /// Descriptors run out.
     pub(crate) fn armed(logs: &[Follower]) -> Result<Waiting> {
         let hints = Inotify::new().inspect_err(without_hints).ok();
-        let hinted = logs.iter().map(Follower::look_anyway).max().unwrap_or(Hinted::Always);
-        if hinted == Hinted::Seldom {
+        let hinted = logs.iter().map(Follower::look_anyway).max().unwrap_or(EventTrust::Always);
+        if hinted == EventTrust::LocalOnly {
             without_hints(&io::Error::other("this file system has none for what others write"));
         }
         let (events, watches, pause) = (Events::armed_for_orphans()?, BTreeSet::new(), Pause::begin());
@@ -121,9 +121,9 @@ impl Waiting {
         }
         let without_a_hint = match self.hinted {
             _ if self.hints.is_none() => self.pause.next(),
-            Hinted::Seldom => self.pause.next(),
-            Hinted::Mostly => Deadline::after(LOOK_MORE_OFTEN),
-            Hinted::Always => Deadline::after(LOOK_ANYWAY),
+            EventTrust::LocalOnly => self.pause.next(),
+            EventTrust::NotCopyUp => Deadline::after(LOOK_MORE_OFTEN),
+            EventTrust::Always => Deadline::after(LOOK_ANYWAY),
         };
         logs.iter().fold(without_a_hint, |next, log| next.or(log.files().due()))
     }

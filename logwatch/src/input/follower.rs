@@ -2,13 +2,13 @@
 //!
 //! Whatever the name stood for is read to its end before what it stands for next.
 
-use crate::cursor::{Cursor, Place};
-use crate::generations::{self, Since};
-use crate::hinted::{self, Hinted};
-use crate::opened::Opened;
-use crate::source::end_of_whole_lines;
-use crate::stream::{Look, Stream};
-use crate::window::{LastRecord, Piece};
+use crate::input::cursor::{Cursor, Place};
+use crate::input::line_buffer::{LastRecord, Piece};
+use crate::input::open_files::OpenFiles;
+use crate::input::reader::{Look, Reader};
+use crate::input::rotation::{self, Since};
+use crate::input::source::end_of_whole_lines;
+use crate::input::watch::{self, EventTrust};
 use racefree_core::cli::output;
 use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::inotify::{Inotify, Watch};
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Follower {
     path: PathBuf,
     began: Cursor,
-    files: Opened,
+    files: OpenFiles,
     /// What the name stood for at the last look.
     named: Option<FileId>,
     /// The place where it was to begin could not be found.
@@ -38,7 +38,7 @@ pub(crate) enum Step {
     /// This piece of this file is to be judged.
     Judge(usize, Piece),
     /// There is more to be seen at once.
-    Again,
+    More,
     /// There is nothing more, now.
     Idle,
 }
@@ -49,9 +49,9 @@ impl Follower {
     /// # Errors
     /// The log is there and cannot be read.
     pub(crate) fn from(path: &Path, began: Cursor) -> Result<Follower> {
-        let Since { streams, gap } = generations::since(path, &began)?;
-        let files = Opened::after(began.places.first().cloned());
-        Ok(Follower { files, gap, ..Follower::new(path, began) }.with(streams))
+        let Since { readers, gap } = rotation::since(path, &began)?;
+        let files = OpenFiles::after(began.places.first().cloned());
+        Ok(Follower { files, gap, ..Follower::new(path, began) }.with(readers))
     }
 
     /// Follows a log from its end on. Where it is there its archives are of no interest.
@@ -59,10 +59,10 @@ impl Follower {
     /// # Errors
     /// As [`Follower::from`].
     pub(crate) fn from_end(path: &Path) -> Result<Follower> {
-        let Some(file) = generations::open_log(path)? else { return Follower::from(path, generations::mark(path)?) };
+        let Some(file) = rotation::open_log(path)? else { return Follower::from(path, rotation::mark(path)?) };
         let end = end_of_whole_lines(&file).act("read", path.display())?;
-        let stream = Stream::of_file(file, path, end)?;
-        Ok(Follower::new(path, Cursor::now(vec![Place::of(&stream)])).with(vec![stream]))
+        let reader = Reader::of_file(file, path, end)?;
+        Ok(Follower::new(path, Cursor::now(vec![Place::of(&reader)])).with(vec![reader]))
     }
 
     /// Follows a log from its beginning on.
@@ -70,9 +70,9 @@ impl Follower {
     /// # Errors
     /// As [`Follower::from`].
     pub(crate) fn from_start(path: &Path) -> Result<Follower> {
-        let is_there = generations::open_log(path)?.is_some();
+        let is_there = rotation::open_log(path)?.is_some();
         // One that appears between the looks is read from its beginning all the same.
-        let began = if is_there { Cursor::now(vec![]) } else { generations::mark(path)? };
+        let began = if is_there { Cursor::now(vec![]) } else { rotation::mark(path)? };
         let mut follower = Follower::new(path, began);
         follower.add_log()?;
         Ok(follower)
@@ -84,15 +84,22 @@ impl Follower {
     /// It is closed.
     pub(crate) fn of_stdin() -> Result<Follower> {
         let stdin = Follower { is_stdin: true, ..Follower::new(Path::new("-"), Cursor::now(vec![])) };
-        Ok(stdin.with(vec![Stream::of_stdin()?]))
+        Ok(stdin.with(vec![Reader::of_stdin()?]))
     }
 
     fn new(path: &Path, began: Cursor) -> Follower {
-        Follower { path: path.to_owned(), began, files: Opened::after(None), named: None, gap: false, is_stdin: false }
+        Follower {
+            path: path.to_owned(),
+            began,
+            files: OpenFiles::after(None),
+            named: None,
+            gap: false,
+            is_stdin: false,
+        }
     }
 
-    fn with(mut self, streams: Vec<Stream>) -> Follower {
-        self.add(streams);
+    fn with(mut self, readers: Vec<Reader>) -> Follower {
+        self.add(readers);
         self
     }
 
@@ -112,18 +119,18 @@ impl Follower {
     }
 
     /// The files that it was and is.
-    pub(crate) fn files(&self) -> &Opened {
+    pub(crate) fn files(&self) -> &OpenFiles {
         &self.files
     }
 
     /// The same, to be judged.
-    pub(crate) fn files_mut(&mut self) -> &mut Opened {
+    pub(crate) fn files_mut(&mut self) -> &mut OpenFiles {
         &mut self.files
     }
 
     /// stdin, while something can still come from it.
     pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
-        self.files.streams().find_map(Stream::pipe)
+        self.files.readers().find_map(Reader::pipe)
     }
 
     /// Looks for more, the oldest file first.
@@ -134,15 +141,15 @@ impl Follower {
         for at in 0..self.files.count() {
             match self.files.look(at, last_record)? {
                 Look::Piece(piece) => return Ok(Step::Judge(at, piece)),
-                Look::Unfinished => return Ok(Step::Again),
+                Look::Unfinished => return Ok(Step::More),
                 Look::Later => {}
                 Look::End if !self.files.has_ended(at, self.named) => {}
-                look => match self.files.stream(at).window.rest() {
+                look => match self.files.reader(at).buffer.rest() {
                     // Its end will never come, so it is judged as it is.
                     Some(rest) => return Ok(Step::Judge(at, rest)),
                     None => {
                         self.leave(at, look)?;
-                        return Ok(Step::Again);
+                        return Ok(Step::More);
                     }
                 },
             }
@@ -162,8 +169,8 @@ impl Follower {
     /// The log was copied and truncated, or only truncated. What was written between our last look and the truncation
     /// is in the copy, or lost.
     fn go_on_after_truncation(&mut self, place: &Place) -> Result<()> {
-        match generations::after(&self.path, place)? {
-            Some(streams) => self.add(streams),
+        match rotation::after(&self.path, place)? {
+            Some(readers) => self.add(readers),
             None => {
                 output::detail(|| format!("{} was truncated; reading it from its beginning", self.path.display()));
                 self.add_log()?;
@@ -191,7 +198,7 @@ impl Follower {
             Err(e) if is_not_ours_yet(&e) => output::detail(|| sentence(&e)),
             followed => followed?,
         }
-        Ok(if self.files.count() > before { Step::Again } else { Step::Idle })
+        Ok(if self.files.count() > before { Step::More } else { Step::Idle })
     }
 
     /// An overlay copies a file up when it is first written to; a descriptor from before then shows the old one for ever.
@@ -203,29 +210,29 @@ impl Follower {
         if by_name <= by_descriptor {
             return Ok(Step::Idle);
         }
-        let Some(file) = generations::open_log(&self.path)? else { return Ok(Step::Idle) };
-        let again = Stream::of_file(file, &self.path, last.window.position())?;
+        let Some(file) = rotation::open_log(&self.path)? else { return Ok(Step::Idle) };
+        let again = Reader::of_file(file, &self.path, last.buffer.position())?;
         output::detail(|| format!("{} was copied up; reading the copy", self.path.display()));
         self.files.replace_last(again);
         self.named = self.files.identity();
-        Ok(Step::Again)
+        Ok(Step::More)
     }
 
     /// The name stands for another file: reads it, and those between it and the last one we know.
     fn follow_name(&mut self) -> Result<()> {
         let Some(last) = self.files.last() else {
-            let streams = generations::since(&self.path, &self.began)?.streams;
-            self.add(streams);
+            let readers = rotation::since(&self.path, &self.began)?.readers;
+            self.add(readers);
             return Ok(());
         };
         output::detail(|| format!("{} is another file now", self.path.display()));
-        match generations::after(&self.path, &Place::of(last))? {
-            Some(mut streams) => {
+        match rotation::after(&self.path, &Place::of(last))? {
+            Some(mut readers) => {
                 // The first is the file that we have open, unless the log itself was rewritten with its old content.
-                if streams.len() > 1 || streams[0].identity() == last.identity() {
-                    streams.remove(0);
+                if readers.len() > 1 || readers[0].identity() == last.identity() {
+                    readers.remove(0);
                 }
-                self.add(streams);
+                self.add(readers);
             }
             None => self.add_log()?,
         }
@@ -233,20 +240,20 @@ impl Follower {
     }
 
     fn add_log(&mut self) -> Result<()> {
-        if let Some(file) = generations::open_log(&self.path)? {
-            self.add(vec![Stream::of_file(file, &self.path, 0)?]);
+        if let Some(file) = rotation::open_log(&self.path)? {
+            self.add(vec![Reader::of_file(file, &self.path, 0)?]);
         }
         Ok(())
     }
 
-    fn add(&mut self, streams: Vec<Stream>) {
-        self.files.add(streams);
+    fn add(&mut self, readers: Vec<Reader>) {
+        self.files.add(readers);
         self.named = self.files.identity();
     }
 
     /// How often to look although the kernel hints, for the file system may not tell it everything.
-    pub(crate) fn look_anyway(&self) -> Hinted {
-        if self.is_stdin { Hinted::Always } else { Hinted::on(&self.path) }
+    pub(crate) fn look_anyway(&self) -> EventTrust {
+        if self.is_stdin { EventTrust::Always } else { EventTrust::on(&self.path) }
     }
 
     /// Has the kernel hint at whatever may happen to this log.
@@ -254,7 +261,7 @@ impl Follower {
     /// # Errors
     /// Watches run out.
     pub(crate) fn watch(&self, hints: &Inotify) -> io::Result<BTreeSet<Watch>> {
-        if self.is_stdin { Ok(BTreeSet::new()) } else { hinted::watch(hints, &self.path, self.files.growing()) }
+        if self.is_stdin { Ok(BTreeSet::new()) } else { watch::watch(hints, &self.path, self.files.growing()) }
     }
 }
 

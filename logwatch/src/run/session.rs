@@ -1,12 +1,14 @@
 //! Watching: reads whatever comes, has it judged, and waits for more, until something ends it.
 
-use crate::cursor::Cursor;
-use crate::follower::{Follower, Step};
-use crate::gained::Gained;
-use crate::judge::{Judge, Verdict};
-use crate::report::{Origin, Report};
-use crate::waiting::{Waiting, Woken};
-use crate::window::{Piece, ends_of_lines};
+use crate::input::cursor::Cursor;
+use crate::input::follower::{Follower, Step};
+use crate::input::line_buffer::{Piece, ends_of_lines};
+use crate::matching::matcher::{Matcher, Verdict};
+use crate::output::origin::Origin;
+use crate::output::printer::Printer;
+use crate::output::tail::Tail;
+use crate::run::wait::{Waiting, Woken};
+use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output::StatusLine;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
@@ -50,10 +52,10 @@ pub(crate) struct Stretch<'a> {
 /// The logs, what is looked for in them, and what came of it so far.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
-    pub(crate) judge: &'a Judge,
-    pub(crate) report: Report<'a>,
+    pub(crate) matcher: &'a Matcher,
+    pub(crate) printer: Printer<'a>,
     pub(crate) logs: Vec<Follower>,
-    gained: Vec<Gained>,
+    tails: Vec<Tail>,
     pub(crate) waiting: Waiting,
     /// The first line that counts decides; otherwise all are judged.
     pub(crate) first_decides: bool,
@@ -68,19 +70,19 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Arms the loop. Nothing has been read yet.
     pub(crate) fn new(
-        judge: &'a Judge,
-        mut report: Report<'a>,
+        matcher: &'a Matcher,
+        mut printer: Printer<'a>,
         mut logs: Vec<Follower>,
         show: usize,
         first_decides: bool,
     ) -> Result<Session<'a>> {
-        logs.iter().filter(|log| log.gap).for_each(|log| report.gap(log.path()));
-        if report.counts_lines() {
+        logs.iter().filter(|log| log.gap).for_each(|log| printer.gap(log.path()));
+        if printer.counts_lines() {
             logs.iter_mut().for_each(|log| log.files_mut().count_lines());
         }
-        let gained = logs.iter().map(|_| Gained::at_most(show)).collect();
+        let tails = logs.iter().map(|_| Tail::at_most(show)).collect();
         let (waiting, decided, cursors) = (Waiting::armed(&logs)?, None, None);
-        Ok(Session { judge, report, logs, gained, waiting, first_decides, decided, error_seen: false, cursors })
+        Ok(Session { matcher, printer, logs, tails, waiting, first_decides, decided, error_seen: false, cursors })
     }
 
     /// The loop, for whoever starts a child.
@@ -98,14 +100,14 @@ impl<'a> Session<'a> {
         loop {
             status.show(|| stretch.awaited.to_owned());
             self.waiting.forget_hints();
-            let busy = self.look()?;
-            self.report.flush()?;
+            let busy = self.poll()?;
+            self.printer.flush()?;
             if self.decided.is_some_and(|verdict| !stretch.is_command || verdict != Verdict::Ready) {
                 return Ok(End::Found);
             }
             if busy {
                 idle = silence(stretch.idle);
-                record_over = silence(self.judge.has_records().then_some(RECORD_IS_OVER));
+                record_over = silence(self.matcher.has_records().then_some(RECORD_IS_OVER));
             } else if self.logs.iter().all(Follower::has_ended_for_good) {
                 return Ok(End::NoMore);
             } else if record_over.passed() {
@@ -120,25 +122,25 @@ impl<'a> Session<'a> {
                 Woken::Signal(arrived) => return Ok(End::Signal(arrived)),
                 Woken::ProcessGone => return Ok(End::ProcessGone),
                 Woken::Look if stretch.until.passed() => return Ok(End::Deadline),
-                Woken::Look if idle.passed() && !self.look()? => return Ok(End::Idle),
+                Woken::Look if idle.passed() && !self.poll()? => return Ok(End::Idle),
                 Woken::Look => {}
             }
         }
     }
 
     /// One look at each log; whether there may be more at once.
-    pub(crate) fn look(&mut self) -> Result<bool> {
-        let judge = self.judge;
-        let last_start = |text: &[u8], from: usize| judge.last_start(text, from);
+    pub(crate) fn poll(&mut self) -> Result<bool> {
+        let matcher = self.matcher;
+        let last_start = |text: &[u8], from: usize| matcher.last_start(text, from);
         let mut busy = false;
         let undecided = self.decided.is_none();
         for at in 0..self.logs.len() {
-            match self.logs[at].step(judge.has_records().then_some(&last_start))? {
+            match self.logs[at].step(matcher.has_records().then_some(&last_start))? {
                 Step::Judge(file, piece) => {
                     self.judge_piece(at, file, &piece)?;
                     busy = true;
                 }
-                Step::Again => busy = true,
+                Step::More => busy = true,
                 Step::Idle => {}
             }
             // What the next log has is later than what decided.
@@ -151,34 +153,34 @@ impl<'a> Session<'a> {
 
     fn judge_piece(&mut self, at: usize, file: usize, piece: &Piece) -> Result<()> {
         let log = &self.logs[at];
-        let stream = log.files().stream(file);
-        let text = stream.window.text_of(piece);
+        let reader = log.files().reader(file);
+        let text = reader.buffer.text_of(piece);
         let mut origin =
-            Origin { log: log.path(), file: stream.path(), offset: stream.window.offset_of(0), number: None };
-        let mut lines = stream.window.lines();
+            Origin { log: log.path(), file: reader.path(), offset: reader.buffer.offset_of(0), number: None };
+        let mut lines = reader.buffer.lines();
         let mut counted = piece.range.start;
         let end = piece.range.end;
         let mut from = piece.range.start;
         while self.decided.is_none()
-            && let Some(hit) = self.judge.next(text, from)
+            && let Some(hit) = self.matcher.next(text, from)
         {
             lines = lines.map(|count| count + ends_of_lines(&text[counted..hit.line.start]));
             counted = hit.line.start;
             origin.number = lines.map(|count| count + 1);
-            self.report.pass(origin, &text[from..hit.line.start]);
-            self.report.found(origin, &text[..end], &hit.clone().within(end))?;
+            self.printer.pass(origin, &text[from..hit.line.start]);
+            self.printer.found(origin, &text[..end], &hit.clone().within(end))?;
             self.error_seen |= hit.verdict != Verdict::Ready;
             self.decided = self.first_decides.then_some(hit.verdict);
             from = (hit.line.end + 1).min(end);
         }
         let decided_here = self.decided.is_some() && self.cursors.is_none();
         let judged_to = if decided_here { from } else { end };
-        self.report.pass(origin, &text[from..judged_to]);
-        self.gained[at].note(&text[piece.range.start..judged_to]);
-        let stream = self.logs[at].files_mut().stream_mut(file);
+        self.printer.pass(origin, &text[from..judged_to]);
+        self.tails[at].note(&text[piece.range.start..judged_to]);
+        let reader = self.logs[at].files_mut().reader_mut(file);
         match piece.whole || from > piece.range.start {
-            true => stream.window.judged_to(judged_to),
-            false => stream.window.judged_part(piece),
+            true => reader.buffer.judged_to(judged_to),
+            false => reader.buffer.judged_part(piece),
         }
         if decided_here {
             self.cursors = Some(self.logs.iter().map(|log| log.files().cursor()).collect());
@@ -201,28 +203,38 @@ impl<'a> Session<'a> {
     /// A failed read, or stdout cannot be written.
     pub(crate) fn finish(&mut self) -> Result<()> {
         // A log may be long, and what follows the line that decided is of interest only as its surroundings.
-        while !matches!(self.decided, Some(Verdict::Error)) || self.report.wants_more() {
-            if !self.look()? {
+        while !matches!(self.decided, Some(Verdict::Error)) || self.printer.wants_more() {
+            if !self.poll()? {
                 break;
             }
         }
         for at in 0..self.logs.len() {
             for (file, rest) in self.logs[at].files().rests() {
-                let found = self.report.found_so_far();
+                let found = self.printer.found_so_far();
                 self.judge_piece(at, file, &rest)?;
-                if self.report.found_so_far() == found {
+                if self.printer.found_so_far() == found {
                     // A later run judges the line when it is finished; one that was found is not judged again.
-                    self.logs[at].files_mut().stream_mut(file).window.judged_to(rest.range.start);
+                    self.logs[at].files_mut().reader_mut(file).buffer.judged_to(rest.range.start);
                 }
             }
         }
-        self.report.count_rest();
-        self.report.flush()
+        self.printer.count_rest();
+        self.printer.flush()
     }
 
     /// Whether nothing has been decided, or lines around the one that decided are still to be shown.
     pub(crate) fn wants_more(&self) -> bool {
-        self.decided.is_none() || self.report.wants_more()
+        self.decided.is_none() || self.printer.wants_more()
+    }
+
+    /// The exit code that the lines judged so far lead to.
+    pub(crate) fn judgement(&self, ready_wanted: bool) -> Exit {
+        match self.decided {
+            _ if self.error_seen => Exit::No,
+            Some(Verdict::Ready) => Exit::Done,
+            _ if ready_wanted => Exit::No,
+            _ => Exit::Done,
+        }
     }
 
     /// Where judging goes on in each log.
@@ -232,7 +244,7 @@ impl<'a> Session<'a> {
 
     /// Shows what the logs have gained.
     pub(crate) fn show_gained(&self) {
-        for (log, gained) in self.logs.iter().zip(&self.gained) {
+        for (log, gained) in self.logs.iter().zip(&self.tails) {
             gained.show(&log.path().display().to_string());
         }
     }

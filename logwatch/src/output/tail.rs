@@ -1,13 +1,13 @@
 //! The last lines that a log gained while COMMAND ran, for the case that it fails.
 
-use crate::report::for_reader;
+use crate::output::printer::for_reader;
 use racefree_core::cli::output;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 
 /// As many of the last lines as are wanted.
 #[derive(Debug)]
-pub(crate) struct Gained {
+pub(crate) struct Tail {
     wanted: usize,
     lines: VecDeque<Vec<u8>>,
     count: u64,
@@ -16,10 +16,10 @@ pub(crate) struct Gained {
 /// A line longer than this is shown cut.
 const LONGEST_SHOWN: usize = 8 << 10;
 
-impl Gained {
+impl Tail {
     /// Keeps at most so many lines.
-    pub(crate) fn at_most(wanted: usize) -> Gained {
-        Gained { wanted, lines: VecDeque::new(), count: 0 }
+    pub(crate) fn at_most(wanted: usize) -> Tail {
+        Tail { wanted, lines: VecDeque::new(), count: 0 }
     }
 
     /// Takes note of lines.

@@ -1,8 +1,9 @@
 //! The same verdicts, whatever the pieces in which a log is read: those of a search line by line.
 
-use crate::judge::{Judge, Patterns, Verdict};
-use crate::stream::{Look, Stream};
-use crate::window::Piece;
+use crate::input::line_buffer::Piece;
+use crate::input::reader::{Look, Reader};
+use crate::matching::matcher::{Matcher, Verdict};
+use crate::options::patterns::Patterns;
 use proptest::prelude::*;
 use regex::bytes::Regex;
 use std::io::{self, Read};
@@ -29,34 +30,34 @@ impl Read for InPieces {
 
 type Found = Vec<(Vec<u8>, Verdict)>;
 
-fn judged_in_pieces(judge: &Judge, text: &[u8], lengths: Vec<usize>) -> Found {
+fn judged_in_pieces(matcher: &Matcher, text: &[u8], lengths: Vec<usize>) -> Found {
     let reader = InPieces { text: text.to_vec(), lengths, given: 0, turn: 0 };
-    let mut stream = Stream::of_reader(Box::new(reader), Path::new("log"));
+    let mut reader = Reader::read_once(Box::new(reader), Path::new("log"));
     let mut found = vec![];
     loop {
-        match stream.look(None).expect("a text in memory") {
-            Look::Piece(piece) => judge_piece(judge, &mut stream, &piece, &mut found),
+        match reader.look(None).expect("a text in memory") {
+            Look::Piece(piece) => judge_piece(matcher, &mut reader, &piece, &mut found),
             Look::Unfinished => {}
             Look::End => break,
             Look::Later | Look::Truncated => unreachable!("it is no file and no pipe"),
         }
     }
-    if let Some(rest) = stream.window.rest() {
-        judge_piece(judge, &mut stream, &rest, &mut found);
+    if let Some(rest) = reader.buffer.rest() {
+        judge_piece(matcher, &mut reader, &rest, &mut found);
     }
     found
 }
 
-fn judge_piece(judge: &Judge, stream: &mut Stream, piece: &Piece, found: &mut Found) {
-    let text = stream.window.text_of(piece);
+fn judge_piece(matcher: &Matcher, reader: &mut Reader, piece: &Piece, found: &mut Found) {
+    let text = reader.buffer.text_of(piece);
     let (mut from, end) = (piece.range.start, piece.range.end);
-    while let Some(hit) = judge.next(text, from) {
+    while let Some(hit) = matcher.next(text, from) {
         let hit = hit.within(end);
         found.push((text[hit.line.clone()].to_vec(), hit.verdict));
         from = (hit.line.end + 1).min(end);
     }
     assert!(piece.whole, "no line is that long");
-    stream.window.judged_to(end);
+    reader.buffer.judged_to(end);
 }
 
 /// The truth: each line by itself, each pattern by itself.
@@ -96,15 +97,15 @@ proptest! {
         patterns in patterns(), log in logs(), lengths in proptest::collection::vec(1..20usize, 1..5)
     ) {
         // What is no pattern is refused, with the place of the fault.
-        let Ok(judge) = patterns.judge() else { return Ok(()) };
-        prop_assert_eq!(judged_in_pieces(&judge, &log, lengths), judged_line_by_line(&patterns, &log));
+        let Ok(matcher) = Matcher::of(&patterns) else { return Ok(()) };
+        prop_assert_eq!(judged_in_pieces(&matcher, &log, lengths), judged_line_by_line(&patterns, &log));
     }
 
     #[test]
     fn whatever_is_typed_is_a_pattern_or_refused(pattern in "(\\PC|[\\[\\](){}|*+?^$.\\\\-]){0,12}", ignore_case in any::<bool>()) {
         let patterns = Patterns { error: vec![pattern], ready: None, ignore: vec![], ignore_case, start: None };
-        if let Ok(judge) = patterns.judge() {
-            let _ = judge.next(b"a line\nand \xff another\n", 0);
+        if let Ok(matcher) = Matcher::of(&patterns) {
+            let _ = matcher.next(b"a line\nand \xff another\n", 0);
         }
     }
 }

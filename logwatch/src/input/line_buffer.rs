@@ -2,9 +2,11 @@
 //!
 //! It is as large as what comes at once: a few pages while a log grows line by line, never more than the longest line.
 
-use crate::source::PROOF;
 use memchr::{memchr, memrchr};
 use std::ops::Range;
+
+/// How many bytes before a place prove that it is the same place.
+pub(crate) const PROOF: usize = 1 << 10;
 
 /// As much as is read at once at most: large enough for few calls, small enough for the processor's cache.
 const CHUNK: usize = 256 << 10;
@@ -21,7 +23,7 @@ const OVERLAP: usize = 64 << 10;
 /// Where the last record begins in a text, at or after a place: where lines belong together.
 pub(crate) type LastRecord<'a> = Option<&'a dyn Fn(&[u8], usize) -> Option<usize>>;
 
-/// What is to be judged next, by its place in [`Window::text`].
+/// What is to be judged next, by its place in [`LineBuffer::text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) range: Range<usize>,
@@ -31,7 +33,7 @@ pub(crate) struct Piece {
 
 /// A stretch of a file.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct LineBuffer {
     /// `bytes[..judged]` was judged and only proves the place; `bytes[judged..filled]` is still to be judged.
     bytes: Vec<u8>,
     judged: usize,
@@ -46,10 +48,18 @@ pub(crate) struct Window {
     inside_judged_line: bool,
 }
 
-impl Window {
+impl LineBuffer {
     /// Nothing, at the beginning of a file.
-    pub(crate) fn new() -> Window {
-        Window { bytes: vec![], judged: 0, filled: 0, offset: 0, step: LITTLE, lines: None, inside_judged_line: false }
+    pub(crate) fn new() -> LineBuffer {
+        LineBuffer {
+            bytes: vec![],
+            judged: 0,
+            filled: 0,
+            offset: 0,
+            step: LITTLE,
+            lines: None,
+            inside_judged_line: false,
+        }
     }
 
     /// The bytes up to a place.

@@ -1,10 +1,10 @@
 //! A log and its rotated siblings: which files were written under this name, and in which order.
 
-use crate::archive;
-use crate::cursor::{Cursor, Place};
-use crate::siblings::siblings;
-use crate::source::end_of_whole_lines;
-use crate::stream::Stream;
+use crate::input::cursor::{Cursor, Place};
+use crate::input::decompress;
+use crate::input::reader::Reader;
+use crate::input::rotated_names::rotated_names;
+use crate::input::source::end_of_whole_lines;
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::FileId;
 use std::fs::{self, File};
@@ -23,10 +23,10 @@ struct Generation {
 /// How often rotation may go on while we look, before we take what we see.
 const LOOKS: usize = 20;
 
-/// What is to be read to have everything since a place; the last stream is the log itself, if it is there.
+/// What is to be read to have everything since a place; the last reader is the log itself, if it is there.
 #[derive(Debug)]
 pub(crate) struct Since {
-    pub(crate) streams: Vec<Stream>,
+    pub(crate) readers: Vec<Reader>,
     /// The place was not found: what is read begins with the oldest file changed since, and something may be missing.
     pub(crate) gap: bool,
 }
@@ -64,30 +64,30 @@ pub(crate) fn since(log: &Path, cursor: &Cursor) -> Result<Since> {
         return changed_since(generations, cursor, lost);
     };
     let late = late_writes(cursor, &generations[at + 1..]);
-    let mut streams: Vec<Stream> = late.into_iter().chain([begin]).collect();
+    let mut readers: Vec<Reader> = late.into_iter().chain([begin]).collect();
     for generation in generations.into_iter().take(at).rev() {
-        streams.push(generation.begin()?);
+        readers.push(generation.begin()?);
     }
-    Ok(Since { streams, gap: false })
+    Ok(Since { readers, gap: false })
 }
 
 /// The files that came after the place in a file we have read to its end; nothing where that file is not to be found.
 ///
 /// # Errors
 /// As [`since`].
-pub(crate) fn after(log: &Path, place: &Place) -> Result<Option<Vec<Stream>>> {
+pub(crate) fn after(log: &Path, place: &Place) -> Result<Option<Vec<Reader>>> {
     let generations = stable(log)?;
     let Some((at, begin)) = find(place, &generations)? else { return Ok(None) };
-    let mut streams = vec![begin];
+    let mut readers = vec![begin];
     for generation in generations.into_iter().take(at).rev() {
-        streams.push(generation.begin()?);
+        readers.push(generation.begin()?);
     }
-    Ok(Some(streams))
+    Ok(Some(readers))
 }
 
 /// The newest place of the cursor that is found. Where a log was empty, and has gone, the end of the one before it says
 /// where to go on.
-fn first_found(cursor: &Cursor, generations: &[Generation]) -> Result<Option<(usize, Stream)>> {
+fn first_found(cursor: &Cursor, generations: &[Generation]) -> Result<Option<(usize, Reader)>> {
     for place in cursor.places.iter().rev() {
         let found = find(place, generations)?;
         if found.is_some() || place.offset > 0 {
@@ -118,23 +118,23 @@ fn changed_since(generations: Vec<Generation>, cursor: &Cursor, gap: bool) -> Re
     let mut new: Vec<Generation> =
         generations.into_iter().filter(|g| cursor.is_before(g.changed) || g.is(place)).collect();
     new.reverse();
-    Ok(Since { streams: new.into_iter().map(Generation::begin).collect::<Result<_>>()?, gap })
+    Ok(Since { readers: new.into_iter().map(Generation::begin).collect::<Result<_>>()?, gap })
 }
 
 /// What was written into the file before the last one since we left it.
-fn late_writes(cursor: &Cursor, older: &[Generation]) -> Vec<Stream> {
+fn late_writes(cursor: &Cursor, older: &[Generation]) -> Vec<Reader> {
     let before = cursor.places.split_last().map_or(&[][..], |(_, before)| before);
     let grown = |place: &Place| {
         let generation = older.iter().find(|g| place.is_in_same(&g.file))?;
         let length = generation.file.metadata().ok()?.len();
         (length > place.offset).then_some(())?;
-        Stream::of_file(generation.file.try_clone().ok()?, &generation.path, place.offset).ok()
+        Reader::of_file(generation.file.try_clone().ok()?, &generation.path, place.offset).ok()
     };
     before.iter().filter_map(grown).collect()
 }
 
 /// Where the place is: first in the very file, then in a copy or a compressed copy, the newest first.
-fn find(place: &Place, generations: &[Generation]) -> Result<Option<(usize, Stream)>> {
+fn find(place: &Place, generations: &[Generation]) -> Result<Option<(usize, Reader)>> {
     let very = generations.iter().position(|g| place.is_in_same(&g.file));
     // Nothing proves the beginning of a file but its identity.
     let copies = generations.iter().enumerate().filter(|_| place.offset > 0);
@@ -165,7 +165,7 @@ fn look(log: &Path) -> Result<Vec<Generation>> {
     if let Some(file) = open_log(log)? {
         generations.extend(Generation::of(log.to_owned(), file));
     }
-    for path in siblings(log) {
+    for path in rotated_names(log) {
         // Gone since it was listed, or not ours to read: then it is not a generation that we know.
         let Some(generation) = File::open(&path).ok().and_then(|file| Generation::of(path, file)) else { continue };
         if generations.iter().all(|known| known.identity != generation.identity) {
@@ -188,29 +188,29 @@ impl Generation {
         place.is_some_and(|p| there.is_ok_and(|there| (there.dev(), there.ino()) == (p.device, p.inode)))
     }
 
-    fn at(&self, offset: u64) -> Result<Stream> {
-        Stream::of_file(self.file.try_clone().act("share", self.path.display())?, &self.path, offset)
+    fn at(&self, offset: u64) -> Result<Reader> {
+        Reader::of_file(self.file.try_clone().act("share", self.path.display())?, &self.path, offset)
     }
 
-    fn begin(self) -> Result<Stream> {
+    fn begin(self) -> Result<Reader> {
         match self.is_compressed() {
-            true => Ok(Stream::of_reader(archive::open(&self.path, self.file)?, &self.path)),
-            false => Stream::of_file(self.file, &self.path, 0),
+            true => Ok(Reader::read_once(decompress::open(&self.path, self.file)?, &self.path)),
+            false => Reader::of_file(self.file, &self.path, 0),
         }
     }
 
     fn is_compressed(&self) -> bool {
-        archive::is_compressed(&self.path)
+        decompress::is_compressed(&self.path)
     }
 
-    /// The stream at this place, if this is a copy of the file that the place is in. A damaged archive is not.
-    fn copy_at(&self, place: &Place) -> Option<Stream> {
+    /// The reader at this place, if this is a copy of the file that the place is in. A damaged archive is not.
+    fn copy_at(&self, place: &Place) -> Option<Reader> {
         if !self.is_compressed() {
             return if place.is_in(&self.file) { self.at(place.offset).ok() } else { None };
         }
-        let reader = archive::open(&self.path, self.file.try_clone().ok()?).ok()?;
-        let mut stream = Stream::of_reader(reader, &self.path);
-        let there = stream.skip_to(place.offset).ok()? && place.is_proven_by(stream.window.proof());
-        there.then_some(stream)
+        let reader = decompress::open(&self.path, self.file.try_clone().ok()?).ok()?;
+        let mut reader = Reader::read_once(reader, &self.path);
+        let there = reader.skip_to(place.offset).ok()? && place.is_proven_by(reader.buffer.proof());
+        there.then_some(reader)
     }
 }

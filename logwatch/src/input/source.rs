@@ -1,6 +1,6 @@
 //! Where bytes come from, and the bytes that prove a place.
 
-use crate::window::LONGEST;
+use crate::input::line_buffer::{LONGEST, PROOF};
 use memchr::memrchr;
 use racefree_core::error::Result;
 use racefree_core::event::ready_now;
@@ -9,13 +9,10 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-/// How many bytes before a place prove that it is the same place.
-pub(crate) const PROOF: usize = 1 << 10;
-
 /// Few lines are longer.
 const LINE: usize = 4 << 10;
 
-/// What a stream reads from.
+/// What a reader reads from.
 pub(crate) enum Source {
     /// A file, and its name for people: it may grow.
     Regular(File),

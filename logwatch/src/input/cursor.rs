@@ -4,8 +4,9 @@
 //! bytes just before it, which proves both the file and the place. A cursor is printable, has a version, and ends with a
 //! checksum, for it passes through shell variables and editors.
 
-use crate::source::{PROOF, proof_of};
-use crate::stream::Stream;
+use crate::input::line_buffer::PROOF;
+use crate::input::reader::Reader;
+use crate::input::source::proof_of;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 use std::fs::File;
@@ -33,11 +34,11 @@ pub(crate) struct Cursor {
 }
 
 impl Place {
-    /// Where judging of this stream goes on. In a compressed file the fingerprint alone says where that is.
-    pub(crate) fn of(stream: &Stream) -> Place {
-        let metadata = stream.file().and_then(|file| file.metadata().ok());
+    /// Where judging of this reader goes on. In a compressed file the fingerprint alone says where that is.
+    pub(crate) fn of(reader: &Reader) -> Place {
+        let metadata = reader.file().and_then(|file| file.metadata().ok());
         let (device, inode) = metadata.map_or((0, 0), |m| (m.dev(), m.ino()));
-        Place { device, inode, offset: stream.window.position(), fingerprint: fingerprint(stream.window.proof()) }
+        Place { device, inode, offset: reader.buffer.position(), fingerprint: fingerprint(reader.buffer.proof()) }
     }
 
     /// Whether this is the very file, and the place is in it.

@@ -1,42 +1,13 @@
 //! What a line says about the daemon: an error, readiness, or nothing.
 
-use crate::omen::Omens;
-use crate::pattern::{self, Reading};
-use clap::Args;
+use crate::matching::line_regex::{self, LineRegexOptions};
+use crate::matching::prefilter::Prefilter;
+use crate::options::patterns::Patterns;
 use memchr::{memchr, memrchr};
 use racefree_core::error::Result;
 use regex::bytes::Regex;
 use std::ops::Range;
 use std::sync::OnceLock;
-
-/// What is looked for.
-#[derive(Debug, Args)]
-pub(crate) struct Patterns {
-    /// A line that matches is an error; may be given several times
-    ///
-    /// Bytes are matched, not characters: a line that is no valid UTF-8 is judged like any other. `^` and `$` are the
-    /// ends of the line.
-    #[arg(short, long, value_name = "REGEX")]
-    pub(crate) error: Vec<String>,
-    /// The line that says that all is well; watching ends with it
-    ///
-    /// Whichever comes first in the log decides: an error before it, or this. With COMMAND: once it has been seen no
-    /// error counts, and COMMAND has succeeded only when it has exited 0 *and* this line has been seen.
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) ready: Option<String>,
-    /// A line that matches is no error, whatever else it matches (such as `errors=0`); may be given several times
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) ignore: Vec<String>,
-    /// Upper and lower case are the same in all patterns
-    #[arg(short, long)]
-    pub(crate) ignore_case: bool,
-    /// A line that matches begins a record of several lines, which is judged and shown as a whole
-    ///
-    /// Such as `--start '^\d{4}-'` where each entry begins with a date and a traceback follows it. `(?s)` lets a `.` go
-    /// over the ends of lines. The last record is judged when the next begins, or when nothing came for 100 ms.
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) start: Option<String>,
-}
 
 /// What a line is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +35,9 @@ impl Hit {
 
 /// The patterns, compiled. A clone is for another thread: it shares nothing that threads would wait for.
 #[derive(Clone, Debug)]
-pub(crate) struct Judge {
+pub(crate) struct Matcher {
     any: Option<Regex>,
-    omens: Option<Omens>,
+    prefilter: Option<Prefilter>,
     written: Vec<String>,
     rewritten: Vec<String>,
     /// One by one, compiled only when somebody asks which of them it was.
@@ -79,43 +50,45 @@ pub(crate) struct Judge {
     start: Option<Regex>,
 }
 
-impl Patterns {
-    /// Compiles the patterns.
+impl Matcher {
+    /// Compiles the patterns of the command line.
     ///
     /// # Errors
-    /// As [`Reading::rewrite`].
-    pub(crate) fn judge(&self) -> Result<Judge> {
-        let of_lines = Reading { ignore_case: self.ignore_case, over_lines: false };
-        let reading = Reading { over_lines: self.start.is_some(), ..of_lines };
-        let all = |option, patterns: &[String]| -> Result<Vec<String>> {
-            patterns.iter().map(|pattern| reading.rewrite(option, pattern)).collect()
+    /// As [`LineRegexOptions::rewrite`].
+    pub(crate) fn of(patterns: &Patterns) -> Result<Matcher> {
+        let of_lines = LineRegexOptions { ignore_case: patterns.ignore_case, over_lines: false };
+        let reading = LineRegexOptions { over_lines: patterns.start.is_some(), ..of_lines };
+        let all = |option, regexes: &[String]| -> Result<Vec<String>> {
+            regexes.iter().map(|pattern| reading.rewrite(option, pattern)).collect()
         };
-        let errors = all("-e", &self.error)?;
-        let ready = all("--ready", self.ready.as_slice())?;
-        let ignore = all("--ignore", &self.ignore)?;
-        let several = |patterns: &[String]| (!patterns.is_empty()).then(|| pattern::compile(patterns)).transpose();
+        let errors = all("-e", &patterns.error)?;
+        let ready = all("--ready", patterns.ready.as_slice())?;
+        let ignore = all("--ignore", &patterns.ignore)?;
+        let several = |regexes: &[String]| (!regexes.is_empty()).then(|| line_regex::compile(regexes)).transpose();
         let all = [&errors[..], &ready].concat();
-        let always = match (&errors[..], &ready[..], &ignore[..], &self.start) {
+        let always = match (&errors[..], &ready[..], &ignore[..], &patterns.start) {
             (_, [], [], None) => Some(Verdict::Error),
             ([], _, _, None) => Some(Verdict::Ready),
             _ => None,
         };
-        Ok(Judge {
+        Ok(Matcher {
             any: several(&all)?,
-            omens: self.start.is_none().then(|| Omens::of(&all)).flatten(),
+            prefilter: patterns.start.is_none().then(|| Prefilter::of(&all)).flatten(),
             always,
             errors: if always.is_some() { None } else { several(&errors)? },
             ready: several(&ready)?,
             ignore: several(&ignore)?,
-            start: self.start.as_ref().map(|p| pattern::compile(&[of_lines.rewrite("--start", p)?])).transpose()?,
-            written: self.error.clone(),
+            start: patterns
+                .start
+                .as_ref()
+                .map(|p| line_regex::compile(&[of_lines.rewrite("--start", p)?]))
+                .transpose()?,
+            written: patterns.error.clone(),
             rewritten: errors,
             each: OnceLock::new(),
         })
     }
-}
 
-impl Judge {
     /// The first line or record that counts, at or after `from`. What comes before `from` was judged earlier, and is there
     /// so that an anchor can see it. The last line may lack its newline.
     pub(crate) fn next(&self, text: &[u8], mut from: usize) -> Option<Hit> {
@@ -138,8 +111,8 @@ impl Judge {
 
     /// A place in the first line or record that may count.
     fn find(&self, any: &Regex, text: &[u8], from: usize) -> Option<usize> {
-        match (&self.omens, &self.start) {
-            (Some(omens), _) => omens.fulfilled(any, text, from),
+        match (&self.prefilter, &self.start) {
+            (Some(prefilter), _) => prefilter.first_match(any, text, from),
             // No match leaves its line, so its end is as good as its beginning, and is known sooner.
             (None, None) => any.shortest_match_at(text, from),
             (None, Some(_)) => any.find_at(text, from).map(|found| found.start()),
@@ -202,7 +175,7 @@ impl Judge {
 
     /// The first of the error patterns that the line matches, counted from 0.
     pub(crate) fn which(&self, line: &[u8]) -> usize {
-        let compiled = |one| pattern::compile(std::slice::from_ref(one)).ok();
+        let compiled = |one| line_regex::compile(std::slice::from_ref(one)).ok();
         let each = self.each.get_or_init(|| self.rewritten.iter().filter_map(compiled).collect());
         each.iter().position(|one| one.is_match(line)).unwrap_or_default()
     }

@@ -1,10 +1,8 @@
-//! Where watching begins: at the end as it is now, at the start, at a cursor, or where the last run ended.
+//! The cursor file: where the last run ended, for each log.
 
-use crate::cursor::Cursor;
-use crate::follower::Follower;
-use clap::Args;
+use crate::input::cursor::Cursor;
 use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, LockGuard};
 use std::fs::{self, File, OpenOptions};
@@ -13,85 +11,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where to begin.
-#[derive(Debug, Args)]
-pub(crate) struct Beginning {
-    /// Begin at the `start` of LOG, at its `end`, or at a cursor that --mark printed
-    ///
-    /// Several cursors, one a LOG, stand with blanks or newlines between them: `--from "$(logwatch --mark a b)"`. A
-    /// cursor is found again in the rotated log, compressed or not, and all that was written since is read.
-    #[arg(long, value_name = "start|end|CURSOR")]
-    from: Option<String>,
-    /// Begin where the last run with FILE ended, and note in FILE where this one ends
-    ///
-    /// Each line is judged once, whatever rotation does between two runs. The first run begins at the start of LOG,
-    /// or where --from says. FILE is replaced in one step, and only after the output was written.
-    #[arg(long, value_name = "FILE", conflicts_with = "command")]
-    pub(crate) cursor_file: Option<PathBuf>,
-}
-
 /// A cursor file, locked, and what it said.
 #[derive(Debug)]
 pub(crate) struct CursorFile {
     path: PathBuf,
     _held: LockGuard,
     noted: Vec<(PathBuf, Cursor)>,
-}
-
-impl Beginning {
-    /// Follows each log from where it is to begin.
-    ///
-    /// # Errors
-    /// [`Exit::Usage`]: what --from says is no cursor; a log cannot be read.
-    pub(crate) fn followers(
-        &self,
-        logs: &[PathBuf],
-        file: Option<&CursorFile>,
-        unless_told: &str,
-    ) -> Result<Vec<Follower>> {
-        let usage = |why: String| refusal(Exit::Usage, format!("begin at --from: {why}"));
-        let words: Vec<&str> = self.from.iter().flat_map(|from| from.split_whitespace()).collect();
-        if words.len() > 1 && words.len() != logs.len() {
-            return Err(usage(format!("{} cursors for {} logs", words.len(), logs.len())));
-        }
-        let follow = |(at, log): (usize, &PathBuf)| {
-            if log.as_os_str() == "-" {
-                return Follower::of_stdin();
-            }
-            if let Some(cursor) = file.and_then(|file| file.noted(log)) {
-                return Follower::from(log, cursor);
-            }
-            match *words.get(at).or(words.first()).unwrap_or(&unless_told) {
-                "start" => Follower::from_start(log),
-                "end" => Follower::from_end(log),
-                word if words.len() == logs.len() => Follower::from(log, word.parse().map_err(usage)?),
-                _ => Err(usage(format!("one cursor for {} logs", logs.len()))),
-            }
-        };
-        logs.iter().enumerate().map(follow).collect()
-    }
-}
-
-/// The logs, with those that were given as a pattern which the shell was kept from expanding. A file that is called like
-/// the pattern is that file.
-///
-/// # Errors
-/// No file matches: a pattern cannot be waited for.
-pub(crate) fn expanded(logs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut found = vec![];
-    for log in logs {
-        let pattern = log.to_str().filter(|text| text.contains(['*', '?', '[']) && !log.exists());
-        let Some(paths) = pattern.and_then(|pattern| glob::glob(pattern).ok()) else {
-            found.push(log.clone());
-            continue;
-        };
-        let before = found.len();
-        found.extend(paths.flatten());
-        if found.len() == before {
-            return Err(anyhow::anyhow!("no file matches the pattern now")).act("watch", log.display());
-        }
-    }
-    Ok(found)
 }
 
 impl CursorFile {
@@ -120,7 +45,7 @@ impl CursorFile {
         Ok(CursorFile { path: path.to_owned(), _held: held, noted })
     }
 
-    fn noted(&self, log: &Path) -> Option<Cursor> {
+    pub(crate) fn noted(&self, log: &Path) -> Option<Cursor> {
         self.noted.iter().find(|(path, _)| path == log).map(|(_, cursor)| cursor.clone())
     }
 

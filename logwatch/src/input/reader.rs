@@ -1,7 +1,8 @@
 //! One file of a log, read forwards in large pieces of whole lines, in memory that no line can exceed.
 
-use crate::source::{PROOF, Source, proof_of};
-use crate::window::{LastRecord, Piece, Window};
+use crate::input::line_buffer::PROOF;
+use crate::input::line_buffer::{LastRecord, LineBuffer, Piece};
+use crate::input::source::{Source, proof_of};
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::FileId;
 use std::fmt;
@@ -11,17 +12,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// A file that is being read.
-pub(crate) struct Stream {
+pub(crate) struct Reader {
     source: Source,
     path: PathBuf,
     identity: Option<FileId>,
-    pub(crate) window: Window,
+    pub(crate) buffer: LineBuffer,
 }
 
 /// What a look at the file gave.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// There are bytes to judge: see [`Window::text_of`].
+    /// There are bytes to judge: see [`LineBuffer::text_of`].
     Piece(Piece),
     /// There was more, but no line of it is finished yet.
     Unfinished,
@@ -33,35 +34,35 @@ pub(crate) enum Look {
     Truncated,
 }
 
-impl Stream {
+impl Reader {
     /// Begins at `offset` of a file that may grow.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Stream> {
+    pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Reader> {
         let identity = FileId::from(&file.metadata().act("look at", path.display())?);
-        let mut stream = Stream::new(Source::Regular(file), path, Some(identity));
-        let before = proof_of(stream.file(), offset).act("read", path.display())?;
-        stream.window.pass_to(offset, &before, 0);
-        Ok(stream)
+        let mut reader = Reader::new(Source::Regular(file), path, Some(identity));
+        let before = proof_of(reader.file(), offset).act("read", path.display())?;
+        reader.buffer.pass_to(offset, &before, 0);
+        Ok(reader)
     }
 
     /// Begins at the beginning of what can be read only once.
-    pub(crate) fn of_reader(reader: Box<dyn Read>, path: &Path) -> Stream {
-        Stream::new(Source::Once(reader), path, None)
+    pub(crate) fn read_once(reader: Box<dyn Read>, path: &Path) -> Reader {
+        Reader::new(Source::Once(reader), path, None)
     }
 
     /// Reads stdin.
     ///
     /// # Errors
     /// It is closed.
-    pub(crate) fn of_stdin() -> Result<Stream> {
+    pub(crate) fn of_stdin() -> Result<Reader> {
         let fd = io::stdin().as_fd().try_clone_to_owned().act("read", "stdin")?;
-        Ok(Stream::new(Source::Pipe(fd), Path::new("-"), None))
+        Ok(Reader::new(Source::Pipe(fd), Path::new("-"), None))
     }
 
-    fn new(source: Source, path: &Path, identity: Option<FileId>) -> Stream {
-        Stream { source, path: path.to_owned(), identity, window: Window::new() }
+    fn new(source: Source, path: &Path, identity: Option<FileId>) -> Reader {
+        Reader { source, path: path.to_owned(), identity, buffer: LineBuffer::new() }
     }
 
     /// Whether nothing can be added to it.
@@ -98,8 +99,8 @@ impl Stream {
         if self.source.would_block()? {
             return Ok(Look::Later);
         }
-        let at = self.window.end();
-        let room = self.window.room();
+        let at = self.buffer.end();
+        let room = self.buffer.room();
         let count = self.source.read(room, at).act("read", self.path.display())?;
         let may_be_hole = room.first() == Some(&0);
         // Asked after the read: had the file been truncated before it, these bytes would not be there any more.
@@ -107,28 +108,28 @@ impl Stream {
             return Ok(Look::Truncated);
         }
         if count == 0 {
-            self.window.give_back();
+            self.buffer.give_back();
             return Ok(Look::End);
         }
         if may_be_hole && self.skip_hole()? {
             return Ok(Look::Unfinished);
         }
-        let new = self.window.fill(count);
-        Ok(self.window.piece(new, last_record).map_or(Look::Unfinished, Look::Piece))
+        let new = self.buffer.fill(count);
+        Ok(self.buffer.piece(new, last_record).map_or(Look::Unfinished, Look::Piece))
     }
 
     /// A writer that does not append goes on at its old offset after the log was truncated, and leaves a hole before it
     /// (lseek(2), SEEK_DATA). There is nothing in a hole.
     fn skip_hole(&mut self) -> Result<bool> {
-        let at = self.window.end();
+        let at = self.buffer.end();
         let Source::Regular(file) = &self.source else { return Ok(false) };
         let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at));
         match data {
-            Ok(data) if data > at && self.window.is_at_start_of_line() && self.window.unjudged().is_empty() => {
+            Ok(data) if data > at && self.buffer.is_at_start_of_line() && self.buffer.unjudged().is_empty() => {
                 self.jump_to(data)?;
                 // Nothing of the line has been judged: it begins here, whatever stands before it.
-                self.window.begin_line();
-                Ok(self.window.position() == data)
+                self.buffer.begin_line();
+                Ok(self.buffer.position() == data)
             }
             // ENXIO: there is nothing but the hole; EINVAL: the file system knows no holes.
             _ => Ok(false),
@@ -140,13 +141,13 @@ impl Stream {
     /// # Errors
     /// A failed read, a damaged archive.
     pub(crate) fn skip_to(&mut self, offset: u64) -> Result<bool> {
-        while self.window.end() < offset {
-            self.window.judged_to(usize::MAX);
+        while self.buffer.end() < offset {
+            self.buffer.judged_to(usize::MAX);
             if self.look(None)? == Look::End {
                 return Ok(false);
             }
         }
-        self.window.judged_to((offset - self.window.offset_of(0)) as usize);
+        self.buffer.judged_to((offset - self.buffer.offset_of(0)) as usize);
         Ok(true)
     }
 
@@ -160,13 +161,13 @@ impl Stream {
         if !self.is_still_the_same()? || before.len() as u64 != offset.min(PROOF as u64) {
             return Ok(());
         }
-        self.window.pass_to(offset, &before, 0);
+        self.buffer.pass_to(offset, &before, 0);
         Ok(())
     }
 
     /// Whether all that there is in the file was read, if it is one.
     pub(crate) fn is_read(&self) -> bool {
-        self.left().is_ok_and(|left| left <= self.window.unjudged().len() as u64)
+        self.left().is_ok_and(|left| left <= self.buffer.unjudged().len() as u64)
     }
 
     /// How much more there is in the file than was judged.
@@ -175,7 +176,7 @@ impl Stream {
     /// A refused fstat(2).
     pub(crate) fn left(&self) -> io::Result<u64> {
         let length = self.file().map_or(Ok(0), |file| file.metadata().map(|there| there.len()))?;
-        Ok(length.saturating_sub(self.window.position()))
+        Ok(length.saturating_sub(self.buffer.position()))
     }
 
     /// Whether the bytes before the place are what they were.
@@ -184,16 +185,16 @@ impl Stream {
     /// A failed read.
     pub(crate) fn is_still_the_same(&self) -> Result<bool> {
         let Source::Regular(file) = &self.source else { return Ok(true) };
-        let there = proof_of(Some(file), self.window.end()).act("read", self.path.display())?;
-        Ok(there == self.window.proof_of_end())
+        let there = proof_of(Some(file), self.buffer.end()).act("read", self.path.display())?;
+        Ok(there == self.buffer.proof_of_end())
     }
 }
 
-impl fmt::Debug for Stream {
+impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream")
+        f.debug_struct("Reader")
             .field("path", &self.path)
-            .field("position", &self.window.position())
+            .field("position", &self.buffer.position())
             .finish_non_exhaustive()
     }
 }

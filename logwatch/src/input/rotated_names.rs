@@ -1,12 +1,12 @@
 //! Which files beside a log are its archives, by their names alone, and in which order they were written.
 
-use crate::archive;
+use crate::input::decompress;
 use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The archives of this log and of no other, the newest first: `log.1`, `log.2.gz`, `log-20261121`, `log.old`.
-pub(crate) fn siblings(log: &Path) -> Vec<PathBuf> {
+pub(crate) fn rotated_names(log: &Path) -> Vec<PathBuf> {
     let Some(name) = log.file_name().and_then(|name| name.to_str()) else { return vec![] };
     let directory = log.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
@@ -29,7 +29,7 @@ enum Rank {
 
 /// The name without the ending that compression gave it.
 fn uncompressed(name: &str) -> Option<&str> {
-    archive::KINDS.iter().find_map(|(ending, _)| name.strip_suffix(ending)?.strip_suffix('.'))
+    decompress::KINDS.iter().find_map(|(ending, _)| name.strip_suffix(ending)?.strip_suffix('.'))
 }
 
 fn rank(log: &str, sibling: &str) -> Option<Rank> {
@@ -80,7 +80,7 @@ mod tests {
             fs::write(place.path().join(name), "").unwrap();
         }
         let found = |log: &str| -> Vec<String> {
-            let found = siblings(&place.path().join(log));
+            let found = rotated_names(&place.path().join(log));
             found.iter().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect()
         };
         assert_eq!(found("a.log"), ["a.log.1", "a.log.2", "a.log.10.gz", "a.log.old"]);

@@ -1,7 +1,7 @@
 //! COMMAND, run while its logs are watched: it ends by itself, or by what the logs say.
 
-use crate::ends::Ends;
-use crate::session::{End, Session, Stretch};
+use crate::options::stop_when::StopWhen;
+use crate::run::session::{End, Session, Stretch};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::{Result, refusal};
@@ -15,7 +15,7 @@ use std::ffi::OsString;
 ///
 /// # Errors
 /// COMMAND cannot be run; the time is over.
-pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &Ends, until: Deadline) -> Result<Exit> {
+pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &StopWhen, until: Deadline) -> Result<Exit> {
     let family = Subreaper::adopt()?;
     let mut command = Child::spawn(&mut child::command(words), session.events())?;
     let ended = watch_over(&mut command, words, &family, session, ends, until);
@@ -32,7 +32,7 @@ fn watch_over(
     words: &[OsString],
     family: &Subreaper,
     session: &mut Session,
-    ends: &Ends,
+    ends: &StopWhen,
     until: Deadline,
 ) -> Result<Exit> {
     let name = words[0].display();

@@ -3,10 +3,10 @@
 //! Each processor has its own share of the blocks, and is never more than a few of them ahead. What is not plain (a line
 //! that fills a block, a file that has become shorter) ends the reading ahead: judging in order knows what to do.
 
-use crate::judge::{Hit, Judge};
-use crate::source::PROOF;
-use crate::stream::Stream;
-use crate::window::ends_of_lines;
+use crate::input::line_buffer::PROOF;
+use crate::input::line_buffer::ends_of_lines;
+use crate::input::reader::Reader;
+use crate::matching::matcher::{Hit, Matcher};
 use memchr::memchr;
 use racefree_core::error::{Context, Result};
 use std::fs::File;
@@ -46,44 +46,44 @@ pub(crate) struct Block {
     pub(crate) hits: Vec<Hit>,
 }
 
-/// Reading ahead in one file.
+/// A parallel scan of one file.
 #[derive(Debug, Default)]
-pub(crate) struct Ahead {
+pub(crate) struct ParallelScan {
     /// What comes before this place was not plain.
     not_before: u64,
 }
 
-impl Ahead {
-    /// Judges the rest of a file as far as it is long and plain, and takes the stream there. `each` sees what was judged,
+impl ParallelScan {
+    /// Judges the rest of a file as far as it is long and plain, and takes the reader there. `each` sees what was judged,
     /// and may end it before that is passed.
     ///
     /// # Errors
     /// A failed read, and those of `each`.
-    pub(crate) fn judge(
+    pub(crate) fn scan(
         &mut self,
-        stream: &mut Stream,
-        judge: &Judge,
-        each: &mut dyn FnMut(&Stream, &Block) -> Result<ControlFlow<()>>,
+        reader: &mut Reader,
+        matcher: &Matcher,
+        each: &mut dyn FnMut(&Reader, &Block) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64).min(THREADS);
-        let left = stream.left().act("look at", stream.path().display())?;
-        let begin = stream.window.position();
+        let left = reader.left().act("look at", reader.path().display())?;
+        let begin = reader.buffer.position();
         let worthwhile =
-            threads > 1 && left >= WORTHWHILE && begin >= self.not_before && stream.window.is_at_start_of_line();
-        let Some(file) = stream.file().filter(|_| worthwhile) else { return Ok(()) };
-        let file = &file.try_clone().act("share", stream.path().display())?;
+            threads > 1 && left >= WORTHWHILE && begin >= self.not_before && reader.buffer.is_at_start_of_line();
+        let Some(file) = reader.file().filter(|_| worthwhile) else { return Ok(()) };
+        let file = &file.try_clone().act("share", reader.path().display())?;
         self.not_before = begin + WORTHWHILE;
-        let counts = stream.window.lines().is_some();
+        let counts = reader.buffer.lines().is_some();
         thread::scope(|scope| {
             let start = |number| {
                 let (blocks, spares) = (sync_channel(WAITING), channel());
-                let (judge, room) = (judge.clone(), vec![]);
-                let worker = Worker { file, judge, begin, counts, spares: spares.1, room };
+                let (matcher, room) = (matcher.clone(), vec![]);
+                let worker = Worker { file, matcher, begin, counts, spares: spares.1, room };
                 scope.spawn(move || worker.work((number..left / BLOCK).step_by(threads as usize), &blocks.0));
                 (blocks.1, spares.0)
             };
             let workers: Vec<_> = (0..threads).map(start).collect();
-            hand_over(&workers, stream, each)
+            hand_over(&workers, reader, each)
         })
     }
 }
@@ -92,20 +92,20 @@ type Handed = (Receiver<Block>, Sender<Vec<u8>>);
 
 fn hand_over(
     workers: &[Handed],
-    stream: &mut Stream,
-    each: &mut dyn FnMut(&Stream, &Block) -> Result<ControlFlow<()>>,
+    reader: &mut Reader,
+    each: &mut dyn FnMut(&Reader, &Block) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     for (blocks, spares) in workers.iter().cycle() {
         // A worker that has gone has come to the end, or to what is not plain.
         let Ok(block) = blocks.recv() else { break };
         // Asked after the block was read: had the file been truncated before, it would not be what it was.
-        if block.lines.start != stream.window.position()
-            || !stream.is_still_the_same()?
-            || each(stream, &block)?.is_break()
+        if block.lines.start != reader.buffer.position()
+            || !reader.is_still_the_same()?
+            || each(reader, &block)?.is_break()
         {
             break;
         }
-        stream.window.pass_to(block.lines.end, &block.text()[block.length - PROOF..], block.ends);
+        reader.buffer.pass_to(block.lines.end, &block.text()[block.length - PROOF..], block.ends);
         // The worker may have ended; then it needs no room any more.
         let _ = if block.hits.is_empty() { Ok(()) } else { spares.send(block.room) };
     }
@@ -114,7 +114,7 @@ fn hand_over(
 
 struct Worker<'a> {
     file: &'a File,
-    judge: Judge,
+    matcher: Matcher,
     begin: u64,
     /// Whether lines are counted.
     counts: bool,
@@ -149,7 +149,7 @@ impl Worker<'_> {
         let text = &self.room[..end];
         let mut hits = vec![];
         let mut next = first;
-        while let Some(hit) = self.judge.next(text, next) {
+        while let Some(hit) = self.matcher.next(text, next) {
             next = hit.line.end + 1;
             hits.push(hit);
         }

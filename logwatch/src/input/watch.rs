@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 /// Whether the kernel hints at what happens to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Hinted {
+pub(crate) enum EventTrust {
     /// At everything, as far as anybody knows.
     Always,
     /// Not where a file of a lower layer is written to for the first time.
-    Mostly,
+    NotCopyUp,
     /// Only at what is done on this machine.
-    Seldom,
+    LocalOnly,
 }
 
 /// Those on which others write, or on which what is written is made up: NFS, SMB, 9p, FUSE, Ceph, AFS, proc
@@ -29,14 +29,14 @@ const LINKS: usize = 40;
 
 const OVERLAY: u32 = 0x794c_7630;
 
-impl Hinted {
+impl EventTrust {
     /// What to expect for a file of this name, which need not be there yet.
-    pub(crate) fn on(path: &Path) -> Hinted {
+    pub(crate) fn on(path: &Path) -> EventTrust {
         let there = path.ancestors().find_map(|path| statfs(path).ok());
         match there.map(|there| there.f_type as u32) {
-            Some(OVERLAY) => Hinted::Mostly,
-            Some(kind) if SELDOM.contains(&kind) => Hinted::Seldom,
-            _ => Hinted::Always,
+            Some(OVERLAY) => EventTrust::NotCopyUp,
+            Some(kind) if SELDOM.contains(&kind) => EventTrust::LocalOnly,
+            _ => EventTrust::Always,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Judging what is there, once, to its end: as fast as the machine can.
 
-use crate::report::Origin;
-use crate::session::Session;
-use crate::waiting::Woken;
-use crate::window::ends_of_lines;
+use crate::input::line_buffer::ends_of_lines;
+use crate::output::origin::Origin;
+use crate::run::session::Session;
+use crate::run::wait::Woken;
+use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Arrived;
@@ -11,6 +12,18 @@ use racefree_core::event::time::Deadline;
 use racefree_core::signal::Signal;
 use std::ops::ControlFlow;
 use std::time::Duration;
+
+/// Judges what the logs hold now, to the end.
+///
+/// # Errors
+/// A read failed, or stdout cannot be written.
+pub(crate) fn scan(session: &mut Session<'_>, ready_wanted: bool) -> Result<Exit> {
+    if let Some(arrived) = session.read_all()? {
+        return Ok(Exit::Signalled(arrived.signal));
+    }
+    session.finish()?;
+    Ok(session.judgement(ready_wanted))
+}
 
 impl Session<'_> {
     /// Reads each log to its end as it is now, and stdin to its end. Unless a signal comes.
@@ -22,10 +35,10 @@ impl Session<'_> {
             output::notice(&format!("{} is not there", log.path().display()));
         }
         loop {
-            if let Some(arrived) = self.judge_ahead()? {
+            if let Some(arrived) = self.scan_parallel()? {
                 return Ok(Some(arrived));
             }
-            let busy = self.look()?;
+            let busy = self.poll()?;
             if self.decided.is_some() || !busy && self.logs.iter().all(|log| log.pipe().is_none()) {
                 return Ok(None);
             }
@@ -39,14 +52,14 @@ impl Session<'_> {
 
     /// Judges what is long enough for it on all processors. Lines that belong together, or are to be shown as the
     /// surroundings of others, are judged in order. Unless a signal comes.
-    fn judge_ahead(&mut self) -> Result<Option<Arrived>> {
-        if self.judge.has_records() || self.report.has_context() {
+    fn scan_parallel(&mut self) -> Result<Option<Arrived>> {
+        if self.matcher.has_records() || self.printer.has_context() {
             return Ok(None);
         }
         let mut signal = None;
         for log in &mut self.logs {
             let name = log.path().to_owned();
-            log.files_mut().judge_ahead(self.judge, &mut |stream, block| {
+            log.files_mut().scan_parallel(self.matcher, &mut |reader, block| {
                 signal = self.waiting.signal()?.filter(|arrived| arrived.signal != Signal::CHLD);
                 if signal.is_some() || self.first_decides && !block.hits.is_empty() {
                     return Ok(ControlFlow::Break(()));
@@ -55,13 +68,13 @@ impl Session<'_> {
                     return Ok(ControlFlow::Continue(()));
                 }
                 let (text, mut from) = (block.text(), block.first());
-                let mut origin = Origin { log: &name, file: stream.path(), offset: block.offset(), number: None };
-                let mut lines = stream.window.lines();
+                let mut origin = Origin { log: &name, file: reader.path(), offset: block.offset(), number: None };
+                let mut lines = reader.buffer.lines();
                 for hit in &block.hits {
                     lines = lines.map(|count| count + ends_of_lines(&text[from..hit.line.start]));
                     from = hit.line.start;
                     origin.number = lines.map(|count| count + 1);
-                    self.report.found(origin, text, hit)?;
+                    self.printer.found(origin, text, hit)?;
                     self.error_seen = true;
                 }
                 Ok(ControlFlow::Continue(()))

@@ -22,13 +22,13 @@ const TURNS: usize = 4;
 
 /// What to look for first.
 #[derive(Clone, Debug)]
-pub(crate) struct Omens {
+pub(crate) struct Prefilter {
     searchers: Vec<Searcher>,
 }
 
-impl Omens {
-    /// Those of patterns that cannot leave their line, as `pattern::compile` takes them; nothing where they are of no use.
-    pub(crate) fn of(rewritten: &[String]) -> Option<Omens> {
+impl Prefilter {
+    /// Those of patterns that cannot leave their line, as `line_regex::compile` takes them; nothing where they are of no use.
+    pub(crate) fn of(rewritten: &[String]) -> Option<Prefilter> {
         let alternatives = rewritten.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|");
         let parsed = ParserBuilder::new().utf8(false).build().parse(&alternatives).ok()?;
         let engine_does_well = Extractor::new().extract(&parsed).len().is_some_and(|count| count <= AT_ONCE);
@@ -39,7 +39,7 @@ impl Omens {
             return None;
         }
         let searchers = different.chunks(AT_ONCE).map(Searcher::new).collect::<Option<_>>()?;
-        Some(Omens { searchers })
+        Some(Prefilter { searchers })
     }
 
     fn first(&self, text: &[u8], from: usize) -> Option<usize> {
@@ -52,7 +52,7 @@ impl Omens {
     }
 
     /// A place in the first line at or after `from` in which `any` matches.
-    pub(crate) fn fulfilled(&self, any: &Regex, text: &[u8], mut from: usize) -> Option<usize> {
+    pub(crate) fn first_match(&self, any: &Regex, text: &[u8], mut from: usize) -> Option<usize> {
         while from < text.len() {
             let seen = self.first(text, from)?;
             let end = memchr(b'\n', &text[seen..]).map_or(text.len(), |at| seen + at);

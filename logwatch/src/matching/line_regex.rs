@@ -12,14 +12,14 @@ use regex_syntax::hir::{Repetition, print::Printer};
 
 /// How patterns are read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading {
+pub(crate) struct LineRegexOptions {
     /// Upper and lower case are the same.
     pub(crate) ignore_case: bool,
     /// A match may go over several lines, for what is judged is a record of several.
     pub(crate) over_lines: bool,
 }
 
-impl Reading {
+impl LineRegexOptions {
     /// Reads one pattern, given for `option`, into the form that is searched for.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Reading {
     }
 }
 
-/// Compiles what [`Reading::rewrite`] gave, several as alternatives.
+/// Compiles what [`LineRegexOptions::rewrite`] gave, several as alternatives.
 ///
 /// # Errors
 /// [`Exit::Usage`]: it is too large.
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn found(pattern: &str, text: &str) -> Vec<String> {
-        let reading = Reading { ignore_case: false, over_lines: false };
+        let reading = LineRegexOptions { ignore_case: false, over_lines: false };
         let regex = compile(&[reading.rewrite("-e", pattern).unwrap()]).unwrap();
         let lines = regex.find_iter(text.as_bytes()).map(|m| {
             let start = memchr::memrchr(b'\n', &text.as_bytes()[..m.start()]).map_or(0, |at| at + 1);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_wrong_pattern_is_named_with_the_place_of_the_fault() {
-        let reading = Reading { ignore_case: false, over_lines: false };
+        let reading = LineRegexOptions { ignore_case: false, over_lines: false };
         let error = racefree_core::error::sentence(&reading.rewrite("--ready", "a(b").unwrap_err());
         assert!(error.starts_with("read the pattern of --ready: ") && error.contains("a(b\n     ^"), "{error}");
     }

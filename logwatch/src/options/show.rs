@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 /// How the lines are shown.
 #[derive(Debug, Args)]
-pub(crate) struct Shown {
+pub(crate) struct Show {
     /// Show N lines before and after each line that was found
     #[arg(short = 'C', long, value_name = "N", default_value_t = 0)]
     pub(crate) context: usize,

@@ -1,8 +1,9 @@
 //! What is shown on stdout: the lines that were found, with what stands around them, for people or as JSON.
 
-use crate::json;
-use crate::judge::{Hit, Judge, Verdict};
-use crate::shown::{Color, Shown};
+use crate::matching::matcher::{Hit, Matcher, Verdict};
+use crate::options::show::{Color, Show};
+use crate::output::json;
+use crate::output::origin::Origin;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use std::collections::VecDeque;
@@ -12,24 +13,11 @@ use std::path::{Path, PathBuf};
 /// So much is collected before it is written.
 const BATCH: usize = 64 << 10;
 
-/// Where a line comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin<'a> {
-    /// The log, as the user named it.
-    pub(crate) log: &'a Path,
-    /// The file of it: the log itself, or a rotated sibling.
-    pub(crate) file: &'a Path,
-    /// Where in the file the text begins.
-    pub(crate) offset: u64,
-    /// The number of the line, counted from 1, where lines are counted.
-    pub(crate) number: Option<u64>,
-}
-
 /// What was shown, and what still is to be.
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
-    shown: &'a Shown,
-    judge: &'a Judge,
+pub(crate) struct Printer<'a> {
+    shown: &'a Show,
+    matcher: &'a Matcher,
     several_logs: bool,
     terminal: bool,
     colored: bool,
@@ -47,15 +35,15 @@ struct Around {
     log: PathBuf,
 }
 
-impl<'a> Report<'a> {
+impl<'a> Printer<'a> {
     /// Nothing was shown yet.
-    pub(crate) fn new(shown: &'a Shown, judge: &'a Judge, logs: usize) -> Report<'a> {
+    pub(crate) fn new(shown: &'a Show, matcher: &'a Matcher, logs: usize) -> Printer<'a> {
         let terminal = std::io::stdout().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let colored = shown.color == Color::Always || shown.color == Color::Auto && terminal && !plain;
-        Report {
+        Printer {
             shown,
-            judge,
+            matcher,
             several_logs: logs > 1,
             terminal,
             colored,
@@ -77,12 +65,12 @@ impl<'a> Report<'a> {
         self.show_before(origin);
         let line = &text[hit.line.clone()];
         if self.shown.json {
-            let captures = if hit.verdict == Verdict::Ready { self.judge.captures(line) } else { vec![] };
+            let captures = if hit.verdict == Verdict::Ready { self.matcher.captures(line) } else { vec![] };
             let offset = origin.offset + hit.line.start as u64;
             let found = json::Found { origin, offset, line, verdict: hit.verdict, captures: &captures };
-            json::found(&mut self.out, &found, self.judge);
+            json::found(&mut self.out, &found, self.matcher);
         } else if self.shown.capture && hit.verdict == Verdict::Ready {
-            let captures = self.judge.captures(line).join(&b'\t');
+            let captures = self.matcher.captures(line).join(&b'\t');
             self.out.extend_from_slice(&self.for_reader(&captures));
             self.out.push(b'\n');
         } else {
@@ -191,7 +179,9 @@ impl<'a> Report<'a> {
             self.out.extend_from_slice(&self.for_reader(origin.log.as_os_str().as_bytes()));
             self.out.push(mark);
         }
-        match verdict.filter(|_| self.colored).and_then(|verdict| Some((verdict, self.judge.where_in(line, verdict)?)))
+        match verdict
+            .filter(|_| self.colored)
+            .and_then(|verdict| Some((verdict, self.matcher.where_in(line, verdict)?)))
         {
             Some((verdict, matched)) => {
                 let color: &[u8] = if verdict == Verdict::Ready { b"\x1b[1;32m" } else { b"\x1b[1;31m" };

@@ -1,7 +1,7 @@
 //! What was found, one JSON object a line.
 
-use crate::judge::{Judge, Verdict};
-use crate::report::Origin;
+use crate::matching::matcher::{Matcher, Verdict};
+use crate::output::origin::Origin;
 use serde::Serialize;
 use std::path::Path;
 
@@ -60,9 +60,9 @@ impl<'a> Object<'a> {
 }
 
 /// An error line or the ready line.
-pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, judge: &Judge) {
+pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, matcher: &Matcher) {
     let (event, pattern) = match found.verdict {
-        Verdict::Error => ("error", Some(judge.which(found.line))),
+        Verdict::Error => ("error", Some(matcher.which(found.line))),
         Verdict::Ready => ("ready", None),
     };
     let captures = found.captures.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).collect();
@@ -71,7 +71,7 @@ pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, judge: &Judge) {
         offset: Some(found.offset),
         line_number: found.origin.number,
         pattern,
-        regex: pattern.map(|at| judge.written(at)),
+        regex: pattern.map(|at| matcher.written(at)),
         captures,
         ..Object::of(event, found.origin.log)
     };

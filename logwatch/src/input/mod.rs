@@ -1,0 +1,17 @@
+//! Logs as bytes: which files a log was and is, where reading goes on, and how lines are cut out of what is read.
+
+pub(crate) mod cursor;
+pub(crate) mod cursor_file;
+pub(crate) mod decompress;
+pub(crate) mod follower;
+pub(crate) mod line_buffer;
+pub(crate) mod log_names;
+pub(crate) mod open_files;
+pub(crate) mod parallel;
+#[cfg(test)]
+mod properties;
+pub(crate) mod reader;
+pub(crate) mod rotated_names;
+pub(crate) mod rotation;
+pub(crate) mod source;
+pub(crate) mod watch;

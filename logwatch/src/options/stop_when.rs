@@ -1,0 +1,55 @@
+//! `--timeout`, `--for`, `--idle`, `--while`: what ends a watch beside the lines.
+
+use clap::Args;
+use racefree_core::claim::process_arg::Named;
+use racefree_core::event::time::{Deadline, Limit, parse_duration};
+use std::time::Duration;
+
+/// When to stop watching.
+#[derive(Debug, Args)]
+pub(crate) struct StopWhen {
+    /// Give up after DUR, with exit code 124
+    #[arg(long, value_name = "DUR", default_value = "none", value_parser = Limit::parse)]
+    pub(crate) timeout: Limit,
+    /// No error for DUR is success (with COMMAND: for DUR after it succeeded)
+    #[arg(long = "for", value_name = "DUR", value_parser = parse_duration, conflicts_with = "ready")]
+    pub(crate) good_for: Option<Duration>,
+    /// Give up when no LOG has grown for DUR, with exit code 124
+    ///
+    /// A daemon that buffers its output may be alive and well, and its log still not grow.
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    pub(crate) idle: Option<Duration>,
+    /// Give up when this process is gone, with exit code 3; its last lines are judged first
+    ///
+    /// With COMMAND: looked at once COMMAND has succeeded, which may have started it.
+    #[arg(long = "while", value_name = "pidfile:PATH|pid:N")]
+    pub(crate) process: Option<Named>,
+    /// Matcher what is there, to the end, and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)
+    #[arg(long, conflicts_with_all = ["good_for", "idle", "process", "timeout", "command"])]
+    pub(crate) no_follow: bool,
+    /// How long COMMAND may take to end by TERM before KILL
+    ///
+    /// `pidfile claim --background` stops by itself what it has started, and needs this time for it.
+    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) kill_after: Duration,
+}
+
+impl StopWhen {
+    /// Whether there is something to watch for after COMMAND has succeeded.
+    pub(crate) fn outlast_command(&self) -> bool {
+        self.good_for.is_some() || self.process.is_some()
+    }
+
+    /// How long to wait for a cursor file. Runs from cron must not pile up: without a --timeout not at all.
+    pub(crate) fn patience(&self) -> Deadline {
+        Deadline::after(self.within().unwrap_or_default())
+    }
+
+    /// The length of --timeout, where it has one.
+    pub(crate) fn within(&self) -> Option<Duration> {
+        match self.timeout {
+            Limit::AtMost(duration) => Some(duration),
+            Limit::None => None,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Watching without COMMAND, until a line decides or the time is over.
+
+use crate::options::stop_when::StopWhen;
+use crate::run::session::{End, Session, Stretch};
+use racefree_core::cli::exit::Exit;
+use racefree_core::error::{Result, refusal};
+use racefree_core::event::time::{Deadline, for_people};
+use racefree_core::signal::Signal;
+use std::time::Duration;
+
+/// Watches until a line decides, or something else ends it.
+///
+/// # Errors
+/// [`Exit::TimedOut`] and [`Exit::NotRunning`], with what was watched in `logs`.
+pub(crate) fn watch(
+    stop_when: &StopWhen,
+    session: &mut Session<'_>,
+    until: Deadline,
+    logs: &str,
+    ready_wanted: bool,
+) -> Result<Exit> {
+    let process = stop_when.process.as_ref().map(|named| named.hold()).transpose()?;
+    let good_at = stop_when.good_for.map_or(Deadline::NEVER, Deadline::after);
+    let awaited = format!("watching {logs}");
+    let ended = loop {
+        let process = match &process {
+            Some(None) => break End::ProcessGone,
+            Some(process) => process.as_ref(),
+            None => None,
+        };
+        let until = until.or(good_at);
+        let stretch = Stretch { process, is_command: false, until, idle: stop_when.idle, awaited: &awaited };
+        match session.watch(stretch)? {
+            // An orphan that COMMAND has left us; it is reaped when we end.
+            End::Signal(arrived) if arrived.signal == Signal::CHLD => {}
+            ended => break ended,
+        }
+    };
+    if let End::Signal(arrived) = ended {
+        return Ok(Exit::Signalled(arrived.signal));
+    }
+    if session.wants_more() {
+        session.finish()?;
+    }
+    if session.decided.is_some() {
+        return Ok(session.judgement(ready_wanted));
+    }
+    let gave_up = |exit, why: String| Err(refusal(exit, format!("watch {logs}: {why}")));
+    match (ended, &stop_when.process) {
+        (End::Deadline, _) if good_at.passed() => Ok(Exit::Done),
+        (End::Idle, _) => gave_up(Exit::TimedOut, format!("it did not grow{}", after(stop_when.idle))),
+        (End::ProcessGone, Some(process)) => gave_up(Exit::NotRunning, format!("{process} is not running any more")),
+        (End::NoMore, _) => Ok(session.judgement(ready_wanted)),
+        _ => gave_up(Exit::TimedOut, format!("nothing was seen{}", after(stop_when.within()))),
+    }
+}
+
+/// ` after 30 s`, or nothing where there was no limit.
+fn after(limit: Option<Duration>) -> String {
+    limit.map_or(String::new(), |duration| format!(" after {}", for_people(duration)))
+}
