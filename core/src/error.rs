@@ -1,38 +1,70 @@
-//! Errors that name the act and the object, and know how the tool ends.
+//! Errors as types: what was tried, on what, and why.
 //!
-//! `open /run/x.lock: Permission denied`: what was tried, then why, once, in lower case, without a period.
+//! `open /run/x.lock: Permission denied`: the act, its object, then the reason, once, in lower case, without a period. No exit
+//! code stands here: `cli::exit` makes one from the reason.
 
-use crate::cli::exit::Exit;
 use std::error::Error as StdError;
 use std::fmt;
 
-/// The result of everything that can end a utility.
+/// The result of everything that can fail in this crate.
 pub type Result<T> = anyhow::Result<T>;
 
-/// A refusal that asks for an ending other than [`Exit::Failed`].
-#[derive(Debug)]
-pub struct Refusal {
-    exit: Exit,
-    why: String,
+/// The reason why the crate itself refuses an act that the kernel would have allowed, or did not take part in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Another process holds the lock or the claim; the text names it.
+    Busy(String),
+    /// There is no such COMMAND.
+    NotFound(String),
+    /// COMMAND is there and cannot be executed.
+    CannotExecute(String),
+    /// What the path names cannot be a PID file or a lock file.
+    Unfit(String),
+    /// The path names another file than the one that was opened.
+    Replaced(String),
+    /// Nobody can be signalled or believed without a guess.
+    Unproven(String),
 }
 
-/// An error that ends the utility as `exit` says.
-pub fn refusal(exit: Exit, why: impl Into<String>) -> anyhow::Error {
-    Refusal { exit, why: why.into() }.into()
+/// An act that was refused: what was tried, on what, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    act: &'static str,
+    object: String,
+    why: Why,
+}
+
+impl Refusal {
+    /// The reason, as a type.
+    pub fn why(&self) -> &Why {
+        &self.why
+    }
+}
+
+/// Refuses `act` on `object`.
+pub fn refused(act: &'static str, object: impl fmt::Display, why: Why) -> anyhow::Error {
+    Refusal { act, object: object.to_string(), why }.into()
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Why::Busy(text)
+        | Why::NotFound(text)
+        | Why::CannotExecute(text)
+        | Why::Unfit(text)
+        | Why::Replaced(text)
+        | Why::Unproven(text)) = self;
+        f.write_str(text)
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
+        write!(f, "{} {}: {}", self.act, self.object, self.why)
     }
 }
 
 impl StdError for Refusal {}
-
-/// How a utility ends that met this error.
-pub fn ending(error: &anyhow::Error) -> Exit {
-    error.chain().find_map(|cause| cause.downcast_ref::<Refusal>()).map_or(Exit::Failed, |refusal| refusal.exit)
-}
 
 /// The whole sentence: each act, then the reason, without the number that Rust adds to the reason.
 pub fn sentence(error: &anyhow::Error) -> String {
@@ -78,14 +110,14 @@ mod tests {
     fn an_error_reads_as_act_object_reason() {
         let error = std::fs::File::open("/nowhere/x").act("open", "/nowhere/x").unwrap_err();
         assert_eq!(sentence(&error), "open /nowhere/x: No such file or directory");
-        assert_eq!(ending(&error), Exit::Failed);
     }
 
     #[test]
-    fn a_refusal_keeps_its_ending_through_what_is_said_around_it() {
-        let error: Result<()> = Err(refusal(Exit::Busy, "held by 12"));
-        let error = error.act("lock", "/run/x").unwrap_err();
-        assert_eq!(ending(&error), Exit::Busy);
-        assert_eq!(sentence(&error), "lock /run/x: held by 12");
+    fn a_refusal_keeps_its_reason_through_what_is_said_around_it() {
+        let why = Why::Busy("held by 12".into());
+        let error: Result<()> = Err(refused("lock", "/run/x", why.clone()));
+        let error = error.act("start", "d").unwrap_err();
+        assert_eq!(error.downcast_ref::<Refusal>().map(Refusal::why), Some(&why));
+        assert_eq!(sentence(&error), "start d: lock /run/x: held by 12");
     }
 }

@@ -8,6 +8,7 @@ pub mod claim;
 pub mod cli;
 pub mod error;
 pub mod event;
+pub mod listener;
 pub mod lock;
 pub mod process;
 pub mod signal;

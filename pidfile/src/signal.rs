@@ -4,8 +4,8 @@ use crate::unlocked::Unlocked;
 use clap::Args;
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::status::Evidence;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
@@ -32,11 +32,11 @@ impl Signal {
             Pinned::Running(process, _) if send("signal", &self.pidfile, &process, self.signal)? => Ok(Exit::Done),
             Pinned::Running(process, _) => {
                 let why = format!("signal {}: process {} has just ended", self.pidfile.display(), process.pid());
-                Err(refusal(Exit::No, why))
+                Err(exit_as(Exit::No, why))
             }
             Pinned::Nobody(reading) => {
                 let why = format!("signal {}: {}", self.pidfile.display(), self.unlocked.in_words(&reading));
-                Err(refusal(reading.exit(), why))
+                Err(exit_as(Exit::from(&reading), why))
             }
         }
     }
@@ -48,7 +48,7 @@ pub(crate) fn to_be_signalled(verb: &str, pidfile: &Path, found: Pinned) -> Resu
         Pinned::Running(process, claimant) if claimant.evidence == Evidence::Recorded => {
             let (path, pid) = (pidfile.display(), process.pid());
             let why = format!("{verb} {path}: it is another user's, and only the file says that it is {pid}");
-            Err(refusal(Exit::Unknown, why))
+            Err(exit_as(Exit::Unknown, why))
         }
         found => Ok(found),
     }

@@ -12,9 +12,9 @@ use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use racefree_core::claim::process_arg::Named;
 use racefree_core::cli;
-use racefree_core::cli::exit::{Ending, Exit, OF_A_COMMAND};
+use racefree_core::cli::exit::{Ending, Exit, OF_A_COMMAND, exit_as};
 use racefree_core::cli::output::Verbosity;
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::Result;
 use racefree_core::event::time::{Limit, parse_duration};
 use racefree_core::process::child;
 use sockets::owner::Owner;
@@ -134,7 +134,7 @@ impl Cli {
     fn rules(&self) -> Result<Rules> {
         let Cli { timeout, attempt, interval, stable, any, down, .. } = *self;
         if matches!(timeout, Limit::AtMost(timeout) if !stable.is_zero() && timeout <= stable) {
-            return Err(refusal(Exit::Usage, "nothing can be stable for longer than --timeout"));
+            return Err(exit_as(Exit::Usage, "nothing can be stable for longer than --timeout"));
         }
         Ok(Rules { timeout, attempt, interval, stable, any, down })
     }

@@ -1,8 +1,8 @@
 //! The process without which there is nothing to wait for.
 
 use racefree_core::claim::process_arg::Named;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::Result;
 use racefree_core::process::pidfd::PidFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ impl Alive {
     pub(crate) fn hold(named: Named) -> Result<Alive> {
         match named.hold()? {
             Some(process) => Ok(Alive { log: log_of(&process), named, process }),
-            None => Err(refusal(Exit::NotRunning, format!("{named}: it is not running"))),
+            None => Err(exit_as(Exit::NotRunning, format!("{named}: it is not running"))),
         }
     }
 

@@ -3,9 +3,9 @@
 use crate::Task;
 use clap::Parser;
 use racefree_core::cli;
-use racefree_core::cli::exit::{Ending, Exit};
+use racefree_core::cli::exit::{Ending, Exit, exit_as};
 use racefree_core::cli::output::Verbosity;
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, parse_duration};
 use racefree_core::lock::Kind;
 use std::ffi::OsString;
@@ -131,5 +131,5 @@ impl Cli {
 }
 
 fn usage(why: &str) -> anyhow::Error {
-    refusal(Exit::Usage, format!("{why}; see 'withlock --help'"))
+    exit_as(Exit::Usage, format!("{why}; see 'withlock --help'"))
 }

@@ -49,7 +49,7 @@ impl Cli {
         let held = locks::hold_all(&self.lockfiles(), self.kind(), self.deadline(), self.busy())?;
         output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
         if self.close {
-            return child::run_bound_to_us(words, &Events::armed()?);
+            return child::run_bound_to_us(words, &Events::armed()?).map(Exit::from);
         }
         held.iter().try_for_each(lock::LockGuard::let_children_inherit)?;
         if self.no_fork {
@@ -57,7 +57,7 @@ impl Cli {
         }
         let ended = child::run(words, &Events::armed()?)?;
         held.into_iter().try_for_each(lock::LockGuard::release)?;
-        Ok(ended)
+        Ok(ended.into())
     }
 
     fn lock(&self, number: i32) -> Result<Exit> {

@@ -2,8 +2,8 @@
 //!
 //! Everybody takes them in one order, that of the files' own numbers. Paths would not do: a file may have several.
 
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::Result;
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::path::Path;
 pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result<LockGuard> {
     match lockfile.hold_as_opened(deadline)? {
         Attempt::Held(held) => Ok(held),
-        Attempt::Busy(lockfile) => Err(lockfile.busy(busy)),
+        Attempt::Busy(lockfile) => Err(exit_as(busy, sentence(&lockfile.busy()))),
     }
 }
 

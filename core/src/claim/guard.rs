@@ -7,8 +7,7 @@ use crate::claim::owner;
 use crate::claim::record_pid::{RecordPid, write_text};
 use crate::claim::restart_lock;
 use crate::claim::{acceptable, open, record_locked, take_flock};
-use crate::cli::exit::Exit;
-use crate::error::{Context, Result, refusal};
+use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::holders::{FileId, Holds, descriptor, holds};
 use crate::lock::wait::{still_at, try_flock};
@@ -47,14 +46,14 @@ impl ClaimGuard {
         let before = acceptable(&file, path)?;
         let of_the_file = |file: &File| {
             let why = "the descriptor is of another file (open it by the same path)";
-            let refused = || Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
+            let refused = || Err(refused("claim", path.display(), Why::Unfit(why.into())));
             if still_at(file, path) { Ok(()) } else { refused() }
         };
         of_the_file(&file)?;
         let writable = rustix::fs::fcntl_getfl(&file).act("look at", "the descriptor")?;
         if !writable.intersects(rustix::fs::OFlags::RDWR | rustix::fs::OFlags::WRONLY) {
             let why = "the descriptor is open for reading only (in a shell, open it with <> as in `exec 9<>FILE`)";
-            return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
+            return Err(refused("claim", path.display(), Why::Unfit(why.into())));
         }
         if !take_flock(&file, until, path).act("lock", path.display())? {
             return Ok(None);
@@ -119,7 +118,7 @@ impl ClaimGuard {
             return Ok(false);
         }
         if !still_at(&self.file, &self.path) {
-            return Err(refusal(Exit::Failed, format!("claim {}: it was replaced meanwhile", self.path.display())));
+            return Err(refused("claim", self.path.display(), Why::Replaced("it was replaced meanwhile".into())));
         }
         Ok(true)
     }

@@ -20,8 +20,7 @@ use crate::claim::owner::claimant;
 use crate::claim::pid_text::Text;
 use crate::claim::restart_lock::RestartLock;
 use crate::claim::status::Status;
-use crate::cli::exit::Exit;
-use crate::error::{Context, Result, refusal};
+use crate::error::{Context, Result, Why, refused};
 use crate::event::ready_by;
 use crate::event::time::Deadline;
 use crate::lock::holders::Holder;
@@ -93,8 +92,8 @@ pub fn claim_by(terms: ClaimOptions, path: &Path) -> Result<Claimed> {
         if !cfg!(racefree_broken = "no-inode-check") && !still_at(&file, path) {
             replaced += 1;
             if replaced == REPLACED_AT_MOST {
-                let why = format!("claim {}: something keeps replacing it", path.display());
-                return Err(refusal(Exit::Failed, why));
+                let why = Why::Replaced("something keeps replacing it".into());
+                return Err(refused("claim", path.display(), why));
             }
             continue;
         }
@@ -145,7 +144,7 @@ pub(crate) fn record_locked(file: &File, path: &Path) -> anyhow::Error {
         Some(pid) => format!("process {}", Holder::new(pid)),
         None => "another process".into(),
     };
-    refusal(Exit::Busy, format!("claim {}: {who} has a record lock on it", path.display()))
+    refused("claim", path.display(), Why::Busy(format!("{who} has a record lock on it")))
 }
 
 /// Takes the flock; where it is refused, but the kernel vouches for nobody, once more until the patience is over.
@@ -188,10 +187,8 @@ pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<File> {
         && !there.is_file()
     {
         let kind = if there.is_symlink() { "a symbolic link" } else { "not a regular file" };
-        return Err(refusal(
-            Exit::Failed,
-            format!("claim {}: it is {kind}; name a regular file, or one that does not exist yet", path.display()),
-        ));
+        let why = format!("it is {kind}; name a regular file, or one that does not exist yet");
+        return Err(refused("claim", path.display(), Why::Unfit(why)));
     }
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let mode = Mode::from_bits_truncate(mode.unwrap_or(0o644));
@@ -209,11 +206,8 @@ pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<File> {
 /// The content, if it can have been a PID file: nothing, zeroes, or a number.
 pub(crate) fn acceptable(file: &File, path: &Path) -> Result<Vec<u8>> {
     let refuse = |why: &str| {
-        let path = path.display();
-        refusal(
-            Exit::Failed,
-            format!("claim {path}: this was never a PID file: {why}; name another file, or empty this one"),
-        )
+        let why = format!("this was never a PID file: {why}; name another file, or empty this one");
+        refused("claim", path.display(), Why::Unfit(why))
     };
     let metadata = file.metadata().act("look at", path.display())?;
     if !metadata.is_file() {
@@ -222,7 +216,7 @@ pub(crate) fn acceptable(file: &File, path: &Path) -> Result<Vec<u8>> {
     // Whoever made the second name may want us to write into the file behind the first.
     if metadata.nlink() > 1 {
         let why = "it has several names (hard links); name a file of its own";
-        return Err(refusal(Exit::Failed, format!("claim {}: {why}", path.display())));
+        return Err(refused("claim", path.display(), Why::Unfit(why.into())));
     }
     let content = status::read_start(file)?;
     match pid_text::parse(&content) {

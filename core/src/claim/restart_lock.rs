@@ -10,8 +10,7 @@ use crate::claim::owner::{claimant, owner_of};
 use crate::claim::pid_text::Text;
 use crate::claim::status::{self, read_text};
 use crate::claim::{REPLACED_AT_MOST, acceptable, open};
-use crate::cli::exit::Exit;
-use crate::error::{Context, Result, refusal};
+use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::wait::{blocked_by, still_at};
 use crate::process::pidfd::PidFd;
@@ -54,7 +53,7 @@ impl RestartLock {
                 true => {}
             }
         }
-        Err(refusal(Exit::Failed, format!("queue at {}: something keeps replacing it", path.display())))
+        Err(refused("queue at", path.display(), Why::Replaced("something keeps replacing it".into())))
     }
 
     /// The leftovers of restarts that were killed.

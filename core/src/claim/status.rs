@@ -6,7 +6,6 @@
 use crate::claim::owner::{self, claimant};
 use crate::claim::pid_text::{self, Text};
 use crate::claim::unlocked;
-use crate::cli::exit::Exit;
 use crate::error::{Context, Result, sentence};
 use crate::lock::holders::{self, FileId, Holder, Holds};
 use crate::process::pidfd::PidFd;
@@ -101,17 +100,6 @@ impl Status {
             Status::Held(_) => "held",
             Status::Orphaned(..) => "orphaned",
             Status::Unknown(_) => "unknown",
-        }
-    }
-
-    /// How `pidfile read` ends: the LSB's status codes.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Status::Absent => Exit::NotRunning,
-            Status::Stale(_) | Status::Unfit(..) => Exit::No,
-            Status::Held(_) => Exit::Done,
-            Status::Orphaned(..) => Exit::Orphaned,
-            Status::Unknown(_) => Exit::Unknown,
         }
     }
 

@@ -3,8 +3,11 @@
 //! A script tells the endings apart by these numbers, so they never change meaning. Sources: timeout(1) for 124 to
 //! 127, lockf(1) and sysexits(3) for 64 and 75, the LSB's init script actions for 0 to 4.
 
+use crate::claim::status::Status;
+use crate::error::{Refusal, Why};
+use crate::process::child::Ended;
 use crate::signal::Signal;
-use std::process::ExitStatus;
+use std::fmt;
 
 /// The way a utility ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +73,67 @@ impl Exit {
     }
 }
 
-impl From<ExitStatus> for Exit {
-    fn from(status: ExitStatus) -> Self {
-        use std::os::unix::process::ExitStatusExt;
-        match (status.code(), status.signal().and_then(Signal::new)) {
-            (Some(code), _) => Exit::Status(code as u8),
-            (None, Some(signal)) => Exit::Signalled(signal),
-            // Neither ended nor signalled is "stopped", which wait(2) reports only where it is asked to.
-            (None, None) => Exit::Failed,
+impl From<Ended> for Exit {
+    fn from(ended: Ended) -> Exit {
+        match ended {
+            Ended::Status(code) => Exit::Status(code),
+            Ended::Signalled(signal) => Exit::Signalled(signal),
         }
+    }
+}
+
+impl From<&Status> for Exit {
+    /// How `pidfile read` ends: the LSB's status codes.
+    fn from(status: &Status) -> Exit {
+        match status {
+            Status::Absent => Exit::NotRunning,
+            Status::Stale(_) | Status::Unfit(..) => Exit::No,
+            Status::Held(_) => Exit::Done,
+            Status::Orphaned(..) => Exit::Orphaned,
+            Status::Unknown(_) => Exit::Unknown,
+        }
+    }
+}
+
+impl From<&Why> for Exit {
+    fn from(why: &Why) -> Exit {
+        match why {
+            Why::Busy(_) => Exit::Busy,
+            Why::NotFound(_) => Exit::NotFound,
+            Why::CannotExecute(_) => Exit::CannotExecute,
+            Why::Unfit(_) | Why::Replaced(_) => Exit::Failed,
+            Why::Unproven(_) => Exit::Unknown,
+        }
+    }
+}
+
+/// An error of a utility that asks for an ending of its own.
+#[derive(Debug)]
+struct Asked {
+    exit: Exit,
+    why: String,
+}
+
+/// An error that ends the utility as `exit` says.
+pub fn exit_as(exit: Exit, why: impl Into<String>) -> anyhow::Error {
+    Asked { exit, why: why.into() }.into()
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Asked {}
+
+/// How a utility ends that met this error: as the utility asked, else by the reason of the refusal.
+pub fn ending(error: &anyhow::Error) -> Exit {
+    // anyhow finds an error through the contexts around it.
+    match (error.downcast_ref::<Asked>(), error.downcast_ref::<Refusal>()) {
+        (Some(asked), _) => asked.exit,
+        (None, Some(refusal)) => Exit::from(refusal.why()),
+        (None, None) => Exit::Failed,
     }
 }
 
@@ -94,3 +149,19 @@ pub const OF_ALL: &[Ending] = &[
     (Exit::Usage, "wrong usage; nothing was done"),
     (Exit::Failed, "the tool itself failed: a file could not be opened, a system call was refused"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Context, Result, refused, sentence};
+
+    #[test]
+    fn an_error_keeps_its_ending_through_what_is_said_around_it() {
+        let busy: Result<()> = Err(refused("lock", "/run/x", Why::Busy("held by 12".into())));
+        let error = busy.act("start", "d").unwrap_err();
+        assert_eq!((ending(&error), sentence(&error).as_str()), (Exit::Busy, "start d: lock /run/x: held by 12"));
+        let late: Result<()> = Err(exit_as(Exit::TimedOut, "not ready"));
+        assert_eq!(ending(&late.act("start", "d").unwrap_err()), Exit::TimedOut);
+        assert_eq!(ending(&anyhow::anyhow!("open x: no")), Exit::Failed);
+    }
+}

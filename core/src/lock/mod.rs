@@ -7,8 +7,7 @@ pub mod contenders;
 pub mod holders;
 pub(crate) mod wait;
 
-use crate::cli::exit::Exit;
-use crate::error::{Context, Result, refusal};
+use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::contenders::LockReport;
 use crate::lock::holders::FileId;
@@ -72,10 +71,8 @@ pub fn open(path: &Path) -> Result<Lockfile> {
     let file = open_any_way(path).act("open", path.display())?;
     let kind = file.metadata().act("look at", path.display())?.file_type();
     if !kind.is_file() && !kind.is_dir() {
-        return Err(refusal(
-            Exit::Failed,
-            format!("open {}: neither a file nor a directory, so no lock on it would mean anything", path.display()),
-        ));
+        let why = "neither a file nor a directory, so no lock on it would mean anything";
+        return Err(refused("open", path.display(), Why::Unfit(why.into())));
     }
     Ok(Lockfile { file, name: Name::Path(path.to_owned()), kind: Kind::Exclusive })
 }
@@ -178,24 +175,22 @@ impl Lockfile {
     fn explained(&self, error: std::io::Error) -> anyhow::Error {
         match (Errno::from_io_error(&error), self.kind) {
             // NFS makes record locks of flocks, and those ask for a descriptor of the right kind (flock(2)).
-            (Some(Errno::BADF), Kind::Exclusive) => refusal(
-                Exit::Failed,
-                format!(
-                    "lock {}: an exclusive lock on NFS needs a file that may be written, and this one is open for reading only",
-                    self.name
-                ),
-            ),
+            (Some(Errno::BADF), Kind::Exclusive) => {
+                let why =
+                    "an exclusive lock on NFS needs a file that may be written, and this one is open for reading only";
+                refused("lock", &self.name, Why::Unfit(why.into()))
+            }
             _ => anyhow::Error::from(error).context(format!("lock {}", self.name)),
         }
     }
 
-    /// The refusal to go on, naming who holds the lock and how many wait. Ends as `exit` says.
-    pub fn busy(&self, exit: Exit) -> anyhow::Error {
+    /// The refusal to go on, naming who holds the lock and how many wait.
+    pub fn busy(&self) -> anyhow::Error {
         let why = match contenders::deadlock(&self.file) {
             Some(ancestry) => ancestry.to_string(),
             None => LockReport::of(&self.file).to_string(),
         };
-        refusal(exit, format!("lock {}: {why}", self.name))
+        refused("lock", &self.name, Why::Busy(why))
     }
 
     /// Frees the lock of a descriptor, for all who share it.

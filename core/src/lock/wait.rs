@@ -1,8 +1,8 @@
 //! Waiting for a flock(2) or a record lock: in the kernel's own queue, which is first come, first served, and with an
 //! exact deadline.
 
-use crate::cli::output::StatusLine;
 use crate::event::time::Deadline;
+use crate::listener;
 use crate::lock::holders::FileId;
 use crate::sys::Alarm;
 use fs4::{FileExt, TryLockError};
@@ -45,7 +45,7 @@ pub(crate) fn blocked_by(
     block: impl Fn() -> std::io::Result<()>,
 ) -> std::io::Result<bool> {
     const AGAIN: Duration = Duration::from_millis(5);
-    StatusLine::beside(awaited, || {
+    listener::while_waiting(awaited, || {
         loop {
             if deadline.passed() {
                 return try_now();

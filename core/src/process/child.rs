@@ -1,10 +1,9 @@
 //! COMMAND: found, started with the signals it would have had without us, waited for, and ended as.
 
-use crate::cli::exit::Exit;
-use crate::cli::output;
-use crate::error::{Context, Result, refusal};
+use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::event::{Arrived, Event, Events, Watched};
+use crate::listener;
 use crate::process::pidfd::PidFd;
 use crate::process::posix_spawn;
 pub use crate::process::pre_exec::{before_exec, close_first, die_with_us, ignore_int, inherit_only, outlive_us};
@@ -16,6 +15,7 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -23,11 +23,40 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
+/// How a process ended (wait(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this status.
+    Status(u8),
+    /// This signal ended it.
+    Signalled(Signal),
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Ended {
+        match status.signal().and_then(Signal::new) {
+            Some(signal) => Ended::Signalled(signal),
+            // wait(2) reports "stopped" only where it is asked to, so there is a status.
+            None => Ended::Status(status.code().unwrap_or_default() as u8),
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    /// `exited with status 3`, `was ended by SIGKILL`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Status(status) => write!(f, "exited with status {status}"),
+            Ended::Signalled(signal) => write!(f, "was ended by {signal}"),
+        }
+    }
+}
+
 /// A running child.
 #[derive(Debug)]
 pub struct Child {
     process: PidFd,
-    ended: Option<Exit>,
+    ended: Option<Ended>,
 }
 
 /// COMMAND and its arguments, ready to be started.
@@ -50,7 +79,7 @@ pub fn shell(line: &OsStr) -> Command {
 /// Looks whether COMMAND can be executed, before anything is locked or written for it. An exec may still fail later.
 ///
 /// # Errors
-/// [`Exit::NotFound`] or [`Exit::CannotExecute`].
+/// [`Why::NotFound`] or [`Why::CannotExecute`].
 pub fn find(name: &OsStr) -> Result<()> {
     let executable = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
     let shown = name.display();
@@ -58,10 +87,10 @@ pub fn find(name: &OsStr) -> Result<()> {
         return match std::fs::metadata(name) {
             _ if executable(Path::new(name)) => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                Err(refusal(Exit::NotFound, format!("run {shown}: no such file")))
+                Err(refused("run", shown, Why::NotFound("no such file".into())))
             }
-            Ok(found) if found.is_dir() => Err(refusal(Exit::CannotExecute, format!("run {shown}: it is a directory"))),
-            _ => Err(refusal(Exit::CannotExecute, format!("run {shown}: not executable"))),
+            Ok(found) if found.is_dir() => Err(refused("run", shown, Why::CannotExecute("it is a directory".into()))),
+            _ => Err(refused("run", shown, Why::CannotExecute("not executable".into()))),
         };
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
@@ -69,19 +98,20 @@ pub fn find(name: &OsStr) -> Result<()> {
     if !name.is_empty() && candidates().any(|candidate| executable(&candidate)) {
         Ok(())
     } else if !name.is_empty() && candidates().any(|candidate| candidate.is_file()) {
-        Err(refusal(Exit::CannotExecute, format!("run {shown}: not executable")))
+        Err(refused("run", shown, Why::CannotExecute("not executable".into())))
     } else {
-        Err(refusal(Exit::NotFound, format!("run {shown}: not found in PATH")))
+        Err(refused("run", shown, Why::NotFound("not found in PATH".into())))
     }
 }
 
 /// The error of an exec that failed, with the ending that env(1) and timeout(1) have for it.
 pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
-    let exit = match error.kind() {
-        io::ErrorKind::NotFound => Exit::NotFound,
-        _ => Exit::CannotExecute,
+    let why = crate::error::reason(error);
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => Why::NotFound(why),
+        _ => Why::CannotExecute(why),
     };
-    refusal(exit, format!("run {}: {}", name.display(), crate::error::reason(error)))
+    refused("run", name.display(), why)
 }
 
 /// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
@@ -112,7 +142,7 @@ impl Child {
     /// Starts a child. The loop is armed already, so no signal slips in between.
     ///
     /// # Errors
-    /// [`Exit::NotFound`] or [`Exit::CannotExecute`].
+    /// [`Why::NotFound`] or [`Why::CannotExecute`].
     pub fn spawn(command: &mut Command, events: &Events) -> Result<Child> {
         Child::try_spawn(command, events)?.map_err(|e| not_executed(command.get_program(), &e))
     }
@@ -158,9 +188,9 @@ impl Child {
     ///
     /// # Errors
     /// A refused wait(2).
-    pub fn reap(&mut self) -> Result<Exit> {
-        if let Some(exit) = self.ended {
-            return Ok(exit);
+    pub fn reap(&mut self) -> Result<Ended> {
+        if let Some(ended) = self.ended {
+            return Ok(ended);
         }
         let pid = self.process.pid();
         let status = loop {
@@ -170,9 +200,9 @@ impl Child {
                 Err(e) => return Err(e).act("wait for child", pid),
             }
         };
-        let exit = Exit::from(ExitStatus::from_raw(status.as_raw()));
-        self.ended = Some(exit);
-        Ok(exit)
+        let ended = Ended::from(ExitStatus::from_raw(status.as_raw()));
+        self.ended = Some(ended);
+        Ok(ended)
     }
 
     /// Sends on what was sent to us, unless the terminal has sent it to the child too.
@@ -200,11 +230,11 @@ impl Child {
     ///
     /// # Errors
     /// A refused poll(2) or wait(2).
-    pub fn wait(&mut self, events: &Events) -> Result<Exit> {
+    pub fn wait(&mut self, events: &Events) -> Result<Ended> {
         loop {
             match events.next(&[Watched::Read(self.process.as_fd())], Deadline::NEVER)? {
                 // One that has become another user's is not ours to signal, but still ours to wait for.
-                Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| output::failure(&e)),
+                Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| listener::warning(&e)),
                 Event::Ready(_) => return self.reap(),
                 Event::Deadline => {}
             }
@@ -216,7 +246,7 @@ impl Child {
 ///
 /// # Errors
 /// As [`Child::spawn`].
-pub fn run(words: &[OsString], events: &Events) -> Result<Exit> {
+pub fn run(words: &[OsString], events: &Events) -> Result<Ended> {
     match posix_spawn::quickly(words, events)? {
         Some(mut child) => child.wait(events),
         None => Child::spawn(&mut command(words), events)?.wait(events),
@@ -227,7 +257,7 @@ pub fn run(words: &[OsString], events: &Events) -> Result<Exit> {
 ///
 /// # Errors
 /// As [`Child::spawn`].
-pub fn run_bound_to_us(words: &[OsString], events: &Events) -> Result<Exit> {
+pub fn run_bound_to_us(words: &[OsString], events: &Events) -> Result<Ended> {
     let mut command = command(words);
     die_with_us(&mut command);
     let mut child = Child::spawn(&mut command, events)?;
@@ -235,12 +265,4 @@ pub fn run_bound_to_us(words: &[OsString], events: &Events) -> Result<Exit> {
         // It may have ended; that is what is wanted.
         let _ = child.process.signal(Signal::KILL);
     })
-}
-
-/// How COMMAND ended, in words: `exited with status 3`, `was ended by SIGKILL`.
-pub fn how_it_ended(exit: Exit) -> String {
-    match exit {
-        Exit::Signalled(signal) => format!("was ended by {signal}"),
-        exit => format!("exited with status {}", exit.code()),
-    }
 }

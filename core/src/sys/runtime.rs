@@ -10,24 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHLD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// Makes a function of the arguments the `main` of a program that says `#![no_main]`.
-///
-/// Rust's runtime would come before it, and reads /proc/self/maps to find the end of the stack: a twentieth of the time
-/// that a small tool takes to start. What a tool needs of the runtime is done by [`begin`].
-#[macro_export]
-macro_rules! main {
-    ($function:expr) => {
-        #[allow(unsafe_code)]
-        // SAFETY: a program without Rust's own `main` has no other symbol of this name.
-        #[unsafe(no_mangle)]
-        extern "C" fn main(count: std::ffi::c_int, arguments: *const *const std::ffi::c_char) -> std::ffi::c_int {
-            let function: fn(Vec<std::ffi::OsString>) -> $crate::cli::exit::Exit = $function;
-            // SAFETY: these are what the C library calls `main` with.
-            function(unsafe { $crate::sys::runtime::begin(count, arguments) }).end()
-        }
-    };
-}
-
 /// The beginning of every process of ours: 0, 1 and 2 are open, SIGPIPE is ignored, children can be waited for. Gives the
 /// arguments.
 ///

@@ -35,7 +35,7 @@ impl CursorFile {
         }
         let held = match lock::open(path)?.hold_by(deadline)? {
             Attempt::Held(held) => held,
-            Attempt::Busy(file) => return Err(file.busy(Exit::Busy)),
+            Attempt::Busy(file) => return Err(file.busy()),
         };
         let mut text = Vec::new();
         let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut text));

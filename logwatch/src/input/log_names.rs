@@ -3,8 +3,8 @@
 use crate::input::cursor_file::CursorFile;
 use crate::input::follower::Follower;
 use crate::options::start_at::StartAt;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Context, Result};
 use std::path::PathBuf;
 
 /// The logs, each glob pattern replaced by the files that match it. A file whose name equals the pattern wins.
@@ -38,7 +38,7 @@ pub(crate) fn followers(
     file: Option<&CursorFile>,
     unless_told: &str,
 ) -> Result<Vec<Follower>> {
-    let usage = |why: String| refusal(Exit::Usage, format!("begin at --from: {why}"));
+    let usage = |why: String| exit_as(Exit::Usage, format!("begin at --from: {why}"));
     let words: Vec<&str> = start_at.from.iter().flat_map(|from| from.split_whitespace()).collect();
     if words.len() > 1 && words.len() != logs.len() {
         return Err(usage(format!("{} cursors for {} logs", words.len(), logs.len())));

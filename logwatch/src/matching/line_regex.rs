@@ -3,8 +3,8 @@
 //! To search line by line costs more than the search itself. So the expression is rewritten until no match of it can
 //! leave its line: then one search runs over hundreds of lines, and only around a hit the ends of the line are looked for.
 
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::Result;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
@@ -25,7 +25,7 @@ impl LineRegexOptions {
     /// # Errors
     /// [`Exit::Usage`]: which pattern is wrong, where, and why.
     pub(crate) fn rewrite(self, option: &str, pattern: &str) -> Result<String> {
-        let wrong = |why: String| refusal(Exit::Usage, format!("read the pattern of {option}: {why}"));
+        let wrong = |why: String| exit_as(Exit::Usage, format!("read the pattern of {option}: {why}"));
         let mut parser = ParserBuilder::new();
         let parser = parser.utf8(false).multi_line(true).case_insensitive(self.ignore_case);
         let parsed = parser.build().parse(pattern).map_err(|e| wrong(e.to_string()))?;
@@ -42,7 +42,7 @@ impl LineRegexOptions {
 /// [`Exit::Usage`]: it is too large.
 pub(crate) fn compile(rewritten: &[String]) -> Result<Regex> {
     let alternatives = rewritten.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|");
-    RegexBuilder::new(&alternatives).build().map_err(|e| refusal(Exit::Usage, format!("compile the patterns: {e}")))
+    RegexBuilder::new(&alternatives).build().map_err(|e| exit_as(Exit::Usage, format!("compile the patterns: {e}")))
 }
 
 /// The same expression, unable to match a newline; its anchors are those of a line, which may end in CR LF.

@@ -2,9 +2,9 @@
 
 use crate::options::stop_when::StopWhen;
 use crate::run::session::{End, Session, Stretch};
-use racefree_core::cli::exit::Exit;
+use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::process::child::{self, Child};
 use racefree_core::process::subreaper::Subreaper;
@@ -62,10 +62,10 @@ fn watch_over(
         family.end_own_group(session.events(), ends.kill_after)?;
         session.finish()?;
         session.show_gained();
-        return Err(refusal(Exit::TimedOut, format!("run {name}: {too_late}")));
+        return Err(exit_as(Exit::TimedOut, format!("run {name}: {too_late}")));
     }
     session.finish()?;
-    let ended = command.reap()?;
+    let ended = Exit::from(command.reap()?);
     if session.error_seen {
         return Ok(Exit::No);
     }

@@ -11,9 +11,9 @@ use crate::input::{log_names, rotation};
 use crate::matching::matcher::Matcher;
 use crate::options::Cli;
 use crate::output::printer::Printer;
-use racefree_core::cli::exit::Exit;
+use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
-use racefree_core::error::{Result, ending, refusal};
+use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::process::child;
 use session::Session;
@@ -60,7 +60,7 @@ impl Cli {
     }
 
     fn check(&self, matcher: &Matcher) -> Result<()> {
-        let wrong = |why: &str| Err(refusal(Exit::Usage, format!("watch: {why}")));
+        let wrong = |why: &str| Err(exit_as(Exit::Usage, format!("watch: {why}")));
         if self.shown.capture && !matcher.captures_something() {
             return wrong("--capture needs a group in the pattern of --ready, such as 'port (\\d+)'");
         }

@@ -9,7 +9,7 @@ use crate::output::printer::Printer;
 use crate::output::tail::Tail;
 use crate::run::wait::{Waiting, Woken};
 use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output::StatusLine;
+use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Arrived, Events};

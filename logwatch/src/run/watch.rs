@@ -2,8 +2,8 @@
 
 use crate::options::stop_when::StopWhen;
 use crate::run::session::{End, Session, Stretch};
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::signal::Signal;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) fn watch(
     if session.decided.is_some() {
         return Ok(session.judgement(ready_wanted));
     }
-    let gave_up = |exit, why: String| Err(refusal(exit, format!("watch {logs}: {why}")));
+    let gave_up = |exit, why: String| Err(exit_as(exit, format!("watch {logs}: {why}")));
     match (ended, &stop_when.process) {
         (End::Deadline, _) if good_at.passed() => Ok(Exit::Done),
         (End::Idle, _) => gave_up(Exit::TimedOut, format!("it did not grow{}", after(stop_when.idle))),

@@ -3,12 +3,13 @@
 use crate::claim::Claim;
 use crate::claim::ready::Check;
 use racefree_core::claim::pin::{self, Pinned};
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output::{self, StatusLine};
-use racefree_core::error::{Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::cli::output;
+use racefree_core::cli::status_line::StatusLine;
+use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
-use racefree_core::process::child;
+use racefree_core::process::child::Ended;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::subreaper::Subreaper;
 use racefree_core::signal::Signal;
@@ -34,7 +35,7 @@ fn ask(claim: &Claim, daemon: &PidFd, events: &Events, deadline: Deadline) -> Re
     let mut check = Check::begin(line, &claim.pidfile, daemon.pid(), events)?;
     let mut status = StatusLine::begin();
     let no = |exit, why: String| {
-        Err(refusal(
+        Err(exit_as(
             exit,
             format!("wait for process {}, which has claimed {}: {why}", daemon.pid(), claim.pidfile.display()),
         ))
@@ -49,9 +50,9 @@ fn ask(claim: &Claim, daemon: &PidFd, events: &Events, deadline: Deadline) -> Re
             }
             Event::Ready(0) => return Ok(None),
             Event::Ready(_) => match check.answer()? {
-                Exit::Status(0) if daemon.has_ended()? => return Ok(None),
-                Exit::Status(0) => return Ok(Some(Exit::Done)),
-                said => return no(Exit::No, format!("the ready command {}", child::how_it_ended(said))),
+                Ended::Status(0) if daemon.has_ended()? => return Ok(None),
+                Ended::Status(0) => return Ok(Some(Exit::Done)),
+                said => return no(Exit::No, format!("the ready command {}", said)),
             },
             Event::Deadline if deadline.passed() => return no(Exit::TimedOut, "it is not ready in time".into()),
             Event::Deadline => {}

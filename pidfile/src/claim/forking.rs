@@ -11,7 +11,8 @@ use racefree_core::event::path_watch::PathWatch;
 use racefree_core::event::time::{Deadline, Pause};
 use racefree_core::event::{Event, Watched};
 use racefree_core::lock::holders::{Holder, Holds, holds};
-use racefree_core::process::child::{self, Child};
+use racefree_core::process::child::Child;
+use racefree_core::process::child::Ended;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use racefree_core::signal::Signal;
@@ -43,8 +44,8 @@ impl Start<'_> {
                 Event::Signal(arrived) => self.heed(arrived.signal)?,
                 Event::Deadline => return Err(self.too_late("it has not gone into the background")),
                 Event::Ready(_) => match command.child.reap()? {
-                    Exit::Status(0) => return Ok(()),
-                    exit => return Err(self.failure(Exit::NotRunning, format!("it {}", child::how_it_ended(exit)))),
+                    Ended::Status(0) => return Ok(()),
+                    exit => return Err(self.failure(Exit::NotRunning, format!("it {}", exit))),
                 },
             }
         }

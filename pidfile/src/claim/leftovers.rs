@@ -1,9 +1,8 @@
 //! What a killed restart has left: a newcomer that was never announced, or an old one that was never stopped.
 
-use racefree_core::cli::exit::Exit;
+use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::error::refusal;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::lock::holders::Holder;
@@ -33,7 +32,7 @@ pub(crate) fn end(leftovers: Vec<PidFd>, kill_after: Duration) -> Result<()> {
             Event::Ready(place) => drop(left.remove(place)),
             Event::Signal(arrived) => {
                 let why = format!("end the leftover of a restart: {} arrived", arrived.signal);
-                return Err(refusal(Exit::Signalled(arrived.signal), why));
+                return Err(exit_as(Exit::Signalled(arrived.signal), why));
             }
             Event::Deadline => {
                 kill_at = Deadline::NEVER;

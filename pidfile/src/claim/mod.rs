@@ -16,8 +16,8 @@ use clap::{ArgGroup, Args};
 use racefree_core::claim as core;
 use racefree_core::claim::restart_lock;
 use racefree_core::claim::status::Status;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::{Deadline, Limit, parse_duration};
 use racefree_core::lock::holders::{self, FileId};
 use racefree_core::process::child;
@@ -140,7 +140,7 @@ impl Claim {
         if self.pid_from.as_ref() == Some(&self.pidfile) {
             let why =
                 "--pid-from is PIDFILE itself: let the daemon write another file, for many remove theirs at the end";
-            return Err(refusal(Exit::Usage, why));
+            return Err(exit_as(Exit::Usage, why));
         }
         self.change_directory()?;
         self.look_ahead()?;
@@ -212,7 +212,7 @@ pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
             format!("no daemon, but its lock is {}", holders::in_words(&holders))
         }
     };
-    refusal(Exit::Busy, format!("claim {}: {words}", path.display()))
+    exit_as(Exit::Busy, format!("claim {}: {words}", path.display()))
 }
 
 fn parse_mode(text: &str) -> std::result::Result<u32, String> {

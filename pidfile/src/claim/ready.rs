@@ -2,10 +2,11 @@
 
 use crate::claim::start::{Daemon, Start};
 use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output::StatusLine;
+use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched, ready_by};
+use racefree_core::process::child::Ended;
 use racefree_core::process::child::{self, Child};
 use racefree_core::signal::Signal;
 use rustix::process::{Pid, kill_process_group};
@@ -34,7 +35,7 @@ impl Check {
     }
 
     /// How it ended. Blocks: call it when its descriptor is ready.
-    pub(crate) fn answer(&mut self) -> Result<Exit> {
+    pub(crate) fn answer(&mut self) -> Result<Ended> {
         self.answered = true;
         self.child.reap()
     }
@@ -94,10 +95,10 @@ impl Start<'_> {
                     return Err(self.early_death_said(daemon, &notified));
                 }
                 Event::Ready(1) if self.notify.is_some() => self.hear(daemon, &mut notified, &mut deadline)?,
-                Event::Ready(_) => match check.take().map_or(Ok(Exit::Status(0)), |mut check| check.answer())? {
-                    Exit::Status(0) => {}
+                Event::Ready(_) => match check.take().map_or(Ok(Ended::Status(0)), |mut check| check.answer())? {
+                    Ended::Status(0) => {}
                     no => {
-                        return Err(self.failure(Exit::No, format!("the ready command {}", child::how_it_ended(no))));
+                        return Err(self.failure(Exit::No, format!("the ready command {}", no)));
                     }
                 },
                 Event::Deadline if deadline.passed() => {
@@ -138,7 +139,7 @@ impl Start<'_> {
 
     fn early_death_said(&self, daemon: &mut Daemon, notified: &Notified) -> anyhow::Error {
         // One that is not our child has told its end to another.
-        let how = daemon.child.reap().map_or("has ended".into(), child::how_it_ended);
+        let how = daemon.child.reap().map_or("has ended".into(), |ended| ended.to_string());
         let said = [&notified.error, &notified.status].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         let said = if said.is_empty() { String::new() } else { format!(" (it said: {said})") };
         self.failure(Exit::NotRunning, format!("it {how} before it was ready{said}"))

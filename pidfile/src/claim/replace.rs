@@ -13,9 +13,10 @@ use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::pin::{self, Pinned};
 use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::claim::status::Status;
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output::{self, StatusLine};
-use racefree_core::error::{Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::cli::output;
+use racefree_core::cli::status_line::StatusLine;
+use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Watched};
 use racefree_core::process::pidfd::PidFd;
@@ -28,7 +29,7 @@ pub(crate) fn replace(claim: &Claim) -> Result<Exit> {
     loop {
         let Some(ticket) = RestartLock::take_by(&claim.pidfile, deadline)? else {
             let why = format!("replace the claimant of {}: another restart is under way", claim.pidfile.display());
-            return Err(refusal(Exit::Busy, why));
+            return Err(exit_as(Exit::Busy, why));
         };
         leftovers::end(ticket.leftovers()?, claim.detached.kill_after)?;
         match to_be_signalled("replace the claimant of", &claim.pidfile, pin::pin(&claim.pidfile)?)? {

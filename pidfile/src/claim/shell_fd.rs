@@ -6,8 +6,8 @@
 use crate::claim::busy;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, ClaimOptions};
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::{Holder, Holds, holds};
 use racefree_core::sys;
 use rustix::process::{Pid, getppid};
@@ -29,7 +29,7 @@ pub(crate) fn claim(fd: RawFd, pid: Option<i32>, terms: ClaimOptions, pidfile: &
             held.give_back()?;
             let who = other.map_or("the parent".into(), |pid| Holder::new(pid).to_string());
             let why = format!("claim {}: {who} does not have this descriptor", pidfile.display());
-            Err(refusal(Exit::Failed, why))
+            Err(exit_as(Exit::Failed, why))
         }
     }
 }

@@ -7,9 +7,9 @@ use crate::claim::sd_notify::Socket;
 use crate::claim::supervise::Background;
 use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::restart_lock::RestartLock;
-use racefree_core::cli::exit::Exit;
+use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
-use racefree_core::error::{Result, ending, refusal, sentence};
+use racefree_core::error::{Result, sentence};
 use racefree_core::event::Events;
 use racefree_core::event::time::{Deadline, Limit, for_people};
 use racefree_core::process::child::{self, Child};
@@ -160,7 +160,7 @@ impl<'a> Start<'a> {
             Some(line) => format!("the last line of {} is: {line}", log.path().display()),
             None => format!("{} gained no line", log.path().display()),
         };
-        refusal(ending(&failure), format!("{}; {last}", sentence(&failure)))
+        exit_as(ending(&failure), format!("{}; {last}", sentence(&failure)))
     }
 
     pub(crate) fn name(&self) -> impl std::fmt::Display + '_ {
@@ -168,7 +168,7 @@ impl<'a> Start<'a> {
     }
 
     pub(crate) fn failure(&self, exit: Exit, why: impl std::fmt::Display) -> anyhow::Error {
-        refusal(exit, format!("start {}: {why}", self.name()))
+        exit_as(exit, format!("start {}: {why}", self.name()))
     }
 
     pub(crate) fn too_late(&self, what: &str) -> anyhow::Error {

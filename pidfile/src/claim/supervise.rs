@@ -5,8 +5,8 @@
 use crate::claim::Claim;
 use crate::claim::start::Role;
 use racefree_core::claim::ClaimGuard;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, ending, refusal, sentence};
+use racefree_core::cli::exit::{Exit, ending, exit_as};
+use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::process::child::{self, Child};
@@ -60,7 +60,7 @@ fn watch_over(mut child: Child, events: &Events, ignore_int: bool) -> Result<Exi
                 child.process().signal(Signal::TERM)?;
             }
             Event::Signal(arrived) => child.pass_on(arrived)?,
-            Event::Ready(_) => return child.reap(),
+            Event::Ready(_) => return child.reap().map(Exit::from),
             Event::Deadline => {}
         }
     }
@@ -97,8 +97,8 @@ impl Background {
         let (code, rest) = said.split_once(' ').unwrap_or_default();
         match (code.parse(), rest.parse().ok().and_then(Pid::from_raw)) {
             (Ok(0), Some(pid)) => Ok(pid),
-            (Ok(code), _) => Err(refusal(Exit::Status(code), rest)),
-            (Err(_), _) => Err(refusal(Exit::Failed, "start the supervisor: it ended without a word")),
+            (Ok(code), _) => Err(exit_as(Exit::Status(code), rest)),
+            (Err(_), _) => Err(exit_as(Exit::Failed, "start the supervisor: it ended without a word")),
         }
     }
 }

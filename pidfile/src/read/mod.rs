@@ -58,7 +58,7 @@ impl Read {
 
     fn one(&self, path: &Path, quiet: bool) -> Result<Exit> {
         let reading = self.unlocked.read(path);
-        let exit = reading.exit();
+        let exit = Exit::from(&reading);
         match &reading {
             _ if self.json => {
                 let report = Report::of((path, reading)).with_holders();

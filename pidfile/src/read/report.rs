@@ -54,7 +54,7 @@ impl Report {
             command: living.and_then(procfs::command_line),
             started: started.and_then(seconds),
             age: started.and_then(|moment| moment.elapsed().ok()),
-            exit: reading.exit(),
+            exit: Exit::from(&reading),
         }
     }
 

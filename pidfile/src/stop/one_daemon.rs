@@ -5,9 +5,9 @@ use crate::stop::Stop;
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock;
 use racefree_core::claim::status::Status;
-use racefree_core::cli::exit::Exit;
+use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
-use racefree_core::error::{Result, refusal};
+use racefree_core::error::Result;
 use racefree_core::event::Watched;
 use racefree_core::lock::holders::{self, FileId, Holder, Holds};
 use racefree_core::process::pidfd::PidFd;
@@ -57,7 +57,7 @@ impl<'a> Stopping<'a> {
             }
             Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(vec![], vec![]),
             Pinned::Nobody(reading @ Status::Unknown(_)) => {
-                return Err(refusal(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
+                return Err(exit_as(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
             }
             Pinned::Nobody(reading) => {
                 let words = || self.stop.unlocked.in_words(&reading);
@@ -162,7 +162,7 @@ impl<'a> Stopping<'a> {
 
     fn fail(&mut self, exit: Exit, why: String) {
         if !self.is_over() {
-            self.state = State::Over(Err(refusal(exit, why)));
+            self.state = State::Over(Err(exit_as(exit, why)));
         }
     }
 

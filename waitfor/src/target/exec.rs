@@ -1,10 +1,10 @@
 //! `exec:` a shell command that exits 0. Whatever it started ends with the try.
 
 use super::{Answer, Step, Target};
-use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::time::for_people;
 use racefree_core::event::{Events, Watched};
+use racefree_core::process::child::Ended;
 use racefree_core::process::child::{self, Child};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
@@ -74,14 +74,14 @@ impl Run {
     }
 
     /// How it ended, if it has.
-    fn ended(&mut self) -> Result<Option<Exit>> {
+    fn ended(&mut self) -> Result<Option<Ended>> {
         match &self.child {
             Some(child) if child.process().has_ended()? => self.end(),
             _ => Ok(None),
         }
     }
 
-    fn end(&mut self) -> Result<Option<Exit>> {
+    fn end(&mut self) -> Result<Option<Ended>> {
         let Some(mut child) = self.child.take() else { return Ok(None) };
         // Before it is reaped: as long as the leader is a zombie, nobody else can have the group's number.
         // ESRCH: a group of zombies only.
@@ -134,8 +134,8 @@ impl Target for Exec {
         run.listen();
         let Some(exit) = run.ended()? else { return Ok(Step::Pending) };
         let answer = match exit {
-            Exit::Status(0) => Answer::YES,
-            exit => Answer::no(run.reason(child::how_it_ended(exit))),
+            Ended::Status(0) => Answer::YES,
+            ended => Answer::no(run.reason(ended.to_string())),
         };
         self.run = None;
         Ok(Step::Answered(answer))

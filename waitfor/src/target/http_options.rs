@@ -1,7 +1,7 @@
 //! What a request over http is to look like, and which answer counts.
 
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Context, Result};
 use regex::bytes::Regex;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -115,7 +115,7 @@ fn authorities(file: &Path) -> Result<RootCerts> {
         })
         .collect();
     if certificates.is_empty() {
-        return Err(refusal(Exit::Failed, format!("read {}: there is no PEM certificate in it", file.display())));
+        return Err(exit_as(Exit::Failed, format!("read {}: there is no PEM certificate in it", file.display())));
     }
     Ok(RootCerts::new_with_certs(&certificates))
 }

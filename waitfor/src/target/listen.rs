@@ -4,8 +4,8 @@ use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
 use crate::sockets::owner::Owner;
 use crate::sockets::{self, Listener};
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::Result;
 use racefree_core::event::{Events, Watched};
 use std::rc::Rc;
 
@@ -40,7 +40,7 @@ impl Target for Listen {
                 None => return Ok(Step::Pending),
                 Some(Ok(addresses)) => addresses.iter().map(|address| sockets::at(address.ip(), &listeners)).collect(),
                 // A slip of the pen must not pass for a port that is down.
-                Some(Err(why)) if self.down && !host.was_found() => return Err(refusal(Exit::Failed, why)),
+                Some(Err(why)) if self.down && !host.was_found() => return Err(exit_as(Exit::Failed, why)),
                 Some(Err(why)) => return Ok(Step::Answered(Answer::unclear(why))),
             },
         };

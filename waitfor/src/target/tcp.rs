@@ -5,8 +5,8 @@ use super::resolve::Host;
 use super::{Answer, Means, Step, Target};
 use crate::sockets;
 use crate::sockets::owner::Owner;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::{Context, Result, refusal};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::event::{Events, Watched};
 use racefree_core::sys;
@@ -158,7 +158,7 @@ impl Target for Tcp {
             None => Ok(Step::Pending),
             Some(Ok(addresses)) => self.call(addresses),
             // A slip of the pen must not pass for a host that is down.
-            Some(Err(why)) if self.down && !self.host.was_found() => Err(refusal(Exit::Failed, why)),
+            Some(Err(why)) if self.down && !self.host.was_found() => Err(exit_as(Exit::Failed, why)),
             Some(Err(why)) => Ok(Step::Answered(Answer::unclear(why))),
         }
     }

@@ -1,0 +1,94 @@
+//! One line on a terminal that says what is awaited. It is erased before anything else is said.
+
+use crate::cli::output::{name, printable, verbosity};
+use crate::event::time::{Deadline, for_people};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// One line on a terminal that says what is awaited, from the second second on; erased when it is dropped.
+#[derive(Debug)]
+pub struct StatusLine {
+    since: Instant,
+    on_terminal: bool,
+}
+
+/// A line is on the terminal, and must go before anything else is said there.
+static STATUS_IS_SHOWN: AtomicBool = AtomicBool::new(false);
+
+/// What erases the line, where one is shown. Whoever asks writes it.
+pub(crate) fn erased() -> &'static str {
+    if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) { ERASE } else { "" }
+}
+
+const ERASE: &str = "\r\x1b[K";
+
+const TICK: Duration = Duration::from_secs(1);
+
+impl StatusLine {
+    /// Begins to count. Where stderr is no terminal, nothing will ever be shown.
+    pub fn begin() -> StatusLine {
+        let on_terminal = std::io::stderr().is_terminal() && !verbosity().quiet;
+        StatusLine { since: Instant::now(), on_terminal }
+    }
+
+    /// When the line is due again: never where there is no terminal, so that a wait there costs no wake-up.
+    pub fn due(&self) -> Deadline {
+        if self.on_terminal { Deadline::after(TICK) } else { Deadline::NEVER }
+    }
+
+    /// Waits in a call that blocks, and shows the line from a thread of its own: a wait interrupted for the line would
+    /// lose its place in the kernel's queue.
+    pub fn beside<T>(awaited: impl Fn() -> String + Sync, wait: impl FnOnce() -> T) -> T {
+        let mut line = StatusLine::begin();
+        if !line.on_terminal {
+            return wait();
+        }
+        let (waiting, over) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            // Every signal is for the thread that waits. Blocking and giving back a mask of the kernel's cannot fail.
+            let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+            scope.spawn(|| {
+                let over = over;
+                while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    line.show(&awaited);
+                }
+            });
+            let _ = before.map(|mask| mask.thread_set_mask());
+            let answer = wait();
+            drop(waiting);
+            answer
+        })
+    }
+
+    /// Shows the line, if it is time for it.
+    pub fn show(&mut self, awaited: impl FnOnce() -> String) {
+        let waited = self.since.elapsed();
+        if !self.on_terminal || waited < TICK {
+            return;
+        }
+        STATUS_IS_SHOWN.store(true, Ordering::Relaxed);
+        let name = name();
+        let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        // A terminal that does not know its width has 0 columns.
+        let columns = if columns == 0 { 80 } else { columns.max(20) };
+        let line = printable(&format!("{name}: {} ({})", awaited(), for_people(waited))).replace(['\n', '\t'], " ");
+        let line: String = line.chars().take(columns - 1).collect();
+        let (dim, plain) =
+            if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) { ("", "") } else { ("\x1b[2m", "\x1b[0m") };
+        // A terminal that has gone away needs no status line.
+        let _ = write!(std::io::stderr().lock(), "{ERASE}{dim}{line}{plain}");
+    }
+}
+
+impl Drop for StatusLine {
+    fn drop(&mut self) {
+        if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) {
+            // As above: nothing is lost where the terminal has gone.
+            let _ = write!(std::io::stderr().lock(), "{ERASE}");
+        }
+    }
+}
