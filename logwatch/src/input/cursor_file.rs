@@ -1,7 +1,6 @@
 //! The cursor file: where the last run ended, for each log.
 
 use crate::input::cursor::Cursor;
-use racefree_core::cli::exit::Exit;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, LockGuard};
