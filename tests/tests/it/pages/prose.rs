@@ -1,0 +1,72 @@
+//! What holds for every page: it uses the words of docs/glossary.md, and its links lead to files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use tests::sources;
+
+/// Words for which the glossary has another one.
+const OTHER_WORDS: [&str; 9] =
+    ["ticket", "newcomer", "vouches", "vouch for", "heed", "obituary", "errand", "omen", "contender"];
+
+fn pages() -> Vec<(PathBuf, String)> {
+    let root = sources::root();
+    let docs = fs::read_dir(root.join("docs")).expect("docs").flatten().map(|entry| entry.path());
+    let all = docs.chain(["README.md", "CONTRIBUTING.md"].map(|name| root.join(name)));
+    let pages = all.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.map(|path| (path.clone(), fs::read_to_string(path).expect("a page"))).collect()
+}
+
+/// The text of a page without its code, in which the name of a test may contain any word.
+fn prose(page: &str) -> String {
+    let outside_blocks = page.split("```").step_by(2);
+    outside_blocks.flat_map(|part| part.split('`').step_by(2)).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_glossary_defines_each_word_once() {
+    let page = fs::read_to_string(sources::root().join("docs/glossary.md")).expect("the glossary");
+    let words: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("**")?.split_once("**: ")).map(|w| w.0).collect();
+    assert!(words.len() > 40, "only {words:?}");
+    let mut seen = BTreeSet::new();
+    for word in &words {
+        assert!(seen.insert(word), "{word} is defined twice");
+    }
+    for word in ["claim", "claimant", "vouched", "stale", "orphaned", "successor", "restart lock", "byte lock", "pin"] {
+        assert!(seen.contains(&word), "{word} is not defined");
+    }
+}
+
+#[test]
+fn the_pages_use_the_words_of_the_glossary() {
+    let mut found = Vec::new();
+    for (path, page) in pages() {
+        let text = prose(&page).to_lowercase();
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        let text = format!(" {} ", words.join(" "));
+        let others = OTHER_WORDS.iter().filter(|word| text.contains(&format!(" {word} ")));
+        found.extend(others.map(|word| format!("{}: {word}", path.display())));
+    }
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// The targets of a page's links, without those to other hosts and those within the page.
+fn links(page: &str) -> Vec<&str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let files = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+    files.map(|target| target.split('#').next().unwrap_or(target)).collect()
+}
+
+#[test]
+fn every_link_of_a_page_leads_to_a_file() {
+    let mut seen = 0;
+    for (path, page) in pages() {
+        for link in links(&page) {
+            let target = path.parent().expect("a folder").join(link);
+            assert!(target.exists(), "{}: {link} is not there", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "only {seen}");
+}
