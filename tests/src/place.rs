@@ -1,11 +1,12 @@
 //! A directory of its own, with the utilities first on PATH, where a test types what a user would type.
 
+use assert_cmd::assert::Assert;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -38,17 +39,33 @@ impl Said {
     }
 }
 
+impl From<Output> for Said {
+    fn from(output: Output) -> Said {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
+        Said { stdout: text(output.stdout), stderr: text(output.stderr), code }
+    }
+}
+
 const MARK: &str = "RACEFREE_TEST_PLACE";
 
 /// Longer than anything a test waits for on purpose, shorter than a person's patience.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Place {
+    /// A place with the programs that the system has.
+    ///
+    /// # Panics
+    /// There is no room for a temporary directory.
+    pub fn bare() -> Place {
+        Place::with::<&str>(&[])
+    }
+
     /// A place where each `(name, program)` can be called by its name.
     ///
     /// # Panics
     /// There is no room for a temporary directory.
-    pub fn with(programs: &[(&str, &str)]) -> Place {
+    pub fn with<P: AsRef<Path>>(programs: &[(&str, P)]) -> Place {
         let directory = TempDir::with_prefix("racefree-").expect("a temporary directory");
         let bin = directory.path().join(".bin");
         fs::create_dir(&bin).expect("a directory in our own");
@@ -85,7 +102,7 @@ impl Place {
         String::from_utf8_lossy(&fs::read(self.file(name)).expect("a file in our own directory")).into_owned()
     }
 
-    /// A program, to be run in this place.
+    /// A program, to be started in this place.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.path()).env("PATH", &self.path).env(MARK, self.path()).env_remove("NOTIFY_SOCKET");
@@ -93,39 +110,46 @@ impl Place {
         command
     }
 
-    /// Runs a script under `sh` and says what came of it.
+    /// A program, to be run to its end in this place, for assert_cmd's assertions. It must leave nobody behind who keeps
+    /// its stdout or stderr open: their end is awaited.
+    pub fn tool(&self, program: impl AsRef<OsStr>) -> assert_cmd::Command {
+        let mut command = assert_cmd::Command::from_std(self.command(program));
+        command.timeout(PATIENCE);
+        command
+    }
+
+    /// Runs a script under `sh`, for assert_cmd's assertions.
     ///
-    /// The output goes through files: a daemon that keeps stdout open must not keep the test waiting.
+    /// # Panics
+    /// There is no shell, or the script takes longer than a minute.
+    pub fn script(&self, script: &str) -> Assert {
+        Assert::new(self.output_of(script)).append_context("script", script.to_owned())
+    }
+
+    /// Runs a script under `sh` and says what came of it.
     ///
     /// # Panics
     /// There is no shell, or the script takes longer than a minute.
     pub fn sh(&self, script: &str) -> Said {
-        self.run(self.command("sh").arg("-c").arg(script))
+        Said::from(self.output_of(script))
     }
 
-    /// Runs a program made by [`Place::command`] and says what came of it.
+    /// The output goes through files: a daemon that keeps stdout open must not keep the test waiting.
+    fn output_of(&self, script: &str) -> Output {
+        let outputs = TempDir::new().expect("a temporary directory");
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| outputs.path().join(name));
+        let into_files = format!("exec </dev/null >{} 2>{}; {script}", stdout.display(), stderr.display());
+        let output = finished(self.tool("sh").arg("-c").arg(into_files));
+        let read = |path| fs::read(path).expect("a file that the shell has made");
+        Output { status: output.status, stdout: read(stdout), stderr: read(stderr) }
+    }
+
+    /// Runs a program made by [`Place::tool`] and says what came of it.
     ///
     /// # Panics
     /// It cannot be started, or takes longer than a minute.
-    pub fn run(&self, command: &mut Command) -> Said {
-        let outputs = TempDir::new().expect("a temporary directory");
-        let open = |name: &str| fs::File::create(outputs.path().join(name)).expect("a file in our own directory");
-        let mut child = command.stdout(open("out")).stderr(open("err")).spawn().expect("the program");
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("our own child") {
-                break status;
-            }
-            if begun.elapsed() > PATIENCE {
-                let _ = child.kill();
-                panic!("it takes too long: {command:?}");
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        };
-        let read =
-            |name: &str| String::from_utf8_lossy(&fs::read(outputs.path().join(name)).unwrap_or_default()).into();
-        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
-        Said { stdout: read("out"), stderr: read("err"), code }
+    pub fn run(&self, command: &mut assert_cmd::Command) -> Said {
+        Said::from(finished(command))
     }
 
     /// What a script said on stdout.
@@ -181,6 +205,14 @@ impl Place {
             Some((pid, String::from_utf8_lossy(&line).trim_end_matches('\0').replace('\0', " ")))
         })
     }
+}
+
+/// assert_cmd kills what takes too long, and then says no more than that it was killed.
+fn finished(command: &mut assert_cmd::Command) -> Output {
+    let begun = Instant::now();
+    let output = command.output().expect("the program");
+    assert!(begun.elapsed() < PATIENCE, "it takes too long: {command:?}");
+    output
 }
 
 impl Drop for Place {

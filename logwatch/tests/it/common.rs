@@ -1,10 +1,11 @@
 //! Where the tests of `logwatch` run, and what they expect to be said.
 
+use assert_cmd::cargo::cargo_bin;
 use tests::{Place, Said};
 
 /// A place with `logwatch`.
 pub fn place() -> Place {
-    Place::with(&[("logwatch", env!("CARGO_BIN_EXE_logwatch"))])
+    Place::with(&[("logwatch", cargo_bin!())])
 }
 
 /// What `logwatch` prints and how it ends.

@@ -12,17 +12,17 @@ const GAP: &str = "logwatch: follow l: gap: the place is lost, lines may be miss
 fn each_line_is_judged_once_from_run_to_run() {
     let place = place();
     place.write("l", "FATAL one\nfine\nFATAL two\n");
-    assert_eq!(place.sh(CHECK), said("FATAL one\nFATAL two\n", "", 1));
-    assert_eq!(place.sh(CHECK), said("", "", 0));
-    assert_eq!(place.sh(&format!("echo FATAL three >>l; {CHECK}")), said("FATAL three\n", "", 1));
-    assert_eq!(place.sh(&format!("echo fine >>l; {CHECK}")), said("", "", 0));
+    place.script(CHECK).code(1).stdout("FATAL one\nFATAL two\n").stderr("");
+    place.script(CHECK).code(0).stdout("").stderr("");
+    place.script(&format!("echo FATAL three >>l; {CHECK}")).code(1).stdout("FATAL three\n").stderr("");
+    place.script(&format!("echo fine >>l; {CHECK}")).code(0).stdout("").stderr("");
 }
 
 #[test]
 fn the_first_run_begins_where_from_says() {
     let place = place();
     place.write("l", "FATAL old\n");
-    assert_eq!(place.sh(&format!("{CHECK} --from end; echo FATAL new >>l; {CHECK}")), said("FATAL new\n", "", 1));
+    place.script(&format!("{CHECK} --from end; echo FATAL new >>l; {CHECK}")).code(1).stdout("FATAL new\n").stderr("");
 }
 
 #[test]
@@ -39,14 +39,14 @@ fn an_unfinished_line_is_judged_whole_and_once() {
 fn rotation_between_two_runs_loses_nothing_and_doubles_nothing() {
     let place = place();
     place.write("l", "FATAL 1\n");
-    assert_eq!(place.sh(CHECK).stdout, "FATAL 1\n");
+    place.script(CHECK).stdout("FATAL 1\n");
     let rotate = "for n in 3 2 1; do [ -e l.$n ] && mv l.$n l.$((n+1)); done; mv l l.1;";
     // Two rotations and more between two runs; the daemon still writes into the old file after the last.
     let script = format!(
         "echo FATAL 2 >>l; {rotate} echo FATAL 3 >l; {rotate} echo FATAL 4 >l; {CHECK}; echo FATAL 5 >>l; {rotate}
          : >l; {CHECK}; echo FATAL late >>l.1; echo FATAL 6 >>l; {CHECK}; {CHECK}; echo $?"
     );
-    assert_eq!(place.sh(&script), said("FATAL 2\nFATAL 3\nFATAL 4\nFATAL 5\nFATAL late\nFATAL 6\n0\n", "", 0));
+    place.script(&script).code(0).stdout("FATAL 2\nFATAL 3\nFATAL 4\nFATAL 5\nFATAL late\nFATAL 6\n0\n").stderr("");
 }
 
 #[test]
@@ -54,18 +54,18 @@ fn a_reused_inode_and_a_file_grown_past_the_place_are_told_from_the_same_file() 
     let place = place();
     // The same inode, and longer than before: only the bytes before the place tell.
     let script = format!("echo FATAL 1 >l; {CHECK}; echo FATAL 2, and longer >l; {CHECK}; {CHECK}; echo $?");
-    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2, and longer\n0\n", GAP, 0));
+    place.script(&script).code(0).stdout("FATAL 1\nFATAL 2, and longer\n0\n").stderr(GAP);
     // Copied and truncated: the place is in the copy.
     let script =
         format!("echo FATAL 3 >>l; cp l l.1; echo FATAL 4 instead of what was there >l; {CHECK}; {CHECK}; echo $?");
-    assert_eq!(place.sh(&script), said("FATAL 3\nFATAL 4 instead of what was there\n0\n", "", 0));
+    place.script(&script).code(0).stdout("FATAL 3\nFATAL 4 instead of what was there\n0\n").stderr("");
 }
 
 #[test]
 fn a_lost_place_is_said_aloud_and_nothing_known_is_skipped() {
     let place = place();
     let script = format!("echo FATAL 1 >l; {CHECK}; rm l; echo FATAL 2 >l.1; echo FATAL 3 >l; {CHECK} -q");
-    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\n", GAP, 1));
+    place.script(&script).code(1).stdout("FATAL 1\nFATAL 2\nFATAL 3\n").stderr(GAP);
     let said_ = place.sh(&format!("rm l*; echo FATAL 4 >l; {CHECK} --json"));
     let json = "{\"event\":\"gap\",\"log\":\"l\"}\n{\"event\":\"error\",\"log\":\"l\",\"file\":\"l\",\"offset\":0,\
                 \"line_number\":1,\"pattern\":0,\"regex\":\"FATAL\",\"line\":\"FATAL 4\"}\n";
@@ -92,7 +92,7 @@ fn an_archive_that_is_just_being_compressed_is_read_uncompressed() {
     let place = place();
     let script =
         format!("seq 99 >l; {CHECK}; echo FATAL 1 >>l; mv l l.1; head -c 20 /dev/urandom >l.1.gz; : >l; {CHECK}");
-    assert_eq!(place.sh(&script), said("FATAL 1\n", "", 1));
+    place.script(&script).code(1).stdout("FATAL 1\n").stderr("");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn another_logs_archives_are_not_read() {
     let script = format!(
         "{CHECK}; for n in al.1 l2 l2.1 l.conf lx-20261121; do echo FATAL wrong >$n; done; echo FATAL right >l; {CHECK}"
     );
-    assert_eq!(place.sh(&script), said("FATAL right\n", "logwatch: l is not there\n", 1));
+    place.script(&script).code(1).stdout("FATAL right\n").stderr("logwatch: l is not there\n");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_cursor_file_that_is_not_one_is_left_as_it_is() {
     let stderr = "logwatch: read the cursor file precious: 'root:x:0:0' is no cursor; --mark prints one\n\
          logwatch: use the cursor file link: it is a symbolic link\n\
          logwatch: use the cursor file d: it is not a regular file\n";
-    assert_eq!(place.sh(&script), said("125\n125\n125\nd\nl\nlink\nprecious\n", stderr, 0));
+    place.script(&script).code(0).stdout("125\n125\n125\nd\nl\nlink\nprecious\n").stderr(stderr);
     assert_eq!(place.content("precious"), "root:x:0:0\n");
 }
 
@@ -179,8 +179,8 @@ fn a_cursor_edited_or_of_another_version_is_refused() {
 fn what_could_not_be_written_is_judged_again() {
     let place = place();
     place.write("l", "FATAL\n");
-    assert_eq!(place.sh(&format!("{CHECK} >/dev/full")).code, 125);
-    assert_eq!(place.sh(CHECK), said("FATAL\n", "", 1));
+    place.script(&format!("{CHECK} >/dev/full")).code(125);
+    place.script(CHECK).code(1).stdout("FATAL\n").stderr("");
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn several_logs_share_a_cursor_file_and_an_argument_for_cursors() {
     let check = "logwatch --no-follow --cursor-file c -e FATAL";
     let script =
         format!("echo FATAL >a; echo FATAL >b; {check} a b; {check} b; echo $?; echo FATAL 2 >>a; {check} a b");
-    assert_eq!(place.sh(&script), said("a:FATAL\nb:FATAL\n0\na:FATAL 2\n", "", 1));
+    place.script(&script).code(1).stdout("a:FATAL\nb:FATAL\n0\na:FATAL 2\n").stderr("");
     let script = "c=$(logwatch --mark a b); echo FATAL 3 >>b; logwatch -e FATAL --from \"$c\" a b";
-    assert_eq!(place.sh(script), said("b:FATAL 3\n", "", 1));
+    place.script(script).code(1).stdout("b:FATAL 3\n").stderr("");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn archives_in_another_directory_are_a_gap_for_a_cursor_and_none_for_who_follows
     let rotate = "/usr/sbin/logrotate -f -s state conf";
     let script =
         format!("echo FATAL 1 >l; {CHECK}; echo FATAL 2 >>l; {rotate}; echo FATAL 3 >>l; {CHECK}; {CHECK}; echo $?");
-    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 3\n0\n", GAP, 0));
+    place.script(&script).code(0).stdout("FATAL 1\nFATAL 3\n0\n").stderr(GAP);
     let script = format!(
         "logwatch -v -C 9 --ready END l 2>said & until grep -q inotify /proc/$!/fdinfo/* 2>/dev/null; do :; done; sleep 0.05
          echo one >>l; {rotate}; echo two >>l; {rotate}; echo END >>l; wait $!"

@@ -1,6 +1,6 @@
 //! Logs as real daemons write them.
 
-use crate::common::{place, said};
+use crate::common::place;
 use std::net::TcpListener;
 use tests::{needs, needs_root};
 
@@ -33,7 +33,7 @@ fn nginx_is_followed_through_its_reopen_and_no_request_is_missed() {
         get wanted-1; mv a a.1; get wanted-2; nginx -p . -c conf -s reopen 2>/dev/null; until [ -e a ]; do :; done
         get wanted-3; until grep -q wanted-3 a a.1; do :; done
         logwatch --no-follow --from $cursor -e wanted a | grep -o 'wanted-.'; kill $(cat p); wait";
-    assert_eq!(place.sh(script), said("wanted-1\nwanted-2\nwanted-3\n", "", 0));
+    place.script(script).code(0).stdout("wanted-1\nwanted-2\nwanted-3\n").stderr("");
 }
 
 #[test]

@@ -9,32 +9,33 @@ const ALL: &str = "logwatch --no-follow --from start";
 fn every_line_that_matches_is_shown_and_no_other() {
     let place = place();
     place.write("l", "errors=0\nERROR one\nFatal two\nfine\nerror three, errors=0\n");
-    assert_eq!(place.sh(&format!("{ALL} -e ERROR -e Fatal l")), said("ERROR one\nFatal two\n", "", 1));
-    assert_eq!(place.sh(&format!("{ALL} -i -e error --ignore ERRORS=0 l")), said("ERROR one\n", "", 1));
-    assert_eq!(place.sh(&format!("{ALL} -e panic l")), said("", "", 0));
-    assert_eq!(
-        place.sh(&format!("{ALL} -i -e error --max-lines 1 l")),
-        said("errors=0\n", "logwatch: more lines were found than are shown: 2\n", 1)
-    );
+    place.script(&format!("{ALL} -e ERROR -e Fatal l")).code(1).stdout("ERROR one\nFatal two\n").stderr("");
+    place.script(&format!("{ALL} -i -e error --ignore ERRORS=0 l")).code(1).stdout("ERROR one\n").stderr("");
+    place.script(&format!("{ALL} -e panic l")).code(0).stdout("").stderr("");
+    place
+        .script(&format!("{ALL} -i -e error --max-lines 1 l"))
+        .code(1)
+        .stdout("errors=0\n")
+        .stderr("logwatch: more lines were found than are shown: 2\n");
 }
 
 #[test]
 fn without_following_the_ready_line_is_there_or_not() {
     let place = place();
     place.write("l", "x\nready\nFATAL\n");
-    assert_eq!(place.sh(&format!("{ALL} --ready ready l")), said("ready\n", "", 0));
-    assert_eq!(place.sh(&format!("{ALL} --ready ready -e FATAL l")), said("ready\n", "", 0));
-    assert_eq!(place.sh(&format!("{ALL} --ready ready -e x l")), said("x\n", "", 1));
-    assert_eq!(place.sh(&format!("{ALL} --ready never l")), said("", "", 1));
+    place.script(&format!("{ALL} --ready ready l")).code(0).stdout("ready\n").stderr("");
+    place.script(&format!("{ALL} --ready ready -e FATAL l")).code(0).stdout("ready\n").stderr("");
+    place.script(&format!("{ALL} --ready ready -e x l")).code(1).stdout("x\n").stderr("");
+    place.script(&format!("{ALL} --ready never l")).code(1).stdout("").stderr("");
 }
 
 #[test]
 fn anchors_are_those_of_the_line_also_of_one_that_ends_in_cr_lf() {
     let place = place();
     place.write("l", "failed\r\nfailed again\r\nit failed\r\n");
-    assert_eq!(place.sh(&format!("{ALL} -e '^failed$' l")), said("failed\r\n", "", 1));
-    assert_eq!(place.sh(&format!("{ALL} -e 'failed$' l")), said("failed\r\nit failed\r\n", "", 1));
-    assert_eq!(place.sh(&format!("{ALL} -e 'failed[^x]*failed' l")), said("", "", 0));
+    place.script(&format!("{ALL} -e '^failed$' l")).code(1).stdout("failed\r\n").stderr("");
+    place.script(&format!("{ALL} -e 'failed$' l")).code(1).stdout("failed\r\nit failed\r\n").stderr("");
+    place.script(&format!("{ALL} -e 'failed[^x]*failed' l")).code(0).stdout("").stderr("");
 }
 
 #[test]
@@ -55,7 +56,7 @@ fn a_line_longer_than_any_buffer_is_judged_to_its_end_in_bounded_memory() {
     let found = place.sh(&format!("{}; ulimit -v 60000; {ALL} --json -e 'FATAL$' l", line(" FATAL")));
     assert_eq!(found.stdout.lines().count(), 2);
     assert!(found.stdout.ends_with("\"line\":\"after FATAL\"}\n"), "{}", found.code);
-    assert_eq!(place.sh(&format!("{}; {ALL} -e '^FATAL|x$|^x+y|^ ' l", line(" y"))), said("", "", 0));
+    place.script(&format!("{}; {ALL} -e '^FATAL|x$|^x+y|^ ' l", line(" y"))).code(0).stdout("").stderr("");
     let found = place.sh(&format!(
         "{{ printf 'FATAL '; head -c 3000000 /dev/zero; echo; echo FATAL; }} >l; {ALL} -e 'FATAL.*' l | wc -l"
     ));
@@ -70,17 +71,17 @@ fn a_long_log_is_judged_like_a_short_one() {
     place.says(fill);
     let wanted = place.content("wanted");
     assert!(wanted.lines().count() > 30);
-    assert_eq!(place.sh(&format!("{ALL} -e FATAL l")), said(&wanted, "", 1));
-    assert_eq!(place.sh(&format!("{ALL} -i -e fatal -e panic --cursor-file c l")), said(&wanted, "", 1));
-    assert_eq!(place.sh(&format!("echo >>l; {ALL} -e FATAL --cursor-file c l")), said("", "", 0));
+    place.script(&format!("{ALL} -e FATAL l")).code(1).stdout(wanted.clone()).stderr("");
+    place.script(&format!("{ALL} -i -e fatal -e panic --cursor-file c l")).code(1).stdout(wanted.clone()).stderr("");
+    place.script(&format!("echo >>l; {ALL} -e FATAL --cursor-file c l")).code(0).stdout("").stderr("");
     let ten = "-e error -e fatal -e panic -e denied -e corrupt -e refused -e timeout -e segv -e abort -e nospace";
-    assert_eq!(place.sh(&format!("{ALL} -i {ten} l")), said(&wanted, "", 1));
+    place.script(&format!("{ALL} -i {ten} l")).code(1).stdout(wanted.clone()).stderr("");
     // A line longer than what is read at once, in the middle of the others.
     let longer = "{ cat l; echo; head -c 700000 /dev/zero | tr '\\0' x; echo; cat l; echo; } >m; grep FATAL m >wanted";
     place.says(longer);
-    assert_eq!(place.sh(&format!("{ALL} -e FATAL m")), said(&place.content("wanted"), "", 1));
-    assert_eq!(place.sh(&format!("{ALL} --ready '100FATAL 7777' m")), said("100FATAL 7777\n", "", 0));
-    assert_eq!(place.sh(&format!("{ALL} -e '^[0-9]*0$' --max-lines 3 l")).stdout, "10\n20\n30\n");
+    place.script(&format!("{ALL} -e FATAL m")).code(1).stdout(place.content("wanted")).stderr("");
+    place.script(&format!("{ALL} --ready '100FATAL 7777' m")).code(0).stdout("100FATAL 7777\n").stderr("");
+    place.script(&format!("{ALL} -e '^[0-9]*0$' --max-lines 3 l")).stdout("10\n20\n30\n");
     assert_eq!(
         place.says(&format!("{ALL} -e 0 l | md5sum; {ALL} -e . l | md5sum")),
         place.says("grep 0 l | md5sum; grep . l | md5sum")
@@ -91,11 +92,12 @@ fn a_long_log_is_judged_like_a_short_one() {
 fn lines_around_are_shown_once_each_with_a_mark_where_some_were_left_out() {
     let place = place();
     place.write("l", "1\n2\n3\nFATAL a\n5\nFATAL b\n7\n8\n9\n10\nFATAL c");
-    assert_eq!(
-        place.sh(&format!("{ALL} -C 1 -e FATAL l")),
-        said("3\nFATAL a\n5\nFATAL b\n7\n--\n10\nFATAL c\n", "", 1)
-    );
-    assert_eq!(place.sh("logwatch --from start -C 2 -e FATAL l"), said("2\n3\nFATAL a\n5\nFATAL b\n", "", 1));
+    place
+        .script(&format!("{ALL} -C 1 -e FATAL l"))
+        .code(1)
+        .stdout("3\nFATAL a\n5\nFATAL b\n7\n--\n10\nFATAL c\n")
+        .stderr("");
+    place.script("logwatch --from start -C 2 -e FATAL l").code(1).stdout("2\n3\nFATAL a\n5\nFATAL b\n").stderr("");
 }
 
 #[test]
@@ -105,17 +107,19 @@ fn a_record_of_several_lines_is_judged_and_shown_whole() {
     place.write("l", log);
     let record = "2026-01-02 ERROR\n  File x\nValueError: bad\n";
     let start = "--start '^\\d{4}-'";
-    assert_eq!(
-        place.sh(&format!("{ALL} {start} -e ValueError l")),
-        said(&format!("{record}2026-01-04 last\n  ValueError\n"), "", 1)
-    );
-    assert_eq!(place.sh(&format!("{ALL} {start} -e '(?s)ERROR.*bad$' l")), said(record, "", 1));
-    assert_eq!(place.sh(&format!("{ALL} {start} -e '(?s)fine.*ERROR' l")), said("", "", 0));
+    place
+        .script(&format!("{ALL} {start} -e ValueError l"))
+        .code(1)
+        .stdout(format!("{record}2026-01-04 last\n  ValueError\n"))
+        .stderr("");
+    place.script(&format!("{ALL} {start} -e '(?s)ERROR.*bad$' l")).code(1).stdout(record).stderr("");
+    place.script(&format!("{ALL} {start} -e '(?s)fine.*ERROR' l")).code(0).stdout("").stderr("");
     // The last record is over when nothing more comes.
-    assert_eq!(
-        place.sh(&format!("logwatch {start} --from start -e 'last' l")),
-        said("2026-01-04 last\n  ValueError\n", "", 1)
-    );
+    place
+        .script(&format!("logwatch {start} --from start -e 'last' l"))
+        .code(1)
+        .stdout("2026-01-04 last\n  ValueError\n")
+        .stderr("");
 }
 
 #[test]
@@ -139,10 +143,11 @@ fn the_groups_of_the_ready_line_are_the_answer() {
     let ready = "logwatch --from start --capture";
     assert_eq!(place.says(&format!("{ready} --ready 'port (\\d+)' l")), "7000\n");
     assert_eq!(place.says(&format!("{ready} --ready 'on (\\S+) port (.*)$' l")), "127.0.0.1\t7000\n");
-    assert_eq!(
-        place.sh(&format!("{ready} --ready port l")),
-        said("", "logwatch: watch: --capture needs a group in the pattern of --ready, such as 'port (\\d+)'\n", 64)
-    );
+    place
+        .script(&format!("{ready} --ready port l"))
+        .code(64)
+        .stdout("")
+        .stderr("logwatch: watch: --capture needs a group in the pattern of --ready, such as 'port (\\d+)'\n");
 }
 
 #[test]
@@ -196,35 +201,35 @@ fn a_terminal_obeys_nothing_in_a_log() {
 #[test]
 fn stdin_is_judged_while_it_comes_and_to_its_end() {
     let place = place();
-    assert_eq!(
-        place.sh("mkfifo f; logwatch -e FATAL - <f & exec 3>f; echo FATAL >&3; wait $!"),
-        said("FATAL\n", "", 1)
-    );
-    assert_eq!(place.sh("printf 'x\\nFATAL' | logwatch -e FATAL -"), said("FATAL\n", "", 1));
-    assert_eq!(place.sh("echo fine | logwatch -e FATAL -"), said("", "", 0));
-    assert_eq!(place.sh("echo fine | logwatch --ready up -"), said("", "", 1));
-    assert_eq!(
-        place.sh("printf 'FATAL 1\\nFATAL 2\\n' | logwatch --no-follow -e FATAL -"),
-        said("FATAL 1\nFATAL 2\n", "", 1)
-    );
+    place
+        .script("mkfifo f; logwatch -e FATAL - <f & exec 3>f; echo FATAL >&3; wait $!")
+        .code(1)
+        .stdout("FATAL\n")
+        .stderr("");
+    place.script("printf 'x\\nFATAL' | logwatch -e FATAL -").code(1).stdout("FATAL\n").stderr("");
+    place.script("echo fine | logwatch -e FATAL -").code(0).stdout("").stderr("");
+    place.script("echo fine | logwatch --ready up -").code(1).stdout("").stderr("");
+    place
+        .script("printf 'FATAL 1\\nFATAL 2\\n' | logwatch --no-follow -e FATAL -")
+        .code(1)
+        .stdout("FATAL 1\nFATAL 2\n")
+        .stderr("");
 }
 
 #[test]
 fn no_error_for_long_enough_is_success_and_no_growth_is_not() {
     let place = place();
     place.write("l", "FATAL old\n");
-    assert_eq!(place.sh("logwatch -e FATAL --for 50ms l"), said("", "", 0));
-    assert_eq!(place.sh("logwatch -e FATAL --for 50ms l -- true"), said("", "", 0));
-    assert_eq!(
-        place.sh("logwatch -e FATAL --for 60 l -- sh -c 'setsid sh -c \"sleep 0.1; echo FATAL >>l\" &'").code,
-        1
-    );
-    assert_eq!(
-        place.sh("logwatch -e FATAL --idle 50ms l"),
-        said("", "logwatch: watch l: it did not grow after 50 ms\n", 124)
-    );
+    place.script("logwatch -e FATAL --for 50ms l").code(0).stdout("").stderr("");
+    place.script("logwatch -e FATAL --for 50ms l -- true").code(0).stdout("").stderr("");
+    place.script("logwatch -e FATAL --for 60 l -- sh -c 'setsid sh -c \"sleep 0.1; echo FATAL >>l\" &'").code(1);
+    place
+        .script("logwatch -e FATAL --idle 50ms l")
+        .code(124)
+        .stdout("")
+        .stderr("logwatch: watch l: it did not grow after 50 ms\n");
     let idle = "logwatch: l gained no line\nlogwatch: run sleep: the log did not grow any more, so it was ended\n";
-    assert_eq!(place.sh("logwatch -e FATAL --idle 50ms l -- sleep 61"), said("", idle, 124));
+    place.script("logwatch -e FATAL --idle 50ms l -- sleep 61").code(124).stdout("").stderr(idle);
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
 
@@ -233,12 +238,13 @@ fn a_process_that_is_gone_ends_the_watch_and_its_last_words_are_judged_first() {
     let place = place();
     let script = "sh -c 'until [ -e go ]; do :; done; printf \"$1\" >>l' sh \"$WORDS\" & logwatch -e FATAL --while pid:$! --from start l & touch go; wait $!";
     for _ in 0..10 {
-        assert_eq!(place.sh(&format!("rm -f go l; : >l; WORDS=FATAL; {script}")).code, 1);
+        place.script(&format!("rm -f go l; : >l; WORDS=FATAL; {script}")).code(1);
         let found = place.sh(&format!("rm -f go l; : >l; WORDS=fine; {script}"));
         assert_eq!((found.stdout.as_str(), found.code), ("", 3), "{found:?}");
     }
-    assert_eq!(
-        place.sh("logwatch -e FATAL --while pidfile:p l"),
-        said("", "logwatch: watch l: pidfile:p is not running any more\n", 3)
-    );
+    place
+        .script("logwatch -e FATAL --while pidfile:p l")
+        .code(3)
+        .stdout("")
+        .stderr("logwatch: watch l: pidfile:p is not running any more\n");
 }

@@ -1,6 +1,7 @@
 //! What `pidfile claim` promises at the prompt: every way in which a daemon lives.
 
 use crate::common::place;
+use predicates::prelude::predicate;
 
 const READY: &str = "--ready 'until test -e ready; do :; done'";
 
@@ -11,7 +12,7 @@ fn the_same_process_becomes_the_command() {
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.len(), 3);
     assert!(lines[0] == lines[1] && lines[1] == lines[2], "{said}");
-    assert_eq!(place.sh("pidfile claim p sh -c 'exit 5'").code, 5);
+    place.script("pidfile claim p sh -c 'exit 5'").code(5);
 }
 
 #[test]
@@ -38,29 +39,27 @@ fn a_second_start_right_after_the_first_never_gets_through() {
 #[test]
 fn waiting_for_the_holder_takes_over_when_it_leaves() {
     let place = place();
-    let said = place.sh(
+    place.script(
         "pidfile claim -b p sleep 60; pidfile claim --wait 50ms p true; echo $?; pidfile claim --wait 50s p echo mine & sleep 0.1; pidfile stop p; wait $!; echo $?",
-    );
-    assert_eq!(said.stdout, "75\nmine\n0\n");
-    assert!(said.stderr.starts_with("pidfile: claim p: held by "), "{said:?}");
+    ).stdout("75\nmine\n0\n").stderr(predicate::str::starts_with("pidfile: claim p: held by "));
 }
 
 #[test]
 fn waiting_for_a_claimant_by_record_lock_sees_its_end() {
     let place = place();
-    let said = place.sh(
-        "echo 1 >p; perl -e 'use Fcntl; open my $f, \"+<\", \"p\"; my $l = pack \"ssx4qqix4\", F_WRLCK, 0, 0, 0, 0;
+    place
+        .script(
+            "echo 1 >p; perl -e 'use Fcntl; open my $f, \"+<\", \"p\"; my $l = pack \"ssx4qqix4\", F_WRLCK, 0, 0, 0, 0;
            fcntl $f, F_SETLK, $l or die; open my $d, \">\", \"locked\"; sleep 60' & until test -e locked; do :; done
          pidfile claim --wait 50s p echo mine & kill $(pidfile read p); wait $!; echo $?",
-    );
-    assert_eq!(said.stdout, "mine\n0\n", "{said:?}");
+        )
+        .stdout("mine\n0\n");
 }
 
 #[test]
 fn ensure_is_content_with_a_daemon_that_runs() {
     let place = place();
-    let said = place.sh("pidfile claim -b p sleep 60; pidfile claim --ensure -b p sleep 61; echo $?; pidfile claim --ensure p echo no; echo $?");
-    assert_eq!((&*said.stdout, &*said.stderr), ("0\n0\n", ""));
+    place.script("pidfile claim -b p sleep 60; pidfile claim --ensure -b p sleep 61; echo $?; pidfile claim --ensure p echo no; echo $?").stdout("0\n0\n").stderr("");
     assert_eq!(place.still_running(), ["sleep 60"]);
 }
 
@@ -82,11 +81,10 @@ fn ensure_with_ready_waits_until_the_running_one_is_ready() {
 #[test]
 fn ensure_starts_its_own_when_the_other_dies_before_it_is_ready() {
     let place = place();
-    let said = place.sh(
+    place.script(
         "pidfile claim -b p sh -c 'until test -e asked; do :; done; exit 1'
          pidfile claim --ensure -b --ready 'echo >>asked; test $(wc -l <asked) -gt 1 || sleep 60' p sleep 61; echo $?; pidfile read p",
-    );
-    assert_eq!(said.stdout, format!("0\n{}", place.content("p")), "{said:?}");
+    ).stdout(format!("0\n{}", place.content("p")));
     assert_eq!(place.still_running(), ["sleep 61"]);
 }
 
@@ -95,7 +93,7 @@ fn the_mode_is_as_asked_whatever_the_umask() {
     let place = place();
     let said = place.says("umask 077; pidfile claim p true; pidfile claim --mode 0640 q true; pidfile claim --mode 0644 p true; stat -c %a p q");
     assert_eq!(said, "644\n640\n");
-    assert_eq!(place.sh("pidfile claim --mode 777 p true").code, 64);
+    place.script("pidfile claim --mode 777 p true").code(64);
 }
 
 #[test]
@@ -117,16 +115,18 @@ fn in_the_background_only_the_descriptors_asked_for_are_left() {
         "exec 7>seven 8>eight; pidfile claim -b --keep-fd 7 --log l {READY} p sh -c 'echo kept >&7; (echo closed >&8) 2>/dev/null; exec 7>&-; echo >ready; sleep 60'"
     ));
     assert_eq!((place.content("seven"), place.content("eight")), ("kept\n".into(), String::new()));
-    assert_eq!(place.sh("pidfile claim -b --keep-fd 99 q true").code, 125);
+    place.script("pidfile claim -b --keep-fd 99 q true").code(125);
 }
 
 #[test]
 fn the_output_goes_where_it_is_told() {
     let place = place();
     let speaks = "p sh -c 'echo out; echo err >&2; echo >ready; exec sleep 60'";
-    assert_eq!(place.sh(&format!("pidfile claim -b {READY} {speaks}; rm ready; pidfile stop p")).stdout, "");
-    let said = place.sh(&format!("pidfile claim -b --log - {READY} {speaks}; rm ready; pidfile stop p"));
-    assert_eq!((&*said.stdout, &*said.stderr), ("out\n", "err\n"));
+    place.script(&format!("pidfile claim -b {READY} {speaks}; rm ready; pidfile stop p")).stdout("");
+    place
+        .script(&format!("pidfile claim -b --log - {READY} {speaks}; rm ready; pidfile stop p"))
+        .stdout("out\n")
+        .stderr("err\n");
     place.says(&format!("echo before >l; pidfile claim -b --log l {READY} {speaks}"));
     assert_eq!(place.content("l"), "before\nout\nerr\n");
 }
@@ -157,26 +157,23 @@ fn a_supervisor_holds_the_claim_for_a_command_that_closes_everything() {
     let place = place();
     // The shell closes the descriptor, so nothing but its parent has the claim.
     let closes = r#"sh -c 'for fd in /proc/self/fd/*; do n=${fd##*/}; test $n -le 2 || eval "exec $n>&-"; done; echo >ready; exec sleep 60'"#;
-    let said = place.sh(&format!(
+    place.script(&format!(
         "pidfile claim -b {READY} p {closes}; echo $?; rm ready; pidfile claim -b --supervise {READY} p {closes}; echo $?
          pidfile read --json p | grep -o '\"evidence\":\"[a-z]*\"'; pidfile claim p true 2>/dev/null; echo $?; pidfile stop p; echo $?; pidfile read -q p; echo $?"
-    ));
-    assert_eq!(said.stdout, "125\n0\n\"evidence\":\"vouched\"\n75\n0\n1\n", "{said:?}");
-    assert!(said.stderr.contains("it has closed the descriptor of its claim; start it with --supervise"), "{said:?}");
+    )).stdout("125\n0\n\"evidence\":\"vouched\"\n75\n0\n1\n").stderr(predicate::str::contains("it has closed the descriptor of its claim; start it with --supervise"));
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
 
 #[test]
 fn a_supervisor_ends_as_its_command_and_passes_signals_on() {
     let place = place();
-    assert_eq!(place.sh("pidfile claim --supervise p sh -c 'exit 5'").code, 5);
+    place.script("pidfile claim --supervise p sh -c 'exit 5'").code(5);
     assert_eq!(place.sh("exec pidfile claim --supervise p sh -c 'kill -USR1 $$'").code, 128 + 10);
-    let said = place.sh(
+    place.script(
         "pidfile claim --supervise p sh -c 'trap \"echo got; exit 4\" USR2; echo >ready; while :; do sleep 0.01; done' & until test -e ready; do :; done
          kill -USR2 $!; wait $!; echo $?",
-    );
-    assert_eq!(said.stdout, "got\n4\n");
-    assert_eq!(place.sh("pidfile claim --supervise p /nonexistent").code, 127);
+    ).stdout("got\n4\n");
+    place.script("pidfile claim --supervise p /nonexistent").code(127);
 }
 
 #[test]
@@ -184,17 +181,16 @@ fn a_command_does_not_outlive_its_supervisor() {
     let place = place();
     place.says("pidfile claim --supervise p sh -c 'echo >ready; exec sleep 60' & until test -e ready; do :; done; kill -9 $!; wait $! || true");
     place.wait_until("its command has ended", |place| place.still_running().is_empty());
-    assert_eq!(place.sh("pidfile claim p true").code, 0);
+    place.script("pidfile claim p true").code(0);
 }
 
 #[test]
 fn a_command_under_ignore_int_hears_term_where_its_supervisor_hears_int() {
     let place = place();
-    let said = place.sh(
+    place.script(
         "setsid sh -c 'trap - INT; exec perl -e \"\\$SIG{INT} = q(DEFAULT); exec @ARGV\" pidfile claim --supervise --ignore-int p sh -c \"grep SigIgn /proc/\\$\\$/status >ignored; echo >ready; trap \\\"echo term >got; exit 3\\\" TERM; while :; do sleep 0.01; done\"' & until test -s ready; do :; done
          supervisor=$(grep PPid /proc/$(cat p)/status | cut -f2); kill -INT $supervisor; wait $!; echo $?; cat got",
-    );
-    assert_eq!(said.stdout, "3\nterm\n", "{said:?}");
+    ).stdout("3\nterm\n");
     let ignored = place.content("ignored");
     let mask = u64::from_str_radix(ignored.trim().rsplit('\t').next().unwrap_or_default(), 16).expect("a mask");
     assert_eq!(mask & 2, 2, "{ignored}");
@@ -204,8 +200,10 @@ fn a_command_under_ignore_int_hears_term_where_its_supervisor_hears_int() {
 fn a_supervised_command_that_cannot_run_is_reported_by_the_launcher() {
     let place = place();
     place.write("script", "#!/nonexistent/interpreter\n");
-    let said = place.sh("chmod +x script; pidfile claim -b --supervise p ./script");
-    assert_eq!((said.code, &*said.stderr), (127, "pidfile: run ./script: No such file or directory\n"));
+    place
+        .script("chmod +x script; pidfile claim -b --supervise p ./script")
+        .code(127)
+        .stderr("pidfile: run ./script: No such file or directory\n");
     assert_eq!(place.content("p"), "");
 }
 
@@ -223,8 +221,8 @@ fn closed_standard_descriptors_are_opened_for_nothing() {
     let shows = "x=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2); echo \"$x\" >&3";
     place.says(&format!("pidfile claim p sh -c '{shows}' 3>said <&- >&- 2>&-"));
     assert_eq!(place.content("said"), "/dev/null\n/dev/null\n/dev/null\n");
-    assert_eq!(place.sh("pidfile claim p /nonexistent 2>&-").code, 127);
-    assert_eq!(place.sh("pidfile read p 2>&-").code, 1);
+    place.script("pidfile claim p /nonexistent 2>&-").code(127);
+    place.script("pidfile read p 2>&-").code(1);
 }
 
 #[test]
@@ -263,12 +261,13 @@ fn a_claim_by_descriptor_is_refused_where_it_would_mean_nothing() {
             "claim text: this was never a PID file: its first line is not a number; name another file, or empty this one",
         ),
     ] {
-        let said = place.sh(script);
-        assert_eq!((said.code, said.stderr), (125, format!("pidfile: {why}\n")));
+        place.script(script).code(125).stderr(format!("pidfile: {why}\n"));
     }
-    let said = place.sh("exec 9<>p; pidfile claim --fd 9 --pid 1 p");
-    assert!(said.code == 125 && said.stderr.contains("does not have this descriptor"), "{said:?}");
-    assert_eq!(place.sh("pidfile claim p true").code, 0);
+    place
+        .script("exec 9<>p; pidfile claim --fd 9 --pid 1 p")
+        .code(125)
+        .stderr(predicate::str::contains("does not have this descriptor"));
+    place.script("pidfile claim p true").code(0);
 }
 
 #[test]
@@ -298,11 +297,12 @@ fn a_daemon_that_forks_and_fails_is_reported() {
             "f names no process that it has started after 50 ms",
         ),
     ] {
-        let said = place.sh(&format!("pidfile claim --forking {options}"));
-        assert_eq!(said.code, code, "{said:?}");
-        assert!(said.stderr.ends_with(&format!(": {why}\n")), "{said:?}");
+        place
+            .script(&format!("pidfile claim --forking {options}"))
+            .code(code)
+            .stderr(predicate::str::ends_with(format!(": {why}\n")));
         assert_eq!(place.still_running(), Vec::<String>::new());
-        assert_eq!(place.sh("pidfile claim p true").code, 0);
+        place.script("pidfile claim p true").code(0);
     }
 }
 
@@ -319,12 +319,11 @@ fn a_forking_daemon_may_write_its_number_elsewhere() {
 #[test]
 fn a_forking_daemon_that_leaves_several_is_asked_which() {
     let place = place();
-    let said = place.sh("pidfile claim --forking p sh -c 'sleep 61 & sleep 60 & exit'");
-    assert_eq!(said.code, 125);
-    assert!(
-        said.stderr.contains("it left several processes behind: ") && said.stderr.ends_with("; use --pid-from\n"),
-        "{said:?}"
-    );
+    place
+        .script("pidfile claim --forking p sh -c 'sleep 61 & sleep 60 & exit'")
+        .code(125)
+        .stderr(predicate::str::contains("it left several processes behind: "))
+        .stderr(predicate::str::ends_with("; use --pid-from\n"));
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
 
@@ -335,12 +334,10 @@ const SAY: &str = r#"perl -e 'use Socket; socket my $s, AF_UNIX, SOCK_DGRAM, 0; 
 #[test]
 fn a_daemon_tells_that_it_is_ready() {
     let place = place();
-    let said = place.sh(&format!(
+    place.script(&format!(
         "pidfile claim -b --notify --timeout 1s p {SAY} STATUS=indexing; echo $?
          pidfile claim -b --notify p {SAY} wait READY=1 & sleep 0.1; kill -0 $! && echo waits; echo >go; wait $!; echo $?; pidfile read -q p; echo $?"
-    ));
-    assert_eq!(said.stdout, "124\nwaits\n0\n0\n", "{said:?}");
-    assert_eq!(said.stderr, "pidfile: start perl: not ready (it says: indexing) after 1.0 s\n");
+    )).stdout("124\nwaits\n0\n0\n").stderr("pidfile: start perl: not ready (it says: indexing) after 1.0 s\n");
 }
 
 #[test]
@@ -350,27 +347,24 @@ fn a_daemon_tells_why_it_fails_and_that_it_needs_longer() {
     assert_eq!(said.stdout, "3\n");
     let why = "it exited with status 1 before it was ready (it said: No such file or directory, bad)";
     assert_eq!(said.stderr, format!("pidfile: start perl: {why}\n"));
-    let said = place.sh(&format!(
+    place.script(&format!(
         "pidfile claim -b --notify --timeout 1500ms p {SAY} EXTEND_TIMEOUT_USEC=50000000 wait READY=1 & sleep 2; kill -0 $! && echo waits; echo >go; wait $!; echo $?"
-    ));
-    assert_eq!(said.stdout, "waits\n0\n", "{said:?}");
+    )).stdout("waits\n0\n");
 }
 
 #[test]
 fn a_stranger_cannot_say_that_the_daemon_is_ready() {
     let place = place();
-    let said = place.sh(&format!(
+    place.script(&format!(
         "pidfile claim -b --notify --timeout 400ms p sh -c 'echo $NOTIFY_SOCKET >socket; sleep 60' & until test -s socket; do :; done
          NOTIFY_SOCKET=$(cat socket) {SAY} READY=1 & wait %1; echo $?"
-    ));
-    assert_eq!(said.stdout, "124\n", "{said:?}");
+    )).stdout("124\n");
 }
 
 #[test]
 fn ready_command_and_notification_are_both_awaited() {
     let place = place();
-    let said = place.sh(&format!("pidfile claim -b --notify {READY} --timeout 300ms p {SAY} READY=1; echo $?; echo >ready; pidfile claim -b --notify {READY} p {SAY} READY=1; echo $?"));
-    assert_eq!(said.stdout, "124\n0\n", "{said:?}");
+    place.script(&format!("pidfile claim -b --notify {READY} --timeout 300ms p {SAY} READY=1; echo $?; echo >ready; pidfile claim -b --notify {READY} p {SAY} READY=1; echo $?")).stdout("124\n0\n");
 }
 
 #[test]
@@ -394,11 +388,12 @@ fn what_makes_no_sense_together_is_refused() {
 
 #[test]
 fn a_descriptor_whose_file_was_replaced_while_it_waited_claims_nothing() {
-    let said = place().sh(
-        ": >p; exec 8<>p 9<>p; flock 8; inode=$(stat -c %i p); pidfile claim --fd 9 --wait 30 p & waiting=$!
+    place()
+        .script(
+            ": >p; exec 8<>p 9<>p; flock 8; inode=$(stat -c %i p); pidfile claim --fd 9 --wait 30 p & waiting=$!
          until grep -q -- \"-> FLOCK.*:$inode \" /proc/locks; do :; done
          mv p old; : >p; flock -u 8; wait $waiting; echo $?; pidfile claim p true && pidfile claim old true; echo $?",
-    );
-    assert_eq!(said.stdout, "125\n0\n", "{said:?}");
-    assert!(said.stderr.contains("claim p: the descriptor is of another file"), "{said:?}");
+        )
+        .stdout("125\n0\n")
+        .stderr(predicate::str::contains("claim p: the descriptor is of another file"));
 }

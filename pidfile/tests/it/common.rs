@@ -1,5 +1,6 @@
 //! Where the tests of `pidfile` run.
 
+use assert_cmd::cargo::cargo_bin;
 use tests::Place;
 
 /// As nobody, who may read and look at little else.
@@ -7,7 +8,7 @@ pub const NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
 
 /// A place with `pidfile`.
 pub fn place() -> Place {
-    Place::with(&[("pidfile", env!("CARGO_BIN_EXE_pidfile"))])
+    Place::with(&[("pidfile", cargo_bin!())])
 }
 
 /// A place that other users can enter, with a copy of `pidfile` that they can run as `./theirs`.

@@ -1,6 +1,7 @@
 //! What `pidfile read` promises at the prompt, of claims of our own and of others.
 
 use crate::common::{NOBODY, place_for_all};
+use predicates::prelude::predicate;
 use tests::needs_root;
 
 /// A claim the way APUE teaches it: a POSIX record lock on the whole file. It says `locked` when it has it.
@@ -18,13 +19,10 @@ fn a_claimed_file_names_its_claimant() {
 #[test]
 fn no_file_a_stale_one_and_an_orphaned_one_are_told_apart() {
     let place = place_for_all();
-    assert_eq!(place.sh("pidfile read p").code, 3);
+    place.script("pidfile read p").code(3);
     place.write("p", "999999\n");
-    let said = place.sh("pidfile read p");
-    assert_eq!((said.code, &*said.stderr), (1, "pidfile: read p: stale: names 999999, but nobody holds it\n"));
-    let said = place.sh("pidfile claim -b --ready 'until test -e forked; do :; done' q sh -c 'sleep 60 & echo >forked; wait'; kill -9 $(cat q); while pidfile read -q q; do :; done; pidfile read q");
-    assert_eq!(said.code, 2, "{said:?}");
-    assert!(said.stderr.contains("is dead, but its lock is held by") && said.stderr.contains("(sleep 60)"), "{said:?}");
+    place.script("pidfile read p").code(1).stderr("pidfile: read p: stale: names 999999, but nobody holds it\n");
+    place.script("pidfile claim -b --ready 'until test -e forked; do :; done' q sh -c 'sleep 60 & echo >forked; wait'; kill -9 $(cat q); while pidfile read -q q; do :; done; pidfile read q").code(2).stderr(predicate::str::contains("is dead, but its lock is held by")).stderr(predicate::str::contains("(sleep 60)"));
 }
 
 #[test]
@@ -74,7 +72,7 @@ fn what_cannot_be_a_pid_is_read_as_nobody() {
         assert_eq!(place.content("p"), text);
     }
     std::fs::write(place.file("p"), b"\xff\xfe1\n").expect("a file");
-    assert_eq!(place.sh("pidfile read p").code, 1);
+    place.script("pidfile read p").code(1);
 }
 
 #[test]
@@ -115,11 +113,10 @@ fn a_locked_byte_gives_no_power_over_a_stranger() {
     // Whoever may write the file puts a stranger's number into it and locks that byte.
     let attack = "perl -e 'use Fcntl; open my $f, \"+<\", \"p\" or die;
          fcntl $f, F_SETLK, pack(\"ssx4qqix4\", F_WRLCK, 0, $ARGV[0], 1, 0) or die; open my $l, \">\", \"locked\"; sleep 60'";
-    let said = place.sh(&format!(
+    place.script(&format!(
         "sleep 60 & victim=$!; echo $victim >p; {attack} $victim & until test -e locked; do :; done
          pidfile read p; echo $?; pidfile signal KILL p; echo $?; pidfile stop p; echo $?; kill -0 $victim && echo alive"
-    ));
-    assert_eq!(said.stdout, "1\n1\n0\nalive\n", "{said:?}");
+    )).stdout("1\n1\n0\nalive\n");
 }
 
 #[test]
@@ -142,14 +139,15 @@ fn of_a_foreign_claim_that_may_not_be_looked_at_the_recorded_pid_is_told() {
         return;
     }
     let place = place_for_all();
-    let said = place.sh(&format!(
-        "flock p sh -c 'echo $$ >p; exec sleep 60' & until test -s p && pidfile read -q p; do :; done
+    place
+        .script(&format!(
+            "flock p sh -c 'echo $$ >p; exec sleep 60' & until test -s p && pidfile read -q p; do :; done
          test $({NOBODY} ./theirs read p) = $(cat p); echo $?
          {NOBODY} ./theirs read --json p | grep -o '\"evidence\":\"[a-z]*\"'
          {NOBODY} ./theirs signal TERM p 2>/dev/null; echo $?
          touch -d '1 hour ago' p; {NOBODY} ./theirs read p 2>/dev/null; echo $?"
-    ));
-    assert_eq!(said.stdout, "0\n\"evidence\":\"recorded\"\n4\n4\n", "{said:?}");
+        ))
+        .stdout("0\n\"evidence\":\"recorded\"\n4\n4\n");
 }
 
 #[test]
@@ -188,11 +186,9 @@ fn unlocked_believes_a_living_writer_and_no_recycled_number() {
     let pid = place.content("p").trim().to_owned();
     let found = format!("stale: names {pid}, but nobody holds it; {pid} is alive (sleep 60): --unlocked asks");
     assert!(said.stderr.contains(&found), "{said:?}");
-    let said = place.sh(
+    place.script(
         "echo 1 >p; touch -d '2000-01-01' p; pidfile read --unlocked p; echo $?; pidfile stop --unlocked p; echo $?",
-    );
-    assert_eq!(said.stdout, "1\n0\n");
-    assert!(said.stderr.contains("is younger than the file"), "{said:?}");
+    ).stdout("1\n0\n").stderr(predicate::str::contains("is younger than the file"));
 }
 
 #[test]

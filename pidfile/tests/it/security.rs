@@ -1,6 +1,7 @@
 //! What nobody can make `pidfile` do: clobber a file, believe a trap, signal a stranger.
 
 use crate::common::{NOBODY, place_for_all};
+use predicates::prelude::predicate;
 use tests::needs_root;
 
 #[test]
@@ -40,8 +41,10 @@ fn a_file_of_another_kind_or_with_another_name_is_refused() {
         ("/dev/null", "it is not a regular file; name a regular file, or one that does not exist yet"),
         ("one", "it has several names (hard links); name a file of its own"),
     ] {
-        let said = place.sh(&format!("pidfile claim {path} touch ran"));
-        assert_eq!((said.code, said.stderr), (125, format!("pidfile: claim {path}: {why}\n")));
+        place
+            .script(&format!("pidfile claim {path} touch ran"))
+            .code(125)
+            .stderr(format!("pidfile: claim {path}: {why}\n"));
     }
     assert!(!place.file("ran").exists() && !place.file("absent").exists());
     assert_eq!((place.content("target"), place.content("two")), ("1\n".into(), "1\n".into()));
@@ -65,13 +68,12 @@ fn a_users_pid_file_does_not_turn_root_against_a_stranger() {
     }
     let place = place_for_all();
     // The user claims properly, then writes a root process's number over its own.
-    let said = place.sh(&format!(
+    place.script(&format!(
         "sleep 1000 & victim=$!; install -o 65534 /dev/null p
          {NOBODY} ./theirs claim p sh -c 'echo '$victim' >p; echo done >&3; exec sleep 60' 3>ready & until test -s ready; do :; done
          for verb in read stop 'signal KILL' 'stop --kill-after 0'; do pidfile $verb p; echo $?; {NOBODY} ./theirs $verb p; echo $?; done
          pidfile stop --unlocked p; echo $?; kill -0 $victim && echo alive"
-    ));
-    assert_eq!(said.stdout, format!("{}alive\n", "4\n".repeat(9)), "{said:?}");
+    )).stdout(format!("{}alive\n", "4\n".repeat(9)));
 }
 
 #[test]
@@ -81,16 +83,17 @@ fn pid_1_is_not_hit_through_a_file_that_a_user_can_write() {
     }
     let place = place_for_all();
     // In a namespace whose PID 1 we can afford to lose.
-    let said = place.sh(&format!(
-        "cat >script <<'END'
+    place
+        .script(&format!(
+            "cat >script <<'END'
 trap 'echo PID 1 was hit' TERM
 install -o 65534 /dev/null p
 {NOBODY} flock p sh -c 'echo 1 >p; exec sleep 60' & until test -s p; do :; done
 pidfile read p; echo $?; pidfile signal TERM p; echo $?; pidfile stop p; echo $?; pidfile stop --unlocked p; echo $?
 END
          unshare -pf --mount-proc sh script"
-    ));
-    assert_eq!(said.stdout, "4\n4\n4\n4\n", "{said:?}");
+        ))
+        .stdout("4\n4\n4\n4\n");
 }
 
 #[test]
@@ -103,13 +106,14 @@ fn a_lock_by_nobody_is_no_daemon_and_its_holder_is_named() {
         ("-s", 1, "no daemon, but its lock is held by "),
         ("-x", 2, "orphaned: 999999 is dead, but its lock is held by "),
     ] {
-        let said = place.sh(&format!(
-            "echo 999999 >p; {NOBODY} flock {kind} p sleep 60 & until ! flock -n p true; do :; done
+        place
+            .script(&format!(
+                "echo 999999 >p; {NOBODY} flock {kind} p sleep 60 & until ! flock -n p true; do :; done
              pidfile read -q p; echo $?; pidfile claim p true; echo $?; pkill -P $!; wait"
-        ));
-        assert_eq!(said.stdout, format!("{code}\n75\n"), "{said:?}");
-        assert!(said.stderr.contains(&format!("claim p: {why}")), "{said:?}");
-        assert!(said.stderr.contains(&format!("(flock {kind} p sleep 60)")), "{said:?}");
+            ))
+            .stdout(format!("{code}\n75\n"))
+            .stderr(predicate::str::contains(format!("claim p: {why}")))
+            .stderr(predicate::str::contains(format!("(flock {kind} p sleep 60)")));
     }
 }
 
@@ -168,7 +172,7 @@ fn a_user_turns_roots_stop_against_nothing_but_its_own_children() {
         return;
     }
     let place = place_for_all();
-    let said = place.sh(&format!(
+    place.script(&format!(
         "sleep 1000 & victim=$!; install -m 4755 $(command -v setpriv) become; install -o 65534 /dev/null p
          cat >vouch <<'END'
 use Fcntl ':flock'; use Fcntl;
@@ -185,6 +189,5 @@ END
          kill -0 $victim && echo the stranger lives; echo >&9; until test $(grep -c . told) = 2; do :; done
          until grep -q 2000 /proc/$(tail -n1 told)/cmdline; do :; done
          pidfile signal TERM p; echo $?; exec 9>&-"
-    ));
-    assert_eq!(said.stdout, "4\n4\n4\nthe stranger lives\n0\n", "{said:?}");
+    )).stdout("4\n4\n4\nthe stranger lives\n0\n");
 }

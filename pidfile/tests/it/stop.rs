@@ -1,6 +1,7 @@
 //! What `pidfile stop` and `pidfile signal` promise at the prompt.
 
 use crate::common::place;
+use predicates::prelude::predicate;
 
 /// Ignores TERM, and says when it does.
 const STUBBORN: &str = r#"sh -c 'trap "" TERM; echo >ready; while :; do sleep 0.1; done'"#;
@@ -9,8 +10,7 @@ const STUBBORN: &str = r#"sh -c 'trap "" TERM; echo >ready; while :; do sleep 0.
 fn what_does_not_run_is_stopped() {
     let place = place();
     place.write("stale", "999999\n");
-    let said = place.sh("pidfile stop absent stale");
-    assert_eq!((said.code, &*said.stderr), (0, ""));
+    place.script("pidfile stop absent stale").code(0).stderr("");
     assert!(!place.file("absent").exists());
 }
 
@@ -45,12 +45,14 @@ fn a_signal_reaches_the_claimant() {
 #[test]
 fn one_that_will_not_go_is_named_at_the_timeout_and_killed_only_on_request() {
     let place = place();
-    let said = place.sh(&format!(
+    place
+        .script(&format!(
         "pidfile claim -b --ready 'until test -e ready; do :; done' p {STUBBORN}; pidfile stop --timeout 50ms p; echo $?
          pidfile read -q p; echo $?; pidfile stop --kill-after 20ms p; echo $?; pidfile read -q p; echo $?"
-    ));
-    assert_eq!(said.stdout, "124\n0\n137\n1\n");
-    assert!(said.stderr.contains("stop p: process") && said.stderr.contains("has not ended after 50 ms"), "{said:?}");
+    ))
+        .stdout("124\n0\n137\n1\n")
+        .stderr(predicate::str::contains("stop p: process"))
+        .stderr(predicate::str::contains("has not ended after 50 ms"));
 }
 
 #[test]
@@ -87,19 +89,18 @@ fn several_are_stopped_in_parallel_under_one_deadline() {
 #[test]
 fn one_file_that_cannot_be_read_does_not_keep_the_others_alive() {
     let place = place();
-    let said = place.sh("pidfile claim -b p sleep 60; mkdir d; pidfile stop d p; echo $?; pidfile read -q p; echo $?");
-    assert_eq!(said.stdout, "4\n1\n");
-    assert_eq!(said.stderr, "pidfile: stop d: read d: not a regular file, so no PID file\n");
+    place
+        .script("pidfile claim -b p sleep 60; mkdir d; pidfile stop d p; echo $?; pidfile read -q p; echo $?")
+        .stdout("4\n1\n")
+        .stderr("pidfile: stop d: read d: not a regular file, so no PID file\n");
 }
 
 #[test]
 fn an_interrupted_stop_says_so() {
     let place = place();
-    let said = place.sh(&format!(
+    place.script(&format!(
         "pidfile claim -b --ready 'until test -e ready; do :; done' p {STUBBORN}; pidfile stop p & stop=$!
          until test \"$(readlink /proc/$stop/exe)\" != \"$(readlink /proc/$$/exe)\" && grep -q 'SigBlk:.*[1-9a-f]' /proc/$stop/status; do :; done
          kill -TERM $stop; wait $stop; echo $?; pidfile stop --kill-after 0 p"
-    ));
-    assert_eq!(said.stdout, "143\n");
-    assert!(said.stderr.starts_with("pidfile: stop p: SIGTERM arrived; the daemon may still be ending\n"), "{said:?}");
+    )).stdout("143\n").stderr(predicate::str::starts_with("pidfile: stop p: SIGTERM arrived; the daemon may still be ending\n"));
 }

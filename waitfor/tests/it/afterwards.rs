@@ -13,8 +13,7 @@ fn the_command_is_executed_in_place() {
 
 #[test]
 fn the_command_is_not_run_when_time_runs_out() {
-    let said = waitfor(&place(), &["-t0", "file:nowhere", "--", "echo", "run"]);
-    assert_eq!((said.code, said.stdout.as_str()), (124, ""));
+    waitfor(&place(), &["-t0", "file:nowhere", "--", "echo", "run"]).code(124).stdout("");
 }
 
 #[test]
@@ -22,8 +21,9 @@ fn a_command_that_cannot_be_run_is_told_before_the_wait() {
     let place = place();
     place.write("f", "");
     for (command, code, why) in [("no-such-command", 127, "not found in PATH"), ("./f", 126, "not executable")] {
-        let said = waitfor(&place, &["-t", "none", "file:nowhere", "--", command]);
-        assert_eq!((said.code, said.stderr), (code, format!("waitfor: run {command}: {why}\n")));
+        waitfor(&place, &["-t", "none", "file:nowhere", "--", command])
+            .code(code)
+            .stderr(format!("waitfor: run {command}: {why}\n"));
     }
 }
 

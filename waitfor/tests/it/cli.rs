@@ -1,6 +1,7 @@
 //! What `waitfor` promises at the prompt, whatever it waits for.
 
-use crate::common::{place, waitfor, waiting_for};
+use crate::common::{place, said, waitfor, waiting_for};
+use predicates::prelude::predicate;
 use std::os::unix::net::UnixListener;
 use tests::{Port, Said};
 
@@ -21,7 +22,7 @@ fn what_is_ready_is_ready_in_silence() {
         "exec:echo to be heard by nobody".into(),
     ] {
         for timeout in ["0", "30s", "none"] {
-            assert_eq!(waitfor(&place, &["-t", timeout, &target]), Said::SILENT_SUCCESS, "{target}");
+            assert_eq!(said(&place, &["-t", timeout, &target]), Said::SILENT_SUCCESS, "{target}");
         }
     }
 }
@@ -56,7 +57,7 @@ fn when_time_runs_out_each_target_that_was_not_ready_has_a_line() {
     let (place, port) = (place(), Port::reserved());
     place.write("there", "");
     let address = port.to_string();
-    let said = waitfor(&place, &["-t", "100ms", &address, "file:there", "file:nowhere/x"]);
+    let said = said(&place, &["-t", "100ms", &address, "file:there", "file:nowhere/x"]);
     assert_eq!((said.code, said.stdout.as_str()), (124, ""));
     let expected =
         format!("waitfor: {address}: Connection refused\nwaitfor: file:nowhere/x: No such file or directory");
@@ -82,16 +83,15 @@ fn each_change_of_the_reason_is_told_with_its_time_where_more_is_asked_for() {
 #[test]
 fn the_last_pause_is_cut_to_the_deadline_and_one_more_try_made_at_it() {
     let place = place();
-    let said = waitfor(&place, &["-t", "200ms", "--interval", "1h", "exec:test -e f"]);
-    assert_eq!(said.code, 124);
-    assert!(said.stderr.contains(" (2 tries in "), "{said:?}");
+    waitfor(&place, &["-t", "200ms", "--interval", "1h", "exec:test -e f"])
+        .code(124)
+        .stderr(predicate::str::contains(" (2 tries in "));
 }
 
 #[test]
 fn the_pause_is_fixed_where_an_interval_is_asked_for() {
     let place = place();
-    let said = waitfor(&place, &["-t", "250ms", "--interval", "100ms", "exec:echo >> tried; false"]);
-    assert_eq!(said.code, 124);
+    waitfor(&place, &["-t", "250ms", "--interval", "100ms", "exec:echo >> tried; false"]).code(124);
     // At 0, 100 and 200 ms, and at the deadline; fewer on a machine that is busy.
     let tries = place.content("tried").lines().count();
     assert!((2..=4).contains(&tries), "{tries}");
@@ -101,8 +101,8 @@ fn the_pause_is_fixed_where_an_interval_is_asked_for() {
 fn one_of_several_is_enough_where_any_is_asked_for() {
     let place = place();
     place.write("f", "");
-    assert_eq!(waitfor(&place, &["--any", "file:nowhere", "file:f"]), Said::SILENT_SUCCESS);
-    let said = waitfor(&place, &["-t0", "--any", "file:nowhere", "file:here"]);
+    waitfor(&place, &["--any", "file:nowhere", "file:f"]).success().stdout("").stderr("");
+    let said = said(&place, &["-t0", "--any", "file:nowhere", "file:here"]);
     assert_eq!((said.code, said.stderr.lines().count()), (124, 2));
 }
 
@@ -122,7 +122,7 @@ fn the_end_is_awaited_with_down() {
         ("exec:true", "it still exits with status 0".into()),
         ("dns:localhost", "it still has an address".into()),
     ] {
-        let said = waitfor(&place, &["--down", "-t0", target]);
+        let said = said(&place, &["--down", "-t0", target]);
         assert_eq!((said.code, said.without_times()), (124, format!("waitfor: {target}: {still}")));
     }
     let waiting = waiting_for(&place, &["--down", &address, "unix:s", "file:f", &pid, "exec:test -e f"]);
@@ -163,7 +163,7 @@ fn what_makes_no_sense_is_wrong_usage() {
         &["--stable", "1m", "file:f"],
         &["--down", "--expect", "x", "host:1"],
     ] {
-        let said = waitfor(&place, arguments);
+        let said = said(&place, arguments);
         assert_eq!((said.code, said.stdout.as_str()), (64, ""), "{arguments:?}: {said:?}");
         assert!(said.stderr.starts_with("waitfor: "), "{said:?}");
     }

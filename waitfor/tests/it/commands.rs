@@ -1,7 +1,6 @@
 //! `exec:`, at the prompt: a command that is asked, and what becomes of all that it starts.
 
-use crate::common::{place, waitfor, waiting_for};
-use tests::Said;
+use crate::common::{place, said, waitfor, waiting_for};
 
 #[test]
 fn a_command_is_run_again_until_it_says_yes() {
@@ -15,7 +14,7 @@ fn a_command_is_run_again_until_it_says_yes() {
 #[test]
 fn a_command_that_hangs_ends_with_the_attempt_and_all_that_it_started() {
     let place = place();
-    let said = waitfor(&place, &["-t0", "--attempt", "100ms", "exec:echo hanging; sleep 60 & sleep 60"]);
+    let said = said(&place, &["-t0", "--attempt", "100ms", "exec:echo hanging; sleep 60 & sleep 60"]);
     assert_eq!(said.code, 124);
     let expected = "waitfor: exec:echo hanging; sleep 60 & sleep 60: has not ended within ";
     assert!(said.stderr.starts_with(expected) && said.stderr.contains(" ms: hanging (1 try in "), "{said:?}");
@@ -25,14 +24,14 @@ fn a_command_that_hangs_ends_with_the_attempt_and_all_that_it_started() {
 #[test]
 fn a_command_that_succeeds_leaves_nothing_behind() {
     let place = place();
-    assert_eq!(waitfor(&place, &["exec:sleep 60 &"]), Said::SILENT_SUCCESS);
+    waitfor(&place, &["exec:sleep 60 &"]).success().stdout("").stderr("");
     place.wait_until("nothing is left", |place| place.still_running().is_empty());
 }
 
 #[test]
 fn a_command_that_hangs_is_neither_ready_nor_down() {
     let place = place();
-    assert_eq!(waitfor(&place, &["--down", "-t0", "--attempt", "50ms", "exec:sleep 60"]).code, 124);
+    waitfor(&place, &["--down", "-t0", "--attempt", "50ms", "exec:sleep 60"]).code(124);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `--send`, `--expect` and `--stable`: what is said over a connection, and how long it lasts.
 
-use crate::common::{place, waitfor, waiting_for};
+use crate::common::{place, said, waitfor, waiting_for};
+use predicates::prelude::predicate;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -12,14 +13,14 @@ fn a_banner_is_awaited() {
     let place = place();
     let mail = format!("127.0.0.1:{}", talker(b"220 mail\r\n", true));
     let shell = format!("127.0.0.1:{}", talker(b"SSH-2.0-x\r\n", false));
-    assert_eq!(waitfor(&place, &["--expect", "^220 ", &mail]), Said::SILENT_SUCCESS);
+    waitfor(&place, &["--expect", "^220 ", &mail]).success().stdout("").stderr("");
     for (address, why) in [
         (&mail, r#"it says "220 mail\r\n", which /^250 / does not match (1 try in "#),
         (&shell, r#"it says "SSH-2.0-x\r\n", which /^250 / does not match, and hangs up (1 try in "#),
     ] {
-        let said = waitfor(&place, &["-t0", "--attempt", "100ms", "--expect", "^250 ", address]);
-        assert_eq!(said.code, 124);
-        assert!(said.stderr.starts_with(&format!("waitfor: {address}: {why}")), "{said:?}");
+        waitfor(&place, &["-t0", "--attempt", "100ms", "--expect", "^250 ", address])
+            .code(124)
+            .stderr(predicate::str::starts_with(format!("waitfor: {address}: {why}")));
     }
 }
 
@@ -34,9 +35,9 @@ fn one_that_resets_the_connection_is_not_ready() {
         }
     });
     for arguments in [["-t", "0", "--expect", "^220 "], ["-t", "300ms", "--stable", "200ms"]] {
-        let said = waitfor(&place, &[&arguments[..], &["--attempt", "10s", &address]].concat());
-        assert_eq!(said.code, 124, "{said:?}");
-        assert!(said.stderr.contains("Connection reset by peer ("), "{said:?}");
+        waitfor(&place, &[&arguments[..], &["--attempt", "10s", &address]].concat())
+            .code(124)
+            .stderr(predicate::str::contains("Connection reset by peer ("));
     }
 }
 
@@ -44,7 +45,7 @@ fn one_that_resets_the_connection_is_not_ready() {
 fn one_that_talks_on_and_on_is_heard_for_64_kib() {
     let place = place();
     let address = format!("127.0.0.1:{}", talker(b"na ".repeat(100_000).leak(), true));
-    let ask = |regex: &str| waitfor(&place, &["-t", "0", "--attempt", "10m", "--expect", regex, &address]);
+    let ask = |regex: &str| said(&place, &["-t", "0", "--attempt", "10m", "--expect", regex, &address]);
     assert_eq!(ask("^(na ){20000}"), Said::SILENT_SUCCESS);
     let said = ask("batman");
     assert_eq!(said.code, 124, "{said:?}");
@@ -63,8 +64,8 @@ fn a_question_is_asked_over_a_unix_socket_too() {
             let _ = connection.write_all(answer.as_bytes());
         }
     });
-    assert_eq!(waitfor(&place, &["--send", r"PING\r\n", "--expect", r"^\+PONG", "unix:s"]), Said::SILENT_SUCCESS);
-    let said = waitfor(&place, &["-t0", "--send", "x", "--expect", r"^\+PONG", "unix:s"]);
+    waitfor(&place, &["--send", r"PING\r\n", "--expect", r"^\+PONG", "unix:s"]).success().stdout("").stderr("");
+    let said = said(&place, &["-t0", "--send", "x", "--expect", r"^\+PONG", "unix:s"]);
     assert_eq!(said.code, 124);
     assert!(said.stderr.contains(r#"it says "-ERR\r\n", which /^\+PONG/ does not match"#), "{said:?}");
 }
@@ -95,8 +96,8 @@ fn one_that_said_something_else_is_asked_again_before_the_attempt_is_over() {
 fn one_that_accepts_and_closes_is_not_stable() {
     let place = place();
     let forwarder = format!("127.0.0.1:{}", talker(b"", false));
-    assert_eq!(waitfor(&place, &["-t0", &forwarder]), Said::SILENT_SUCCESS);
-    let said = waitfor(&place, &["-v", "-t", "300ms", "--stable", "200ms", &forwarder]);
+    waitfor(&place, &["-t0", &forwarder]).success().stdout("").stderr("");
+    let said = said(&place, &["-v", "-t", "300ms", "--stable", "200ms", &forwarder]);
     assert_eq!(said.code, 124);
     let why = format!("waitfor: {forwarder}: it accepts, but closes the connection (");
     assert!(said.stderr.starts_with(&why), "{said:?}");
@@ -113,7 +114,7 @@ fn one_that_goes_on_answering_is_stable() {
         "exec:true".into(),
     ] {
         let begun = Instant::now();
-        assert_eq!(waitfor(&place, &["--stable", "100ms", &target]), Said::SILENT_SUCCESS, "{target}");
+        assert_eq!(said(&place, &["--stable", "100ms", &target]), Said::SILENT_SUCCESS, "{target}");
         assert!(begun.elapsed() >= Duration::from_millis(100), "{target}");
     }
 }

@@ -1,8 +1,8 @@
 //! `file:`, `nonempty:`, `pidfile:`, `pid:` and `lock:`, at the prompt.
 
-use crate::common::{place, waitfor, waiting_for};
+use crate::common::{place, said, waitfor, waiting_for};
+use predicates::prelude::predicate;
 use racefree_core::claim::{Claimed, try_claim};
-use tests::Said;
 
 #[test]
 fn a_file_is_awaited_from_its_first_missing_directory_on() {
@@ -55,7 +55,7 @@ fn a_zombie_does_not_live() {
     let mut child = place.command("true").spawn().unwrap();
     let pid = child.id();
     place.wait_until("a zombie", |_| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") Z "));
-    let said = waitfor(&place, &["-t0", &format!("pid:{pid}")]);
+    let said = said(&place, &["-t0", &format!("pid:{pid}")]);
     assert_eq!(said.code, 124);
     assert_eq!(said.without_times(), format!("waitfor: pid:{pid}: it has ended"));
     child.wait().unwrap();
@@ -70,9 +70,9 @@ fn a_lock_is_awaited_until_it_is_held_and_until_it_is_free() {
     let file = std::fs::File::open(place.file("l")).unwrap();
     file.lock().unwrap();
     assert_eq!(waiting.ended(), 0);
-    let said = waitfor(&place, &["--down", "-t0", "lock:l"]);
-    assert_eq!(said.code, 124);
-    assert!(said.stderr.starts_with(&format!("waitfor: lock:l: held by {} (", std::process::id())), "{said:?}");
+    waitfor(&place, &["--down", "-t0", "lock:l"])
+        .code(124)
+        .stderr(predicate::str::starts_with(format!("waitfor: lock:l: held by {} (", std::process::id())));
     let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it is held");
     file.unlock().unwrap();
     assert_eq!(waiting.ended(), 0);
@@ -85,10 +85,10 @@ fn a_lock_that_several_share_is_held_until_the_last_of_them_has_gone() {
     let [first, second] = [(); 2].map(|()| std::fs::File::open(place.file("l")).unwrap());
     first.lock_shared().unwrap();
     second.lock_shared().unwrap();
-    assert_eq!(waitfor(&place, &["lock:l"]), Said::SILENT_SUCCESS);
+    waitfor(&place, &["lock:l"]).success().stdout("").stderr("");
     let waiting = waiting_for(&place, &["--down", "lock:l"]).until_it_says("it is held");
     first.unlock().unwrap();
-    assert_eq!(waitfor(&place, &["--down", "-t", "100ms", "lock:l"]).code, 124);
+    waitfor(&place, &["--down", "-t", "100ms", "lock:l"]).code(124);
     second.unlock().unwrap();
     assert_eq!(waiting.ended(), 0);
 }

@@ -1,6 +1,7 @@
 //! `http://` and `https://`, at the prompt.
 
-use crate::common::{place, waitfor};
+use crate::common::{place, said, waitfor};
+use predicates::prelude::predicate;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -21,14 +22,14 @@ fn a_page_is_ready_when_it_is_answered_well() {
         &[&moved],
         &[&broken, "--status", "404,500-503"],
     ] {
-        assert_eq!(waitfor(&place, arguments), Said::SILENT_SUCCESS, "{arguments:?}");
+        assert_eq!(said(&place, arguments), Said::SILENT_SUCCESS, "{arguments:?}");
     }
     for (arguments, why) in [
         (&[&*broken][..], format!("{broken}: it answers 500 Internal Server Error")),
         (&[&moved, "--status", "200"], format!("{moved}: it answers 302 Found")),
         (&[&fine, "--match", "ok"], format!("{fine}: it answers 200 OK, but /ok/ does not match the body")),
     ] {
-        let said = waitfor(&place, &[arguments, &["-t0", "--attempt", "10s"]].concat());
+        let said = said(&place, &[arguments, &["-t0", "--attempt", "10s"]].concat());
         assert_eq!((said.code, said.without_times()), (124, format!("waitfor: {why}")));
     }
 }
@@ -53,7 +54,7 @@ fn a_request_looks_as_it_is_asked_to() {
     let url = format!("http://{address}/health?deep=1");
     let arguments =
         ["--method", "POST", "--header", "Host: example.org", "--header", "X-Y:z", "--user-agent", "me", &url];
-    assert_eq!(waitfor(&place, &arguments), Said::SILENT_SUCCESS);
+    waitfor(&place, &arguments).success().stdout("").stderr("");
     let asked = asked.join().unwrap().to_lowercase();
     assert!(asked.starts_with("post /health?deep=1 http/1.1\r\n"), "{asked}");
     for header in ["host: example.org", "x-y: z", "user-agent: me"] {
@@ -68,11 +69,11 @@ fn a_redirect_is_followed_where_that_is_asked_for() {
     let there = web_server("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     let moved = format!("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{there}/\r\nContent-Length: 0\r\n\r\n");
     let url = format!("http://127.0.0.1:{}/", web_server(moved.leak()));
-    assert_eq!(waitfor(&place, &[&url]), Said::SILENT_SUCCESS);
-    let said = waitfor(&place, &["-t0", "--attempt", "10s", "--follow", &url]);
+    waitfor(&place, &[&url]).success().stdout("").stderr("");
+    let said = said(&place, &["-t0", "--attempt", "10s", "--follow", &url]);
     let why = format!("waitfor: {url}: it answers 503 Service Unavailable");
     assert_eq!((said.code, said.without_times()), (124, why));
-    assert_eq!(waitfor(&place, &["--follow", "--status", "503", &url]), Said::SILENT_SUCCESS);
+    waitfor(&place, &["--follow", "--status", "503", &url]).success().stdout("").stderr("");
 }
 
 #[test]
@@ -82,11 +83,11 @@ fn no_proxy_is_taken_from_the_environment() {
     let through = format!("http://127.0.0.1:{}", nobody.number());
     let url = format!("http://127.0.0.1:{fine}/");
     let script = format!("http_proxy={through} HTTP_PROXY={through} all_proxy={through} waitfor -t0 {url}");
-    assert_eq!(place.sh(&script), Said::SILENT_SUCCESS);
-    assert_eq!(waitfor(&place, &["-t0", "--proxy", &through, &url]).code, 124);
+    place.script(&script).success().stdout("").stderr("");
+    waitfor(&place, &["-t0", "--proxy", &through, &url]).code(124);
     let proxy = web_server_of(vec!["HTTP/1.1 200 Connected\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"]);
     let proxy = format!("http://127.0.0.1:{proxy}");
-    let said = waitfor(&place, &["-t0", "--attempt", "10s", "--proxy", &proxy, "http://elsewhere.invalid/"]);
+    let said = said(&place, &["-t0", "--attempt", "10s", "--proxy", &proxy, "http://elsewhere.invalid/"]);
     assert_eq!(said, Said::SILENT_SUCCESS);
 }
 
@@ -94,9 +95,9 @@ fn no_proxy_is_taken_from_the_environment() {
 fn a_web_server_that_accepts_and_never_answers_is_not_ready() {
     let (place, port) = (place(), Port::listening());
     let url = format!("http://127.0.0.1:{}/", port.number());
-    let said = waitfor(&place, &["-t0", "--attempt", "100ms", &url]);
-    assert_eq!(said.code, 124);
-    assert!(said.stderr.starts_with(&format!("waitfor: {url}: it accepts, but does not answer ")), "{said:?}");
+    waitfor(&place, &["-t0", "--attempt", "100ms", &url])
+        .code(124)
+        .stderr(predicate::str::starts_with(format!("waitfor: {url}: it accepts, but does not answer ")));
 }
 
 #[test]
@@ -104,7 +105,7 @@ fn what_is_no_http_is_not_ready() {
     let place = place();
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://127.0.0.1:{}/", talker(b"220 mail.example.org ESMTP\r\n", true));
-        let said = waitfor(&place, &["-t0", "--attempt", "10s", &url]);
+        let said = said(&place, &["-t0", "--attempt", "10s", &url]);
         assert_eq!((said.code, said.stderr.lines().count()), (124, 1), "{said:?}");
     }
 }
@@ -127,15 +128,15 @@ fn a_certificate_counts_if_it_is_trusted() {
         .spawn()
         .unwrap();
     let url = format!("https://localhost:{port}/");
-    assert_eq!(waitfor(&place, &["--insecure", &url]), Said::SILENT_SUCCESS);
-    assert_eq!(waitfor(&place, &["--cacert", "c", &url]), Said::SILENT_SUCCESS);
-    let said = waitfor(&place, &["-t0", "--attempt", "10s", &url]);
-    assert_eq!(said.code, 124);
-    assert!(said.stderr.starts_with(&format!("waitfor: {url}: invalid peer certificate: ")), "{said:?}");
-    let said = waitfor(&place, &["--cacert", "k", &url]);
-    assert_eq!((said.code, &*said.stderr), (125, "waitfor: read k: there is no PEM certificate in it\n"));
-    let said = waitfor(&place, &["--cacert", "nowhere", &url]);
-    assert_eq!((said.code, &*said.stderr), (125, "waitfor: open nowhere: No such file or directory\n"));
+    waitfor(&place, &["--insecure", &url]).success().stdout("").stderr("");
+    waitfor(&place, &["--cacert", "c", &url]).success().stdout("").stderr("");
+    waitfor(&place, &["-t0", "--attempt", "10s", &url])
+        .code(124)
+        .stderr(predicate::str::starts_with(format!("waitfor: {url}: invalid peer certificate: ")));
+    waitfor(&place, &["--cacert", "k", &url]).code(125).stderr("waitfor: read k: there is no PEM certificate in it\n");
+    waitfor(&place, &["--cacert", "nowhere", &url])
+        .code(125)
+        .stderr("waitfor: open nowhere: No such file or directory\n");
     server.kill().unwrap();
     server.wait().unwrap();
 }

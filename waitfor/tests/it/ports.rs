@@ -1,6 +1,7 @@
 //! `tcp:`, `listen:` and `dns:`, at the prompt.
 
-use crate::common::{place, waitfor, waiting_for};
+use crate::common::{place, said, waitfor, waiting_for};
+use predicates::prelude::predicate;
 use tests::{Place, Port, Said};
 
 #[test]
@@ -36,9 +37,9 @@ fn every_address_of_a_name_is_tried() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_not_ready_yet() {
-    let said = waitfor(&place(), &["-t0", "--attempt", "10s", "no-such-host.invalid:80"]);
-    assert_eq!(said.code, 124);
-    assert!(said.stderr.starts_with("waitfor: no-such-host.invalid:80: look up no-such-host.invalid: "), "{said:?}");
+    waitfor(&place(), &["-t0", "--attempt", "10s", "no-such-host.invalid:80"])
+        .code(124)
+        .stderr(predicate::str::starts_with("waitfor: no-such-host.invalid:80: look up no-such-host.invalid: "));
 }
 
 #[test]
@@ -84,17 +85,17 @@ fn a_name_server_that_is_silent_holds_up_nobody() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_not_down_but_an_error() {
-    let said = waitfor(&place(), &["--down", "--attempt", "30s", "no-such-host.invalid:80"]);
-    assert_eq!(said.code, 125);
-    assert!(said.stderr.starts_with("waitfor: look up no-such-host.invalid: "), "{said:?}");
+    waitfor(&place(), &["--down", "--attempt", "30s", "no-such-host.invalid:80"])
+        .code(125)
+        .stderr(predicate::str::starts_with("waitfor: look up no-such-host.invalid: "));
 }
 
 #[test]
 fn a_name_is_ready_when_it_has_an_address() {
-    assert_eq!(waitfor(&place(), &["dns:localhost"]), Said::SILENT_SUCCESS);
-    let said = waitfor(&place(), &["-t0", "--attempt", "30s", "dns:no-such-host.invalid"]);
-    assert_eq!(said.code, 124);
-    assert!(said.stderr.starts_with("waitfor: dns:no-such-host.invalid: look up no-such-host.invalid: "), "{said:?}");
+    waitfor(&place(), &["dns:localhost"]).success().stdout("").stderr("");
+    waitfor(&place(), &["-t0", "--attempt", "30s", "dns:no-such-host.invalid"])
+        .code(124)
+        .stderr(predicate::str::starts_with("waitfor: dns:no-such-host.invalid: look up no-such-host.invalid: "));
 }
 
 #[test]
@@ -108,9 +109,8 @@ fn who_listens_is_asked_without_a_connection() {
     let accepting = std::net::TcpListener::from(port);
     accepting.set_nonblocking(true).unwrap();
     assert_eq!(accepting.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    let said = waitfor(&place, &["-t0", &elsewhere]);
-    assert_eq!(said.code, 124);
-    let said = waitfor(&place, &["-t0", "--down", &targets[0]]);
+    waitfor(&place, &["-t0", &elsewhere]).code(124);
+    let said = said(&place, &["-t0", "--down", &targets[0]]);
     assert_eq!(
         (said.code, said.without_times()),
         (124, format!("waitfor: {}: somebody still listens on it", targets[0]))

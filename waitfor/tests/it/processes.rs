@@ -1,6 +1,7 @@
 //! `--while` and `--by`: the daemon itself, alive, and no stranger in its place.
 
-use crate::common::{place, waitfor, waiting_for};
+use crate::common::{place, said, waitfor, waiting_for};
+use predicates::prelude::predicate;
 use std::os::unix::net::UnixListener;
 use tests::{Port, Said, web_server};
 
@@ -24,8 +25,7 @@ fn a_process_that_must_live_ends_the_wait_with_its_end() {
 fn a_process_that_never_lived_is_gone_already() {
     let place = place();
     place.write("p", "1\n");
-    let said = waitfor(&place, &["--while", "pidfile:p", "file:p"]);
-    assert_eq!((said.code, said.stderr.as_str()), (3, "waitfor: pidfile:p: it is not running\n"));
+    waitfor(&place, &["--while", "pidfile:p", "file:p"]).code(3).stderr("waitfor: pidfile:p: it is not running\n");
 }
 
 /// TERM has come before waitfor begins, and waits for it: whoever ends the start tells the check first.
@@ -43,8 +43,7 @@ fn ready_means_ready_and_alive() {
     // The target answers only by ending the process.
     let target =
         format!("exec:kill -9 {0}; while kill -0 {0} && ! grep -q ') Z' /proc/{0}/stat; do :; done", daemon.id());
-    let said = waitfor(&place, &["--while", &format!("pid:{}", daemon.id()), &target]);
-    assert_eq!(said.code, 3, "{said:?}");
+    waitfor(&place, &["--while", &format!("pid:{}", daemon.id()), &target]).code(3);
     daemon.wait().unwrap();
 }
 
@@ -64,12 +63,12 @@ fn a_stranger_on_the_port_is_not_our_daemon() {
         "unix:s".into(),
     ] {
         for own in [&us, &parent] {
-            assert_eq!(waitfor(&place, &["--by", own, &target]), Said::SILENT_SUCCESS, "{target}");
+            assert_eq!(said(&place, &["--by", own, &target]), Said::SILENT_SUCCESS, "{target}");
         }
-        let said = waitfor(&place, &["-t0", "--attempt", "10s", "--by", &other, &target]);
-        assert_eq!(said.code, 124, "{target}");
-        assert!(said.stderr.starts_with(&format!("waitfor: {target}: {stranger}")), "{said:?}");
-        let said = waitfor(&place, &["-t0", "--attempt", "10s", "--by", "pidfile:nowhere", &target]);
+        waitfor(&place, &["-t0", "--attempt", "10s", "--by", &other, &target])
+            .code(124)
+            .stderr(predicate::str::starts_with(format!("waitfor: {target}: {stranger}")));
+        let said = said(&place, &["-t0", "--attempt", "10s", "--by", "pidfile:nowhere", &target]);
         assert_eq!(said.without_times(), format!("waitfor: {target}: pidfile:nowhere is not running"));
     }
     daemon.kill().unwrap();

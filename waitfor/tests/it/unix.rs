@@ -2,7 +2,6 @@
 
 use crate::common::{place, waitfor, waiting_for};
 use std::os::unix::net::UnixListener;
-use tests::Said;
 
 #[test]
 fn a_unix_socket_is_awaited_until_it_listens() {
@@ -30,7 +29,7 @@ fn a_unix_socket_whose_path_is_too_long_for_an_address_is_found() {
     std::fs::create_dir_all(place.file(&deep)).unwrap();
     let _socket = UnixListener::bind(place.file("s")).unwrap();
     std::fs::rename(place.file("s"), place.file(&deep).join("s")).unwrap();
-    assert_eq!(waitfor(&place, &[&format!("unix:{deep}s")]), Said::SILENT_SUCCESS);
+    waitfor(&place, &[&format!("unix:{deep}s")]).success().stdout("").stderr("");
 }
 
 #[test]
@@ -39,9 +38,9 @@ fn an_abstract_socket_is_named_with_an_at_sign() {
     let place = place();
     let name = format!("waitfor-{}", std::process::id());
     let target = format!("unix:@{name}");
-    assert_eq!(waitfor(&place, &["-t0", &target]).code, 124);
+    waitfor(&place, &["-t0", &target]).code(124);
     let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
     let _socket = UnixListener::bind_addr(&address).unwrap();
     let us = format!("pid:{}", std::process::id());
-    assert_eq!(waitfor(&place, &["--by", &us, &target]), Said::SILENT_SUCCESS);
+    waitfor(&place, &["--by", &us, &target]).success().stdout("").stderr("");
 }

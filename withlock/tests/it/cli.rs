@@ -1,6 +1,7 @@
 //! What `withlock` promises at the prompt: flock(1)'s interface, and how it ends.
 
 use crate::common::place;
+use predicates::prelude::predicate;
 use tests::Said;
 
 fn ended(said: &Said) -> (i32, &str) {
@@ -10,7 +11,7 @@ fn ended(said: &Said) -> (i32, &str) {
 #[test]
 fn a_command_ends_as_itself() {
     let place = place();
-    assert_eq!(place.sh("withlock l sh -c 'exit 5'").code, 5);
+    place.script("withlock l sh -c 'exit 5'").code(5);
     assert_eq!(place.sh("exec withlock l sh -c 'kill -KILL $$'").code, 137);
 }
 
@@ -78,9 +79,10 @@ fn a_script_without_an_interpreter_runs_under_sh() {
 fn a_number_with_a_command_is_a_file_and_without_one_a_descriptor() {
     let place = place();
     assert_eq!(place.says("withlock 8 echo ran; ls"), "ran\n8\n");
-    let said = place.sh("withlock 9 9>&-; echo $?; ls");
-    assert_eq!(said.stderr, "withlock: use descriptor 9: Bad file descriptor\n");
-    assert_eq!(said.stdout, "125\n8\n");
+    place
+        .script("withlock 9 9>&-; echo $?; ls")
+        .stderr("withlock: use descriptor 9: Bad file descriptor\n")
+        .stdout("125\n8\n");
     let script = "exec 9>>l; withlock 9; (exec 9>&-; withlock -n l true 2> /dev/null); echo $?; withlock -u 9; \
                   (exec 9>&-; withlock -n l true); echo $?; ls";
     assert_eq!(place.says(script), "75\n0\n8\nl\n");
@@ -99,9 +101,7 @@ fn a_descriptor_that_another_holds_is_busy() {
     let place = place();
     let script = "withlock l sh -c 'echo > ready; exec sleep 60' & until [ -e ready ]; do :; done
         exec 9>>l; withlock --fd 9 -n -E 7; echo $?; withlock -w 0.01 9; echo $?";
-    let said = place.sh(script);
-    assert_eq!(said.stdout, "7\n75\n");
-    assert!(said.stderr.starts_with("withlock: lock descriptor 9: held by "), "{said:?}");
+    place.script(script).stdout("7\n75\n").stderr(predicate::str::starts_with("withlock: lock descriptor 9: held by "));
 }
 
 #[test]
@@ -115,7 +115,9 @@ fn busy_is_75_or_what_the_user_says() {
 
 #[test]
 fn verbose_says_that_the_lock_was_got() {
-    let said = place().sh("withlock -v l true");
-    assert!(said.stderr.starts_with("withlock: got the lock after ") && said.stderr.ends_with(" ms\n"), "{said:?}");
-    assert_eq!(place().sh("withlock l true").stderr, "");
+    place()
+        .script("withlock -v l true")
+        .stderr(predicate::str::starts_with("withlock: got the lock after "))
+        .stderr(predicate::str::ends_with(" ms\n"));
+    place().script("withlock l true").stderr("");
 }

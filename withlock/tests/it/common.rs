@@ -1,8 +1,9 @@
 //! Where the tests of `withlock` run.
 
+use assert_cmd::cargo::cargo_bin;
 use tests::Place;
 
 /// A place with `withlock`.
 pub fn place() -> Place {
-    Place::with(&[("withlock", env!("CARGO_BIN_EXE_withlock"))])
+    Place::with(&[("withlock", cargo_bin!())])
 }

@@ -1,6 +1,7 @@
 //! Who holds the lock, who waits for it, and what is said about them.
 
 use crate::common::place;
+use predicates::prelude::predicate;
 use std::process::Child;
 use std::time::{Duration, Instant};
 use tests::{Place, needs, needs_root};
@@ -54,17 +55,19 @@ fn a_daemon_started_under_the_lock_does_not_keep_it() {
 
 #[test]
 fn who_becomes_command_keeps_the_lock_as_long_as_its_heirs_live() {
-    let said = place().sh("withlock -F l sh -c 'sleep 60 & echo started'; withlock -n l echo free");
-    assert_eq!((said.code, said.stdout.as_str()), (75, "started\n"));
-    assert!(said.stderr.contains("(sleep 60)"), "{said:?}");
+    place()
+        .script("withlock -F l sh -c 'sleep 60 & echo started'; withlock -n l echo free")
+        .code(75)
+        .stdout("started\n")
+        .stderr(predicate::str::contains("(sleep 60)"));
 }
 
 #[test]
 fn a_command_that_may_not_inherit_does_not_see_the_lock() {
     let place = place();
     assert_eq!(place.says("withlock l sh -c 'readlink /proc/$$/fd/* | grep -c /l$'"), "1\n");
-    assert_eq!(place.sh("withlock -o l sh -c 'readlink /proc/$$/fd/* | grep -c /l$'").stdout, "0\n");
-    assert_eq!(place.sh("withlock -o l withlock -n l true").code, 75);
+    place.script("withlock -o l sh -c 'readlink /proc/$$/fd/* | grep -c /l$'").stdout("0\n");
+    place.script("withlock -o l withlock -n l true").code(75);
     assert_eq!(place.says("withlock -o l sh -c 'sleep 60 & '; withlock -n l echo free"), "free\n");
 }
 
@@ -110,7 +113,7 @@ fn the_deadline_is_exact() {
     let place = place();
     let _holder = held(&place);
     let begun = Instant::now();
-    assert_eq!(place.sh("withlock -w 0.3 l true").code, 75);
+    place.script("withlock -w 0.3 l true").code(75);
     let waited = begun.elapsed();
     assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(20), "{waited:?}");
 }
@@ -209,8 +212,9 @@ fn who_may_not_look_at_the_holder_is_told_who_took_the_lock() {
     assert_eq!(said.code, 75);
     let start = format!("withlock: lock l: taken by {} (withlock l sh -c ", holder.id());
     assert!(said.stderr.starts_with(&start) && said.stderr.contains(" of root, running for "), "{said:?}");
-    let said = place.sh("withlock n setpriv --reuid 65534 --clear-groups ./copy n true");
-    assert!(said.stderr.contains("held by an ancestor of this process"), "{said:?}");
+    place
+        .script("withlock n setpriv --reuid 65534 --clear-groups ./copy n true")
+        .stderr(predicate::str::contains("held by an ancestor of this process"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can be locked, what is refused, and that nothing is ever written.
 
 use crate::common::place;
+use predicates::prelude::predicate;
 use tests::{needs, needs_root};
 
 #[test]
@@ -18,7 +19,7 @@ fn directories_and_files_that_may_only_be_read_are_locked() {
     place.says("mkdir d; touch r; chmod 444 r");
     for lock in ["d", "r"] {
         assert_eq!(place.says(&format!("withlock {lock} echo ran")), "ran\n");
-        assert_eq!(place.sh(&format!("withlock {lock} withlock -n {lock} true")).code, 75);
+        place.script(&format!("withlock {lock} withlock -n {lock} true")).code(75);
     }
 }
 
@@ -31,8 +32,10 @@ fn a_file_that_another_user_may_only_read_is_locked() {
     place.says("chmod 755 .; cp .bin/withlock copy; chmod 755 copy; touch r; chmod 444 r");
     let as_nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups ./copy";
     assert_eq!(place.says(&format!("{as_nobody} r echo ran")), "ran\n");
-    let said = place.sh(&format!("{as_nobody} absent echo ran"));
-    assert_eq!((said.code, said.stderr.as_str()), (125, "withlock: open absent: Permission denied\n"));
+    place
+        .script(&format!("{as_nobody} absent echo ran"))
+        .code(125)
+        .stderr("withlock: open absent: Permission denied\n");
 }
 
 #[test]
@@ -42,9 +45,11 @@ fn a_read_only_file_system_is_no_hindrance() {
     }
     let script = "mkdir m; mount -t tmpfs x m; touch m/l; mount -o remount,ro m; withlock m/l echo ran; withlock m echo ran; \
                   withlock m/absent true";
-    let said = place().sh(&format!("unshare -m sh -c '{script}'"));
-    assert_eq!(said.stdout, "ran\nran\n");
-    assert!(said.code == 125 && said.stderr.starts_with("withlock: open m/absent: "), "{said:?}");
+    place()
+        .script(&format!("unshare -m sh -c '{script}'"))
+        .stdout("ran\nran\n")
+        .code(125)
+        .stderr(predicate::str::starts_with("withlock: open m/absent: "));
 }
 
 #[test]
@@ -76,8 +81,7 @@ fn a_path_that_leads_nowhere_is_an_error() {
     let place = place();
     place.write("f", "");
     for (path, why) in [("nowhere/l", "No such file or directory"), ("f/l", "Not a directory")] {
-        let said = place.sh(&format!("withlock {path} true"));
-        assert_eq!((said.code, said.stderr), (125, format!("withlock: open {path}: {why}\n")));
+        place.script(&format!("withlock {path} true")).code(125).stderr(format!("withlock: open {path}: {why}\n"));
     }
 }
 

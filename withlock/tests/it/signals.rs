@@ -49,7 +49,7 @@ fn ctrl_c_reaches_command_once_and_withlock_waits_for_it() {
     place.wait_until("COMMAND runs", |place| place.file("ready").exists());
     terminal.types("\x03");
     place.wait_until("COMMAND is interrupted", |place| place.file("got").exists());
-    assert_eq!(place.sh("withlock -n l true").code, 75);
+    place.script("withlock -n l true").code(75);
     // Sent on after anything that was sent before it: a second interrupt would be there by now.
     place.says(&format!("kill -TERM {}", terminal.pid()));
     assert_eq!(code_at_the_end(&place, &mut terminal), Some(9));
@@ -85,7 +85,7 @@ fn ctrl_z_stops_and_fg_continues() {
     place.wait_until("COMMAND runs", |place| place.file("ready").exists());
     terminal.types("\x1a");
     place.wait_until("the shell says so", |_| terminal.shows().contains("Stopped"));
-    assert_eq!(place.sh("withlock -n l true").code, 75);
+    place.script("withlock -n l true").code(75);
     place.write("go", "");
     terminal.types("fg; echo status=$?\n");
     place.wait_until("it ends", |_| terminal.shows().contains("status=4"));
@@ -137,7 +137,7 @@ fn an_alarm_ignored_at_the_start_stays_ignored_after_a_wait_with_a_deadline() {
 
 #[test]
 fn a_parent_that_ignores_its_children_does_not_hide_how_command_ended() {
-    assert_eq!(place().sh("trap '' CHLD; exec withlock l sh -c 'exit 5'").code, 5);
+    place().script("trap '' CHLD; exec withlock l sh -c 'exit 5'").code(5);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn place(settings: &str) -> Place {
 
 /// A script under one of the shells, where `$sh` is that shell.
 fn under(shell: &[&str], place: &Place, script: &str) -> tests::Said {
-    place.run(place.command("sh").env("sh", shell.join(" ")).arg("-c").arg(script))
+    place.sh(&format!("export sh='{}'; {script}", shell.join(" ")))
 }
 
 fn shells() -> impl Iterator<Item = &'static [&'static str]> {

@@ -89,7 +89,7 @@ fn many_targets_and_many_logs_are_watched_by_one_process_each() {
     let (place, many) = (place_for_all(), many());
     place.says(&format!("mkdir t; for i in $(seq {many}); do echo well >t/$i; done"));
     let targets: Vec<String> = (1..=many).map(|i| format!("file:t/{i}")).collect();
-    let said = place.run(place.command("waitfor").args(["-t", "20"]).args(&targets));
+    let said = place.run(place.tool("waitfor").args(["-t", "20"]).args(&targets));
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));
     let logs: Vec<String> = (1..=many).map(|i| format!("t/{i}")).collect();
     let mut command = place.command("logwatch");

@@ -55,7 +55,7 @@ fn a_command_line_that_makes_no_sense_exits_64() {
     let place = place();
     let config = ProptestConfig { cases: 20, ..ProptestConfig::default() };
     proptest!(config, |(words in words(), which in 0..4usize)| {
-        let mut command = place.command(names[which]);
+        let mut command = place.tool(names[which]);
         let said = place.run(command.arg("--no-such-option").args(&words));
         prop_assert!(said.code == 64 && said.stdout.is_empty() || said.code == 0, "{:?}", said);
         prop_assert!(said.code == 64 || words.iter().any(|word| ["--help", "--version", "-V", "-h", "-help"].iter().any(|help| *word == **help)), "{:?}", said);

@@ -92,8 +92,8 @@ fn every_line_that_reproduces_a_race_prints_what_the_page_says() {
         let Some(line) = race.field("Reproduce") else { continue };
         let words: Vec<&str> = line.split('`').collect();
         let [_, script, " prints ", printed, ""] = words[..] else { panic!("{}: {line}", race.title) };
-        let place = Place::with(&[]);
-        let said = place.run(place.command("sh").args(["-c", script]));
+        let place = Place::bare();
+        let said = place.sh(script);
         assert_eq!(said.stdout, format!("{printed}\n"), "{}: {}", race.title, said.stderr);
         place.wait_until(&format!("{} leaves nothing running", race.title), |place| place.still_running().is_empty());
         tried += 1;

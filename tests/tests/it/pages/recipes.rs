@@ -46,7 +46,7 @@ fn prints_what_it_says(recipe: &Recipe) {
             return;
         }
     }
-    let said = place.run(place.command("sh").arg("-euc").arg(&recipe.script));
+    let said = place.sh(&format!("set -eu\n{}", recipe.script));
     let at = format!("{}:{}\n{}", recipe.page, recipe.line, said.stderr);
     assert_eq!((said.stdout.as_str(), said.code), (recipe.prints.as_str(), 0), "{at}");
     place.wait_until(&format!("{at} leaves nothing running"), |place| place.still_running().is_empty());
@@ -87,7 +87,7 @@ fn lines_in_tables(page: &str) -> Vec<String> {
 fn every_line_in_a_table_of_the_cookbook_is_one_that_the_utilities_take() {
     let lines = lines_in_tables("docs/cookbook.md");
     assert!(lines.len() >= 25, "only {} lines", lines.len());
-    let place = Place::with(&[]);
+    let place = Place::bare();
     for line in lines {
         let words = place.says(&format!("words() {{ printf '%s\\0' \"$@\"; }}; words {line}"));
         let words: Vec<&str> = words.trim_end_matches('\0').split('\0').collect();

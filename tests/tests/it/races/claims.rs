@@ -45,7 +45,7 @@ fn a_reader_in_a_tight_loop_breaks_no_claim_and_never_sees_a_wrong_pid() {
             }
             reads
         });
-        let claims = (0..2000).map(|_| place.run(place.command("pidfile").args(["claim", "p", "true"])));
+        let claims = (0..2000).map(|_| place.run(place.tool("pidfile").args(["claim", "p", "true"])));
         let failed: Vec<_> = claims.filter(|said| said.code != 0).collect();
         done.store(true, Ordering::Relaxed);
         assert!(failed.is_empty(), "{} of 2000 claims failed: {:?}", failed.len(), failed[0]);
