@@ -1,6 +1,6 @@
 //! What the utilities `pidfile`, `withlock`, `waitfor` and `logwatch` have in common.
 //!
-//! Six rooms, each of which uses only those before it: [`sys`] is the wall around `unsafe`; [`event`] waits for signals,
+//! Six rooms, each of which uses only those before it: [`sys`] is the wall around `unsafe`; [`open`] opens files by name; [`event`] waits for signals,
 //! descriptors and a deadline; [`process`] holds processes and starts COMMAND; [`lock`] locks files; [`claim`] claims PID
 //! files and reads those of others; [`cli`] is the frame of a utility: arguments, output, exit codes.
 
@@ -10,6 +10,7 @@ pub mod error;
 pub mod event;
 pub mod listener;
 pub mod lock;
+pub mod open;
 pub mod process;
 pub mod signal;
 pub mod sys;

@@ -1,0 +1,177 @@
+//! The way to a file, one component at a time: each symbolic link is looked at before it is followed, and each directory
+//! that is passed can be named.
+
+use crate::open::{Links, Refused};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A directory on the way to a file: whoever may write it could have made the path lead elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    /// As the way has reached it, for messages.
+    pub path: PathBuf,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// Its type and permission bits (inode(7)).
+    pub mode: u32,
+}
+
+/// Where a path leads.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// The directory that has the last name, links followed.
+    pub(super) directory: OwnedFd,
+    /// The last name in that directory.
+    pub(super) name: OsString,
+    /// What has that name, if anything has.
+    pub(super) end: Option<OwnedFd>,
+    passed: Vec<Directory>,
+}
+
+/// As many links as the kernel follows (path_resolution(7)).
+const LINKS_AT_MOST: usize = 40;
+
+/// The kernel's PATH_MAX, and so many components the way may have.
+const COMPONENTS_AT_MOST: usize = 4096;
+
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+
+/// What a path leads to, and every directory passed on the way: each could have made it lead elsewhere.
+///
+/// # Errors
+/// It leads nowhere, or through a link that is not to be followed.
+pub fn directories_of(path: &Path, links: Links) -> Result<(Metadata, Vec<Directory>), Refused> {
+    let way = to(path, links)?;
+    let end = File::from(way.end.ok_or(Errno::NOENT)?);
+    let metadata = end.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    Ok((metadata, way.passed))
+}
+
+/// A walk that has come to a directory.
+struct Walk {
+    links: Links,
+    directory: OwnedFd,
+    reached: PathBuf,
+    passed: Vec<Directory>,
+    ahead: VecDeque<OsString>,
+    followed: usize,
+}
+
+/// Walks to the end of a path. The last name may be missing; a directory on the way may not.
+pub(super) fn to(path: &Path, links: Links) -> Result<Way, Refused> {
+    if path.as_os_str().is_empty() {
+        return Err(Errno::NOENT.into());
+    }
+    let mut walk = Walk::from(start_of(path.as_os_str()), links)?;
+    walk.put_ahead(path.as_os_str());
+    for _ in 0..COMPONENTS_AT_MOST {
+        // "/" and "." have no last name but are there.
+        let name = walk.ahead.pop_front().unwrap_or_else(|| ".".into());
+        let last = walk.ahead.is_empty();
+        let end = match openat(&walk.directory, &name, LOOK, Mode::empty()) {
+            Err(Errno::NOENT) if last => None,
+            found => Some(found?),
+        };
+        let Some(end) = end else { return Ok(walk.ended(name, None)) };
+        let stat = fstat(&end)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Symlink if !(last && links == Links::TrustedNotLast) => match walk.follow(&name, &end, &stat)? {
+                Some(end) if last => return Ok(walk.ended(name, Some(end))),
+                Some(end) => walk.enter(&name, end)?,
+                None => {}
+            },
+            _ if last => return Ok(walk.ended(name, Some(end))),
+            _ => walk.enter(&name, end)?,
+        }
+    }
+    Err(Errno::NAMETOOLONG.into())
+}
+
+fn start_of(path: &OsStr) -> &'static str {
+    if path.as_bytes().starts_with(b"/") { "/" } else { "." }
+}
+
+impl Walk {
+    fn from(start: &str, links: Links) -> Result<Walk, Refused> {
+        let directory = openat(CWD, start, LOOK, Mode::empty())?;
+        let stat = fstat(&directory)?;
+        let reached = PathBuf::from(start);
+        let passed = vec![described(&reached, &stat)];
+        Ok(Walk { links, directory, reached, passed, ahead: VecDeque::new(), followed: 0 })
+    }
+
+    /// Goes this way next, before what is ahead already. A slash at the end asks for a directory.
+    fn put_ahead(&mut self, way: &OsStr) {
+        let names = way.as_bytes().split(|&b| b == b'/').filter(|name| !name.is_empty());
+        let mut names: Vec<OsString> = names.map(|name| OsStr::from_bytes(name).to_owned()).collect();
+        if way.as_bytes().ends_with(b"/") {
+            names.push(".".into());
+        }
+        names.into_iter().rev().for_each(|name| self.ahead.push_front(name));
+    }
+
+    fn enter(&mut self, name: &OsStr, directory: OwnedFd) -> Result<(), Refused> {
+        let stat = fstat(&directory)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Err(Errno::NOTDIR.into());
+        }
+        if name != "." {
+            self.reached.push(name);
+            self.passed.push(described(&self.reached, &stat));
+        }
+        self.directory = directory;
+        Ok(())
+    }
+
+    /// Puts ahead what the link says; gives what it leads to where only the kernel knows.
+    fn follow(&mut self, name: &OsStr, link: &OwnedFd, stat: &Stat) -> Result<Option<OwnedFd>, Refused> {
+        self.followed += 1;
+        if self.followed > LINKS_AT_MOST {
+            return Err(Errno::LOOP.into());
+        }
+        if self.links != Links::Follow && !self.is_trusted(stat)? {
+            let link = self.reached.join(name).display().to_string();
+            return Err(Refused::Link(link, stat.st_uid));
+        }
+        const PROC: i64 = 0x9fa0;
+        if fstatfs(link)?.f_type as i64 == PROC {
+            // Those in /proc are the kernel's own, and the text of some is no path (`/proc/self/fd/0`).
+            return Ok(Some(openat(&self.directory, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?));
+        }
+        let target = OsString::from(OsStr::from_bytes(readlinkat(link, "", Vec::new())?.as_bytes()));
+        if target.as_bytes().starts_with(b"/") {
+            let root = Walk::from("/", self.links)?;
+            (self.directory, self.reached) = (root.directory, root.reached);
+            self.passed.extend(root.passed);
+        }
+        self.put_ahead(&target);
+        Ok(None)
+    }
+
+    /// Whether root or the caller has made the link. Whoever owns the root directory is root, also where a user
+    /// namespace shows him by another number (user_namespaces(7)); there he has that number in common with others.
+    fn is_trusted(&self, link: &Stat) -> Result<bool, Errno> {
+        if link.st_uid == 0 || link.st_uid == geteuid().as_raw() {
+            return Ok(true);
+        }
+        let owner_of_root = fstat(openat(CWD, "/", LOOK, Mode::empty())?)?.st_uid;
+        Ok(link.st_uid == owner_of_root && fstat(&self.directory)?.st_mode & 0o022 == 0)
+    }
+
+    fn ended(self, name: OsString, end: Option<OwnedFd>) -> Way {
+        Way { directory: self.directory, name, end, passed: self.passed }
+    }
+}
+
+fn described(path: &Path, stat: &Stat) -> Directory {
+    Directory { path: path.to_owned(), uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode }
+}
