@@ -1,25 +1,25 @@
-complete -c logwatch -s e -l error -d 'A line that matches is an error; may be given several times' -r
-complete -c logwatch -l ready -d 'The line that says that all is well; watching ends with it' -r
-complete -c logwatch -l ignore -d 'A line that matches is no error, whatever else it matches (such as `errors=0`); may be given several times' -r
-complete -c logwatch -l start -d 'A line that matches begins a record of several lines, which is judged and shown as a whole' -r
-complete -c logwatch -l from -d 'Begin at the `start` of LOG, at its `end`, or at a cursor that --mark printed' -r
-complete -c logwatch -l cursor-file -d 'Begin where the last run with FILE ended, and note in FILE where this one ends' -r -F
+complete -c logwatch -s e -l error -d 'A line that matches REGEX is an error (repeatable)' -r
+complete -c logwatch -l ready -d 'A line that matches REGEX means success and ends the watch' -r
+complete -c logwatch -l ignore -d 'A line that matches REGEX is no error, whatever else it matches, such as `errors=0` (repeatable)' -r
+complete -c logwatch -l start -d 'A line that matches REGEX begins a record of several lines; a record is judged and printed as a whole' -r
+complete -c logwatch -l from -d 'Start at the `start` of LOG, at its `end`, or at a cursor that --mark printed' -r
+complete -c logwatch -l cursor-file -d 'Start where the last run with FILE ended, and save in FILE where this run ends' -r -F
 complete -c logwatch -l timeout -d 'Give up after DUR, with exit code 124' -r
 complete -c logwatch -l for -d 'No error for DUR is success (with COMMAND: for DUR after it succeeded)' -r
 complete -c logwatch -l idle -d 'Give up when no LOG has grown for DUR, with exit code 124' -r
 complete -c logwatch -l while -d 'Give up when this process is gone, with exit code 3; its last lines are judged first' -r
-complete -c logwatch -l kill-after -d 'How long COMMAND may take to end by TERM before KILL' -r
-complete -c logwatch -s C -l context -d 'Show N lines before and after each line that was found' -r
-complete -c logwatch -l max-lines -d 'Show at most N of the lines that were found; the rest is only counted' -r
-complete -c logwatch -l color -d 'Colour what matched (NO_COLOR is respected)' -r -f -a "auto\t''
+complete -c logwatch -l kill-after -d 'Send KILL if COMMAND has not ended DUR after TERM' -r
+complete -c logwatch -s C -l context -d 'Print N lines before and after each line that was found' -r
+complete -c logwatch -l max-lines -d 'Print at most N of the lines that were found; count the rest' -r
+complete -c logwatch -l color -d 'Colour the part of the line that matched (NO_COLOR is respected)' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c logwatch -l show -d 'If COMMAND fails: show so many of the last lines that LOG has gained' -r
-complete -c logwatch -s i -l ignore-case -d 'Upper and lower case are the same in all patterns'
+complete -c logwatch -s i -l ignore-case -d 'Ignore upper and lower case in all patterns'
 complete -c logwatch -l mark -d 'Print a cursor for the end of each LOG as it is now, for a later --from'
-complete -c logwatch -l no-follow -d 'Judge what is there, to the end, and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)'
-complete -c logwatch -l capture -d 'Print the capture groups of the ready line instead of the line, with tabs between them'
-complete -c logwatch -l json -d 'Print one JSON object a line: event, log, file, offset, line_number, pattern, regex, line'
+complete -c logwatch -l no-follow -d 'Judge LOG to its end and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)'
+complete -c logwatch -l capture -d 'Print the capture groups of the ready line instead of the line, separated by tabs'
+complete -c logwatch -l json -d 'Print one JSON object per line: event, log, file, offset, line_number, pattern, regex, line'
 complete -c logwatch -s q -l quiet -d 'Say nothing but errors'
 complete -c logwatch -s v -l verbose -d 'Say more about what is done and why'
 complete -c logwatch -s h -l help -d 'Print help (see more with \'--help\')'

@@ -15,29 +15,29 @@ _logwatch() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'*-e+[A line that matches is an error; may be given several times]:REGEX:_default' \
-'*--error=[A line that matches is an error; may be given several times]:REGEX:_default' \
-'--ready=[The line that says that all is well; watching ends with it]:REGEX:_default' \
-'*--ignore=[A line that matches is no error, whatever else it matches (such as \`errors=0\`); may be given several times]:REGEX:_default' \
-'--start=[A line that matches begins a record of several lines, which is judged and shown as a whole]:REGEX:_default' \
-'--from=[Begin at the \`start\` of LOG, at its \`end\`, or at a cursor that --mark printed]:start|end|CURSOR:_default' \
-'()--cursor-file=[Begin where the last run with FILE ended, and note in FILE where this one ends]:FILE:_files' \
+'*-e+[A line that matches REGEX is an error (repeatable)]:REGEX:_default' \
+'*--error=[A line that matches REGEX is an error (repeatable)]:REGEX:_default' \
+'--ready=[A line that matches REGEX means success and ends the watch]:REGEX:_default' \
+'*--ignore=[A line that matches REGEX is no error, whatever else it matches, such as \`errors=0\` (repeatable)]:REGEX:_default' \
+'--start=[A line that matches REGEX begins a record of several lines; a record is judged and printed as a whole]:REGEX:_default' \
+'--from=[Start at the \`start\` of LOG, at its \`end\`, or at a cursor that --mark printed]:start|end|CURSOR:_default' \
+'()--cursor-file=[Start where the last run with FILE ended, and save in FILE where this run ends]:FILE:_files' \
 '--timeout=[Give up after DUR, with exit code 124]:DUR:_default' \
 '(--ready)--for=[No error for DUR is success (with COMMAND\: for DUR after it succeeded)]:DUR:_default' \
 '--idle=[Give up when no LOG has grown for DUR, with exit code 124]:DUR:_default' \
 '--while=[Give up when this process is gone, with exit code 3; its last lines are judged first]:pidfile:PATH|pid:N:_default' \
-'--kill-after=[How long COMMAND may take to end by TERM before KILL]:DUR:_default' \
-'-C+[Show N lines before and after each line that was found]:N:_default' \
-'--context=[Show N lines before and after each line that was found]:N:_default' \
-'--max-lines=[Show at most N of the lines that were found; the rest is only counted]:N:_default' \
-'--color=[Colour what matched (NO_COLOR is respected)]:WHEN:(auto always never)' \
+'--kill-after=[Send KILL if COMMAND has not ended DUR after TERM]:DUR:_default' \
+'-C+[Print N lines before and after each line that was found]:N:_default' \
+'--context=[Print N lines before and after each line that was found]:N:_default' \
+'--max-lines=[Print at most N of the lines that were found; count the rest]:N:_default' \
+'--color=[Colour the part of the line that matched (NO_COLOR is respected)]:WHEN:(auto always never)' \
 '--show=[If COMMAND fails\: show so many of the last lines that LOG has gained]:LINES:_default' \
-'-i[Upper and lower case are the same in all patterns]' \
-'--ignore-case[Upper and lower case are the same in all patterns]' \
+'-i[Ignore upper and lower case in all patterns]' \
+'--ignore-case[Ignore upper and lower case in all patterns]' \
 '(-e --error --ready --from --cursor-file)--mark[Print a cursor for the end of each LOG as it is now, for a later --from]' \
-'(--for --idle --while --timeout)--no-follow[Judge what is there, to the end, and exit\: 1 if an error was seen, else 0 (with --ready\: 1 if that was not seen)]' \
-'--capture[Print the capture groups of the ready line instead of the line, with tabs between them]' \
-'(--capture)--json[Print one JSON object a line\: event, log, file, offset, line_number, pattern, regex, line]' \
+'(--for --idle --while --timeout)--no-follow[Judge LOG to its end and exit\: 1 if an error was seen, else 0 (with --ready\: 1 if that was not seen)]' \
+'--capture[Print the capture groups of the ready line instead of the line, separated by tabs]' \
+'(--capture)--json[Print one JSON object per line\: event, log, file, offset, line_number, pattern, regex, line]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '-v[Say more about what is done and why]' \

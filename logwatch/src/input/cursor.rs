@@ -1,8 +1,8 @@
-//! A place in a log that is found again, wherever the log went meanwhile.
+//! A cursor: the places where reading goes on, in a form that a shell variable can hold.
 //!
-//! An inode is reused at once and an offset lies after the log was truncated. So a place carries a fingerprint of the
-//! bytes just before it, which proves both the file and the place. A cursor is printable, has a version, and ends with a
-//! checksum, for it passes through shell variables and editors.
+//! The kernel reuses an inode number at once, and an offset means nothing after the log was truncated. So a place carries
+//! a fingerprint of the bytes just before it. A cursor has a version and ends with a checksum, because it passes through
+//! shell variables and editors.
 
 use crate::input::line_buffer::PROOF;
 use crate::input::reader::Reader;
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const VERSION: &str = "lw1";
 
-/// One place in one file.
+/// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) device: u64,
@@ -25,8 +25,8 @@ pub(crate) struct Place {
     fingerprint: u64,
 }
 
-/// Where reading is to go on, and when that was noted. The last place is in the newest file; one before it is in the
-/// file that had the name earlier, into which a daemon may still write. No place: there was no log yet.
+/// The places where reading goes on, and the time when they were noted. The last place is in the newest file; the places
+/// before it are in older files, into which a daemon may still write. No place: the log did not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     taken: u64,
@@ -34,40 +34,40 @@ pub(crate) struct Cursor {
 }
 
 impl Place {
-    /// Where judging of this reader goes on. In a compressed file the fingerprint alone says where that is.
+    /// The place where judging goes on. In a compressed file only the fingerprint finds the place again.
     pub(crate) fn of(reader: &Reader) -> Place {
         let metadata = reader.file().and_then(|file| file.metadata().ok());
         let (device, inode) = metadata.map_or((0, 0), |m| (m.dev(), m.ino()));
         Place { device, inode, offset: reader.buffer.position(), fingerprint: fingerprint(reader.buffer.proof()) }
     }
 
-    /// Whether this is the very file, and the place is in it.
+    /// True if `file` is the file of the place and the bytes before the place are unchanged.
     pub(crate) fn is_in_same(&self, file: &File) -> bool {
         let same = file.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode));
         same && self.is_in(file)
     }
 
-    /// Whether the bytes before this place are there: in the same file, or in a copy of it.
+    /// True if the bytes before the place are in `file`: the file of the place, or a copy of it.
     pub(crate) fn is_in(&self, file: &File) -> bool {
         let wanted = self.offset.min(PROOF as u64) as usize;
         proof_of(Some(file), self.offset).is_ok_and(|bytes| bytes.len() == wanted && self.is_proven_by(&bytes))
     }
 
-    /// Whether these are the bytes before this place.
+    /// True if `bytes` are the bytes before the place.
     pub(crate) fn is_proven_by(&self, bytes: &[u8]) -> bool {
         fingerprint(bytes) == self.fingerprint
     }
 }
 
 impl Cursor {
-    /// The places, noted now.
+    /// The places, with the current time.
     pub(crate) fn now(places: Vec<Place>) -> Cursor {
-        // The clock that files are stamped by: what is written from now on is not stamped earlier.
+        // The clock of file timestamps: no later write gets an earlier timestamp.
         let now = clock_gettime(ClockId::RealtimeCoarse);
         Cursor { taken: now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, places }
     }
 
-    /// Whether a file last changed then can have gained anything since the cursor was taken.
+    /// True if a file with the modification time `changed` may have grown since the cursor was taken.
     pub(crate) fn is_before(&self, changed: SystemTime) -> bool {
         changed >= UNIX_EPOCH + Duration::from_nanos(self.taken)
     }
@@ -118,7 +118,7 @@ fn hexadecimal(text: &str) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
-/// FNV-1a: no secret is kept here, and the answer has to be the same in every version to come.
+/// FNV-1a. The hash protects no secret, and every later version must compute the same value.
 fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A cursor file, locked, and what it said.
+/// A locked cursor file and its content.
 #[derive(Debug)]
 pub(crate) struct CursorFile {
     path: PathBuf,
@@ -19,17 +19,18 @@ pub(crate) struct CursorFile {
 }
 
 impl CursorFile {
-    /// Locks a cursor file, creating it if it is absent, and reads it.
+    /// Locks the cursor file, creating it if it is absent, and reads it.
     ///
     /// # Errors
-    /// [`Exit::Busy`]: another run has it. It is a symbolic link, another user's, or no cursor file: it is left alone.
+    /// [`Exit::Busy`]: another run holds the lock. A symbolic link, another user's file and a file that holds no cursors are
+    /// refused and left unchanged.
     pub(crate) fn open(path: &Path, deadline: Deadline) -> Result<CursorFile> {
         let refuse = |why: &str| Err(anyhow::anyhow!("{why}")).act("use the cursor file", path.display());
         match fs::symlink_metadata(path) {
             Ok(there) if there.is_symlink() => return refuse("it is a symbolic link"),
             Ok(there) if !there.is_file() => return refuse("it is not a regular file"),
             Ok(there) if there.uid() != rustix::process::geteuid().as_raw() => return refuse("it is another user's"),
-            // Absent: made by the lock. Unreadable: said by the lock.
+            // The lock creates an absent file, and reports one that cannot be opened.
             Ok(_) | Err(_) => {}
         }
         let held = match lock::open(path)?.hold_by(deadline)? {
@@ -48,10 +49,10 @@ impl CursorFile {
         self.noted.iter().find(|(path, _)| path == log).map(|(_, cursor)| cursor.clone())
     }
 
-    /// Notes where each log is to be read on; what was noted of others stays. A crash leaves the old file or the new.
+    /// Writes the new cursors of these logs; the cursors of other logs stay. A crash leaves either the old or the new file.
     ///
     /// # Errors
-    /// It cannot be written: then the old one stands.
+    /// The file cannot be written: the old file stays.
     pub(crate) fn note(mut self, logs: &[PathBuf], cursors: Vec<Cursor>) -> Result<()> {
         self.noted.retain(|(path, _)| !logs.contains(path));
         let now = logs.iter().cloned().zip(cursors).filter(|(log, _)| log.as_os_str() != "-");
@@ -73,7 +74,7 @@ fn note(line: &[u8]) -> Result<(PathBuf, Cursor)> {
     Ok((PathBuf::from(std::ffi::OsStr::from_bytes(log.get(1..).unwrap_or_default())), cursor))
 }
 
-/// Only the holder of the lock gets here, so the name of the new file is ours alone.
+/// Only the holder of the lock calls this, so no other run uses the name of the new file.
 fn replace(path: &Path, new: &Path, text: &[u8]) -> std::io::Result<()> {
     match fs::remove_file(new) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),

@@ -1,6 +1,6 @@
-//! A compressed generation of a log, read as if it were not.
+//! Decompression of archives.
 //!
-//! gzip, which logrotate uses unless told otherwise, is read by ourselves; the rarer ones by their own tools.
+//! gzip, the default of logrotate, is decompressed in this process; the other formats by their own tools.
 
 use flate2::read::MultiGzDecoder;
 use racefree_core::error::{Context, Result};
@@ -11,20 +11,20 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
-/// The names that compressed files end with, and what decompresses them from stdin to stdout.
+/// The extensions of compressed files, and the tools that decompress them from stdin to stdout.
 pub(crate) const KINDS: [(&str, &str); 4] = [("gz", "gzip"), ("xz", "xz"), ("zst", "zstd"), ("bz2", "bzip2")];
 
-/// Whether the name is that of a compressed file.
+/// True if the name ends like that of a compressed file.
 pub(crate) fn is_compressed(path: &Path) -> bool {
     path.extension().is_some_and(|e| KINDS.iter().any(|(known, _)| e == *known))
 }
 
-/// Reads a compressed file's content.
+/// Reads the decompressed content of a file.
 ///
 /// # Errors
-/// The tool that decompresses it is not installed.
+/// The tool for the format is not installed.
 pub(crate) fn open(path: &Path, mut file: File) -> Result<Box<dyn Read>> {
-    // A duplicate shares its offset with the descriptor through which we may have looked before.
+    // A duplicated descriptor shares its offset, and an earlier read may have moved it.
     file.rewind().act("read", path.display())?;
     let tool = KINDS.iter().find(|(ending, _)| path.extension().is_some_and(|e| e == *ending));
     match tool {
@@ -41,7 +41,7 @@ pub(crate) fn open(path: &Path, mut file: File) -> Result<Box<dyn Read>> {
     }
 }
 
-/// What a tool writes, until it ends; a damaged archive is an error, not an end.
+/// The output of a decompression tool. A tool that fails makes the last read fail: the archive is damaged.
 struct Decompressed {
     child: Child,
     stdout: ChildStdout,
@@ -50,7 +50,7 @@ struct Decompressed {
 impl Read for Decompressed {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let count = self.stdout.read(room)?;
-        // Where somebody else has reaped it, there is nothing to be learned.
+        // If another wait has reaped the tool, its status is lost.
         match if count == 0 { self.child.wait().ok() } else { None } {
             Some(ended) if !ended.success() => Err(io::Error::other("the archive is damaged")),
             _ => Ok(count),
@@ -60,7 +60,7 @@ impl Read for Decompressed {
 
 impl Drop for Decompressed {
     fn drop(&mut self) {
-        // It may have ended by itself; in any case nothing of it is to be left.
+        // The tool may have ended by itself. Either way no process and no zombie stays.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

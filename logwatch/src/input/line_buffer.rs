@@ -1,37 +1,37 @@
-//! What is in memory of a file: the bytes that prove the place, those still to be judged, and room for more.
+//! The part of a file that is in memory: bytes that prove the place, bytes still to be judged, and room for more.
 //!
-//! It is as large as what comes at once: a few pages while a log grows line by line, never more than the longest line.
+//! The buffer is a few pages long while a log grows line by line. It never grows beyond [`LONGEST`] and [`PROOF`].
 
 use memchr::{memchr, memrchr};
 use std::ops::Range;
 
-/// How many bytes before a place prove that it is the same place.
+/// The number of bytes before a place that prove that it is the same place.
 pub(crate) const PROOF: usize = 1 << 10;
 
-/// As much as is read at once at most: large enough for few calls, small enough for the processor's cache.
+/// The largest read: large enough for few system calls, small enough for the processor's cache.
 const CHUNK: usize = 256 << 10;
 
-/// As much as is read at once at first.
+/// The first read is this large; each full read makes the next one larger.
 const LITTLE: usize = 8 << 10;
 
-/// A line longer than this is judged in parts.
+/// A longer line is judged in parts.
 pub(crate) const LONGEST: usize = 1 << 20;
 
-/// How much of a part is judged again together with the next one, for what lies across the cut.
+/// The last bytes of a part are judged again together with the next part: a match may lie across the cut.
 const OVERLAP: usize = 64 << 10;
 
-/// Where the last record begins in a text, at or after a place: where lines belong together.
+/// Finds where the last record begins in a text, at or after a place. None: every line is a record of its own.
 pub(crate) type LastRecord<'a> = Option<&'a dyn Fn(&[u8], usize) -> Option<usize>>;
 
-/// What is to be judged next, by its place in [`LineBuffer::text`].
+/// The bytes to judge next, as a range of [`LineBuffer::text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) range: Range<usize>,
-    /// It ends with the end of a line, or of all.
+    /// The piece ends with a newline, or with the last byte that the file will ever have.
     pub(crate) whole: bool,
 }
 
-/// A stretch of a file.
+/// Consecutive bytes of a file.
 #[derive(Debug)]
 pub(crate) struct LineBuffer {
     /// `bytes[..judged]` was judged and only proves the place; `bytes[judged..filled]` is still to be judged.
@@ -40,16 +40,16 @@ pub(crate) struct LineBuffer {
     filled: usize,
     /// The offset of `bytes[0]`.
     offset: u64,
-    /// As much as is read next.
+    /// The length of the next read.
     step: usize,
-    /// How many lines end before the place, where they are counted.
+    /// The number of newlines before the place, if lines are counted.
     lines: Option<u64>,
-    /// What comes up to the next newline belongs to a line that was judged already.
+    /// The bytes up to the next newline belong to a line that was judged already.
     inside_judged_line: bool,
 }
 
 impl LineBuffer {
-    /// Nothing, at the beginning of a file.
+    /// An empty buffer at the beginning of a file.
     pub(crate) fn new() -> LineBuffer {
         LineBuffer {
             bytes: vec![],
@@ -62,23 +62,23 @@ impl LineBuffer {
         }
     }
 
-    /// The bytes up to a place.
+    /// The bytes up to `end`.
     pub(crate) fn text(&self, end: usize) -> &[u8] {
         &self.bytes[..end]
     }
 
-    /// The bytes around a piece: what comes before it was judged already, and is there for the anchors.
+    /// The piece and the bytes before it. The latter were judged already; an anchor looks at them.
     pub(crate) fn text_of(&self, piece: &Piece) -> &[u8] {
         // The NUL after an unfinished part keeps `$` from taking the cut for the end of the line.
         self.text(piece.range.end + usize::from(!piece.whole))
     }
 
-    /// Where the bytes are that are still to be judged.
+    /// The bytes that are still to be judged.
     pub(crate) fn unjudged(&self) -> Range<usize> {
         self.judged..self.filled
     }
 
-    /// The offset of a place.
+    /// The offset in the file of a place in the buffer.
     pub(crate) fn offset_of(&self, place: usize) -> u64 {
         self.offset + place as u64
     }
@@ -93,32 +93,32 @@ impl LineBuffer {
         self.offset_of(self.filled)
     }
 
-    /// The bytes that prove where judging goes on.
+    /// The bytes that prove the place where judging goes on.
     pub(crate) fn proof(&self) -> &[u8] {
         &self.bytes[self.judged.saturating_sub(PROOF)..self.judged]
     }
 
-    /// The bytes that prove where reading goes on.
+    /// The bytes that prove the place where reading goes on.
     pub(crate) fn proof_of_end(&self) -> &[u8] {
         &self.bytes[self.filled.saturating_sub(PROOF)..self.filled]
     }
 
-    /// Whether the byte before judging goes on is the end of a line.
+    /// True if judging goes on at the beginning of a line.
     pub(crate) fn is_at_start_of_line(&self) -> bool {
         self.position() == 0 || self.judged > 0 && self.bytes[self.judged - 1] == b'\n'
     }
 
-    /// Counts lines from here, the beginning of the file.
+    /// Counts lines from now on, if judging is at the beginning of the file.
     pub(crate) fn count_lines(&mut self) {
         self.lines = (self.position() == 0).then_some(0);
     }
 
-    /// How many lines end before the place, where they are counted.
+    /// The number of lines that end before the place, if lines are counted.
     pub(crate) fn lines(&self) -> Option<u64> {
         self.lines
     }
 
-    /// Room for what is read next.
+    /// The room for the next read.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         let keep = self.judged.saturating_sub(PROOF);
         let cheap = self.filled - keep < CHUNK / 8;
@@ -129,14 +129,14 @@ impl LineBuffer {
             self.filled -= keep;
         }
         let end = (self.filled + self.step).min(PROOF + LONGEST);
-        // And one for the end of an unfinished part.
+        // One byte more, for the NUL that ends an unfinished part.
         if self.bytes.len() < end + 1 {
             self.bytes.resize(end + 1, 0);
         }
         &mut self.bytes[self.filled..end]
     }
 
-    /// So many bytes were read into the room.
+    /// Takes note that `count` bytes were read into the room.
     pub(crate) fn fill(&mut self, count: usize) -> Range<usize> {
         if count == self.step {
             self.step = (4 * self.step).min(CHUNK);
@@ -146,8 +146,8 @@ impl LineBuffer {
         new
     }
 
-    /// What is to be judged of it, now that these bytes are new: whole lines, cut before the last record where lines belong
-    /// together; or a part of a line that is too long.
+    /// The piece to judge after the bytes `new` were read: whole lines, or a part of a line that is too long. Where lines form
+    /// records, the piece ends before the last record.
     pub(crate) fn piece(&mut self, new: Range<usize>, last_record: LastRecord<'_>) -> Option<Piece> {
         if self.inside_judged_line {
             let end = memchr(b'\n', &self.bytes[new.clone()]);
@@ -168,17 +168,17 @@ impl LineBuffer {
         is_full.then_some(Piece { range: self.unjudged(), whole: false })
     }
 
-    /// The line that was begun and is not finished, where nothing more is to come.
+    /// The unfinished last line.
     pub(crate) fn rest(&self) -> Option<Piece> {
         Some(Piece { range: self.unjudged(), whole: true }).filter(|rest| !rest.range.is_empty())
     }
 
-    /// Whether whole lines wait for the record that they belong to to be finished.
+    /// True if whole lines wait for the end of their record.
     pub(crate) fn has_unfinished_record(&self) -> bool {
         self.bytes[self.unjudged()].ends_with(b"\n")
     }
 
-    /// There is no more to read, now: room that is not needed is given back.
+    /// Gives memory back after a read that met the end of the file.
     pub(crate) fn give_back(&mut self) {
         if self.bytes.len() > 4 * LITTLE && self.judged == self.filled {
             let proof = self.proof().to_vec();
@@ -187,7 +187,7 @@ impl LineBuffer {
         }
     }
 
-    /// Goes on at `offset`, before which are these bytes; so many lines end in what is passed.
+    /// Goes on at `offset`. `before` are the bytes before it, `lines` is the number of lines that are passed.
     pub(crate) fn pass_to(&mut self, offset: u64, before: &[u8], lines: u64) {
         self.room();
         self.bytes[..before.len()].copy_from_slice(before);
@@ -197,16 +197,16 @@ impl LineBuffer {
         self.inside_judged_line = !self.is_at_start_of_line();
     }
 
-    /// A line begins here, whatever stands before it.
+    /// Takes the next byte for the beginning of a line, whatever stands before it.
     pub(crate) fn begin_line(&mut self) {
         self.inside_judged_line = false;
     }
 
-    /// Everything up to this place has been judged.
+    /// Takes note that everything up to `place` has been judged.
     pub(crate) fn judged_to(&mut self, place: usize) {
         let place = place.min(self.filled);
         self.lines = match self.lines {
-            // Back to the beginning of a line that was looked at and is to be judged again: nothing ends between.
+            // Back to the beginning of a line that is to be judged again: no newline lies between.
             Some(count) if place >= self.judged => Some(count + ends_of_lines(&self.bytes[self.judged..place])),
             lines => lines,
         };
@@ -214,13 +214,13 @@ impl LineBuffer {
         self.inside_judged_line = !self.is_at_start_of_line();
     }
 
-    /// A part of a line was judged, and nothing was found in it.
+    /// Takes note that a part of a line was judged and that nothing was found in it.
     pub(crate) fn judged_part(&mut self, part: &Piece) {
         self.judged = part.range.end.saturating_sub(OVERLAP).max(part.range.start);
     }
 }
 
-/// How many lines end in a text.
+/// The number of newlines in a text.
 pub(crate) fn ends_of_lines(text: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
 }

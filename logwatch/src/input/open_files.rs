@@ -139,7 +139,7 @@ impl OpenFiles {
         file.reader.is_once() || old && (file.quiet_at.passed() || at + OLD_FILES < self.files.len())
     }
 
-    /// Judges scan in the oldest that has not been read to its end.
+    /// Scans the oldest file that has not been read to its end on several processors.
     ///
     /// # Errors
     /// As [`ParallelScan::judge`].

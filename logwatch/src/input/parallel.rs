@@ -1,7 +1,7 @@
-//! A long log, judged on all processors at once, in blocks of whole lines that are handed over in the order of the log.
+//! Judges a long file on several processors, in blocks of whole lines. The caller receives the blocks in their order.
 //!
-//! Each processor has its own share of the blocks, and is never more than a few of them ahead. What is not plain (a line
-//! that fills a block, a file that has become shorter) ends the reading ahead: judging in order knows what to do.
+//! Each thread takes every N-th block and runs at most a few blocks ahead of the caller. A line that fills a block or a file
+//! that became shorter ends the parallel scan; the caller then reads on in order.
 
 use crate::input::line_buffer::PROOF;
 use crate::input::line_buffer::ends_of_lines;
@@ -15,50 +15,50 @@ use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-/// So much is read at once: few calls, and still in the processor's cache when it is searched.
+/// The length of a block: few system calls, and the block is still in the processor's cache when it is searched.
 const BLOCK: u64 = 256 << 10;
 
-/// How much more is read at a time to have the end of the last line.
+/// The search for the end of the last line reads this much at a time,
 const MORE: usize = 4 << 10;
 
-/// A last line that needs more of it than this is not plain.
+/// and at most this many times.
 const AT_MOST: usize = 16;
 
-/// How many blocks may wait to be handed over, for each processor.
+/// The number of blocks of one thread that may wait for the caller.
 const WAITING: usize = 4;
 
-/// Less than this is not worth a thread.
+/// A shorter rest of a file is not worth the threads.
 const WORTHWHILE: u64 = 8 << 20;
 
-/// More threads than this only wait for memory.
+/// More threads only wait for memory.
 const THREADS: u64 = 8;
 
 /// Lines that were judged.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// Where they are in the file.
+    /// The offsets of the lines in the file.
     pub(crate) lines: Range<u64>,
     room: Vec<u8>,
     length: usize,
-    /// How many lines end in them, where they are counted.
+    /// The number of lines, if lines are counted.
     pub(crate) ends: u64,
-    /// What was found, by its place in the text.
+    /// The lines that were found, by their places in the text.
     pub(crate) hits: Vec<Hit>,
 }
 
-/// A parallel scan of one file.
+/// The parallel scan of one file.
 #[derive(Debug, Default)]
 pub(crate) struct ParallelScan {
-    /// What comes before this place was not plain.
+    /// No new scan before this offset: the last scan met something there that it cannot judge.
     not_before: u64,
 }
 
 impl ParallelScan {
-    /// Judges the rest of a file as far as it is long and plain, and takes the reader there. `each` sees what was judged,
-    /// and may end it before that is passed.
+    /// Judges the rest of the file, if it is long enough, and moves the reader behind the lines that were judged. `each`
+    /// receives each block; if it breaks, the reader stays before that block.
     ///
     /// # Errors
-    /// A failed read, and those of `each`.
+    /// The read fails; `each` fails.
     pub(crate) fn scan(
         &mut self,
         reader: &mut Reader,
@@ -96,9 +96,9 @@ fn hand_over(
     each: &mut dyn FnMut(&Reader, &Block) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     for (blocks, spares) in workers.iter().cycle() {
-        // A worker that has gone has come to the end, or to what is not plain.
+        // A worker that has ended has met the end of the file, or something that it cannot judge.
         let Ok(block) = blocks.recv() else { break };
-        // Asked after the block was read: had the file been truncated before, it would not be what it was.
+        // Race: truncation. Compare the bytes before the place after the block was read.
         if block.lines.start != reader.buffer.position()
             || !reader.is_still_the_same()?
             || each(reader, &block)?.is_break()
@@ -106,7 +106,7 @@ fn hand_over(
             break;
         }
         reader.buffer.pass_to(block.lines.end, &block.text()[block.length - PROOF..], block.ends);
-        // The worker may have ended; then it needs no room any more.
+        // If the worker has ended it needs no room.
         let _ = if block.hits.is_empty() { Ok(()) } else { spares.send(block.room) };
     }
     Ok(())
@@ -116,9 +116,9 @@ struct Worker<'a> {
     file: &'a File,
     matcher: Matcher,
     begin: u64,
-    /// Whether lines are counted.
+    /// True if lines are counted.
     counts: bool,
-    /// Room that is not needed any more.
+    /// Receives room that the caller does not need any more.
     spares: Receiver<Vec<u8>>,
     room: Vec<u8>,
 }
@@ -133,10 +133,10 @@ impl Worker<'_> {
         }
     }
 
-    /// Judges the lines that begin in this block; nothing, where it is not plain.
+    /// Judges the lines that begin in a block. None if the block cannot be judged by itself.
     fn block(&mut self, number: u64) -> Option<Block> {
         let start = self.begin + number * BLOCK;
-        // With the byte before, which tells whether a line begins here.
+        // Include the byte before the block: it tells if a line begins with the block.
         let from = start - u64::from(number > 0);
         let length = (start + BLOCK - from) as usize;
         let room = BLOCK as usize + 1 + AT_MOST * MORE;
@@ -156,13 +156,13 @@ impl Worker<'_> {
         let lines = from + first as u64..from + end as u64;
         let ends = if self.counts { ends_of_lines(&text[first..]) } else { 0 };
         Some(match hits.is_empty() {
-            // The bytes that prove the place, wherever the first line begins.
+            // Nothing was found: the bytes that prove the place are enough.
             true => Block { lines, room: text[end - PROOF..].to_vec(), length: PROOF, ends, hits },
             false => Block { lines, room: std::mem::take(&mut self.room), length: end, ends, hits },
         })
     }
 
-    /// The end of the line in which the block ends.
+    /// The place behind the line in which the block ends.
     fn end_of_line(&mut self, from: u64, length: usize) -> Option<usize> {
         if self.room[length - 1] == b'\n' {
             return Some(length);
@@ -175,17 +175,17 @@ impl Worker<'_> {
 }
 
 impl Block {
-    /// The lines; only the last bytes of them, where nothing was found.
+    /// The lines; only their last bytes, if nothing was found in them.
     pub(crate) fn text(&self) -> &[u8] {
         &self.room[..self.length]
     }
 
-    /// Where in the text the lines begin, where something was found.
+    /// The place in the text where the lines begin, if something was found.
     pub(crate) fn first(&self) -> usize {
         (self.lines.start - self.offset()) as usize
     }
 
-    /// Where in the file the text begins.
+    /// The offset in the file where the text begins.
     pub(crate) fn offset(&self) -> u64 {
         self.lines.end - self.length as u64
     }

@@ -1,4 +1,4 @@
-//! The same verdicts, whatever the pieces in which a log is read: those of a search line by line.
+//! Property tests: whatever the pieces in which a log is read, its lines get the verdicts of a search line by line.
 
 use crate::input::line_buffer::Piece;
 use crate::input::reader::{Look, Reader};
@@ -9,7 +9,7 @@ use regex::bytes::Regex;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Gives a text in pieces of these lengths, over and over.
+/// Returns a text in pieces of these lengths, over and over.
 struct InPieces {
     text: Vec<u8>,
     lengths: Vec<usize>,
@@ -60,7 +60,7 @@ fn judge_piece(matcher: &Matcher, reader: &mut Reader, piece: &Piece, found: &mu
     reader.buffer.judged_to(end);
 }
 
-/// The truth: each line by itself, each pattern by itself.
+/// The expected result: each line by itself, each pattern by itself.
 fn judged_line_by_line(patterns: &Patterns, text: &[u8]) -> Found {
     let insensitive = if patterns.ignore_case { "(?i)" } else { "" };
     let matches = |pattern: &String, line: &[u8]| {
@@ -87,7 +87,7 @@ fn patterns() -> impl Strategy<Value = Patterns> {
 
 fn logs() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![4 => Just(b'a'), 3 => Just(b'b'), 2 => Just(b' '), 3 => Just(b'\n'), 1 => Just(b'A'), 1 => any::<u8>()];
-    // Where a carriage return counts to the line is told apart in the tests of patterns.
+    // The tests in line_regex.rs cover carriage returns.
     proptest::collection::vec(byte.prop_filter("CR", |&b| b != b'\r'), 0..80)
 }
 
@@ -96,7 +96,7 @@ proptest! {
     fn a_log_is_judged_line_by_line_whatever_the_pieces(
         patterns in patterns(), log in logs(), lengths in proptest::collection::vec(1..20usize, 1..5)
     ) {
-        // What is no pattern is refused, with the place of the fault.
+        // A text that is no pattern is refused.
         let Ok(matcher) = Matcher::of(&patterns) else { return Ok(()) };
         prop_assert_eq!(judged_in_pieces(&matcher, &log, lengths), judged_line_by_line(&patterns, &log));
     }

@@ -1,4 +1,4 @@
-//! One file of a log, read forwards in large pieces of whole lines, in memory that no line can exceed.
+//! Reads one file of a log forwards, in large pieces of whole lines, in bounded memory.
 
 use crate::input::line_buffer::PROOF;
 use crate::input::line_buffer::{LastRecord, LineBuffer, Piece};
@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-/// A file that is being read.
+/// One file and the place in it.
 pub(crate) struct Reader {
     source: Source,
     path: PathBuf,
@@ -19,26 +19,26 @@ pub(crate) struct Reader {
     pub(crate) buffer: LineBuffer,
 }
 
-/// What a look at the file gave.
+/// The outcome of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// There are bytes to judge: see [`LineBuffer::text_of`].
+    /// These bytes are to be judged: see [`LineBuffer::text_of`].
     Piece(Piece),
-    /// There was more, but no line of it is finished yet.
+    /// Bytes were read, but they finish no line.
     Unfinished,
-    /// There is no more, now.
+    /// The file has no more bytes now.
     End,
-    /// There is no more yet, from a writer that is still there.
+    /// stdin has no more bytes now, and its writer is still there.
     Later,
-    /// The bytes before the place have changed: it was truncated, and may have grown again.
+    /// The bytes before the place have changed: the file was truncated and may have grown again.
     Truncated,
 }
 
 impl Reader {
-    /// Begins at `offset` of a file that may grow.
+    /// Reads a file that may grow, from `offset` on.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Reader> {
         let identity = FileId::from(&file.metadata().act("look at", path.display())?);
         let mut reader = Reader::new(Source::Regular(file), path, Some(identity));
@@ -47,7 +47,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Begins at the beginning of what can be read only once.
+    /// Reads a source that can be read only once.
     pub(crate) fn read_once(reader: Box<dyn Read>, path: &Path) -> Reader {
         Reader::new(Source::Once(reader), path, None)
     }
@@ -55,7 +55,7 @@ impl Reader {
     /// Reads stdin.
     ///
     /// # Errors
-    /// It is closed.
+    /// stdin is closed.
     pub(crate) fn of_stdin() -> Result<Reader> {
         let fd = io::stdin().as_fd().try_clone_to_owned().act("read", "stdin")?;
         Ok(Reader::new(Source::Pipe(fd), Path::new("-"), None))
@@ -65,36 +65,36 @@ impl Reader {
         Reader { source, path: path.to_owned(), identity, buffer: LineBuffer::new() }
     }
 
-    /// Whether nothing can be added to it.
+    /// True if the source cannot grow.
     pub(crate) fn is_once(&self) -> bool {
         !matches!(self.source, Source::Regular(_))
     }
 
-    /// The name it was opened by.
+    /// The name by which the file was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Which file it is, where it is one.
+    /// The identity of the file, if the source is a file.
     pub(crate) fn identity(&self) -> Option<FileId> {
         self.identity
     }
 
-    /// The file, where it is one that may grow.
+    /// The file, if the source is one that may grow.
     pub(crate) fn file(&self) -> Option<&File> {
         self.source.file()
     }
 
-    /// The descriptor, where it is one that can be waited for.
+    /// The descriptor, if the source can be waited for.
     pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
         self.source.pipe()
     }
 
-    /// Looks for more, and cuts it before the last record where lines belong together. At most one read(2) of [`CHUNK`]
-    /// bytes, so that the caller can look elsewhere in between.
+    /// Reads once, at most 256 KiB, so that the caller can read other logs in between. Where lines form records, the piece
+    /// ends before the last record.
     ///
     /// # Errors
-    /// A failed read.
+    /// The read fails.
     pub(crate) fn look(&mut self, last_record: LastRecord<'_>) -> Result<Look> {
         if self.source.would_block()? {
             return Ok(Look::Later);
@@ -103,7 +103,8 @@ impl Reader {
         let room = self.buffer.room();
         let count = self.source.read(room, at).act("read", self.path.display())?;
         let may_be_hole = room.first() == Some(&0);
-        // Asked after the read: had the file been truncated before it, these bytes would not be there any more.
+        // Race: truncation. Compare the bytes before the place after the read. If they are unchanged, the file was not
+        // truncated before the read, so the bytes that were read follow them.
         if !self.is_still_the_same()? {
             return Ok(Look::Truncated);
         }
@@ -118,8 +119,8 @@ impl Reader {
         Ok(self.buffer.piece(new, last_record).map_or(Look::Unfinished, Look::Piece))
     }
 
-    /// A writer that does not append goes on at its old offset after the log was truncated, and leaves a hole before it
-    /// (lseek(2), SEEK_DATA). There is nothing in a hole.
+    /// Skips a hole (lseek(2), SEEK_DATA). A writer without O_APPEND goes on at its old offset after the log was truncated
+    /// and leaves a hole before it.
     fn skip_hole(&mut self) -> Result<bool> {
         let at = self.buffer.end();
         let Source::Regular(file) = &self.source else { return Ok(false) };
@@ -127,19 +128,19 @@ impl Reader {
         match data {
             Ok(data) if data > at && self.buffer.is_at_start_of_line() && self.buffer.unjudged().is_empty() => {
                 self.jump_to(data)?;
-                // Nothing of the line has been judged: it begins here, whatever stands before it.
+                // The hole is no part of the line.
                 self.buffer.begin_line();
                 Ok(self.buffer.position() == data)
             }
-            // ENXIO: there is nothing but the hole; EINVAL: the file system knows no holes.
+            // ENXIO: the hole is the end of the file. EINVAL: the file system knows no holes.
             _ => Ok(false),
         }
     }
 
-    /// Goes to `offset` of what can be read only once; whether there was that much.
+    /// Reads on to `offset` of a source that can be read only once. False if the source ends before.
     ///
     /// # Errors
-    /// A failed read, a damaged archive.
+    /// The read fails; the archive is damaged.
     pub(crate) fn skip_to(&mut self, offset: u64) -> Result<bool> {
         while self.buffer.end() < offset {
             self.buffer.judged_to(usize::MAX);
@@ -151,13 +152,13 @@ impl Reader {
         Ok(true)
     }
 
-    /// Goes on at a later offset of a file that is still the same: what lies between holds nothing.
+    /// Goes on at a later offset of the file, if the file was not truncated meanwhile.
     ///
     /// # Errors
-    /// A failed read.
+    /// The read fails.
     pub(crate) fn jump_to(&mut self, offset: u64) -> Result<()> {
         let before = proof_of(self.file(), offset).act("read", self.path.display())?;
-        // Asked after the bytes at the new place were read: had the file been truncated before, those would not prove it.
+        // Race: truncation. Compare the bytes before the old place after those before the new place were read.
         if !self.is_still_the_same()? || before.len() as u64 != offset.min(PROOF as u64) {
             return Ok(());
         }
@@ -165,24 +166,24 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether all that there is in the file was read, if it is one.
+    /// True if the file was read to its end.
     pub(crate) fn is_read(&self) -> bool {
         self.left().is_ok_and(|left| left <= self.buffer.unjudged().len() as u64)
     }
 
-    /// How much more there is in the file than was judged.
+    /// The number of bytes in the file that have not been judged.
     ///
     /// # Errors
-    /// A refused fstat(2).
+    /// fstat(2) fails.
     pub(crate) fn left(&self) -> io::Result<u64> {
         let length = self.file().map_or(Ok(0), |file| file.metadata().map(|there| there.len()))?;
         Ok(length.saturating_sub(self.buffer.position()))
     }
 
-    /// Whether the bytes before the place are what they were.
+    /// True if the bytes before the place are unchanged.
     ///
     /// # Errors
-    /// A failed read.
+    /// The read fails.
     pub(crate) fn is_still_the_same(&self) -> Result<bool> {
         let Source::Regular(file) = &self.source else { return Ok(true) };
         let there = proof_of(Some(file), self.buffer.end()).act("read", self.path.display())?;

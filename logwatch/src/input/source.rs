@@ -1,4 +1,4 @@
-//! Where bytes come from, and the bytes that prove a place.
+//! A source of bytes: a file that may grow, a decompressed archive, or stdin.
 
 use crate::input::line_buffer::{LONGEST, PROOF};
 use memchr::memrchr;
@@ -9,21 +9,21 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-/// Few lines are longer.
+/// The first attempt to find the last newline of a file reads this much.
 const LINE: usize = 4 << 10;
 
-/// What a reader reads from.
+/// What a [`Reader`](crate::input::reader::Reader) reads from.
 pub(crate) enum Source {
-    /// A file, and its name for people: it may grow.
+    /// A regular file, which may grow.
     Regular(File),
-    /// What can be read only once, from its beginning: a compressed archive.
+    /// A compressed archive: it is read once, from its beginning.
     Once(Box<dyn Read>),
-    /// The same, and we must not block: stdin.
+    /// stdin. A read must not block, because other logs are watched too.
     Pipe(OwnedFd),
 }
 
 impl Source {
-    /// The file, where it is one that may grow.
+    /// The file, if the source is one that may grow.
     pub(crate) fn file(&self) -> Option<&File> {
         match self {
             Source::Regular(file) => Some(file),
@@ -31,7 +31,7 @@ impl Source {
         }
     }
 
-    /// The descriptor, where it is one that can be waited for.
+    /// The descriptor, if the source can be waited for.
     pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Source::Pipe(fd) => Some(fd.as_fd()),
@@ -39,18 +39,18 @@ impl Source {
         }
     }
 
-    /// Whether to read would be to wait.
+    /// True if a read would block.
     ///
     /// # Errors
-    /// A refused poll(2).
+    /// poll(2) fails.
     pub(crate) fn would_block(&self) -> Result<bool> {
         self.pipe().map_or(Ok(false), |fd| ready_now(fd).map(|ready| !ready))
     }
 
-    /// Reads once; at this offset where it is a file.
+    /// Reads once. A file is read at the offset `at`, any other source where the last read ended.
     ///
     /// # Errors
-    /// A failed read.
+    /// The read fails.
     pub(crate) fn read(&mut self, room: &mut [u8], at: u64) -> io::Result<usize> {
         loop {
             let read = match self {
@@ -66,7 +66,8 @@ impl Source {
     }
 }
 
-/// Where the last line begins, if it is unfinished; else the end. A line longer than any buffer begins at its end.
+/// The offset behind the last newline of the file: the start of an unfinished last line, or the end of the file. If the
+/// last line is longer than [`LONGEST`], the end of the file.
 pub(crate) fn end_of_whole_lines(file: &File) -> io::Result<u64> {
     let length = file.metadata()?.len();
     for most in [LINE, LONGEST] {
@@ -82,7 +83,7 @@ pub(crate) fn end_of_whole_lines(file: &File) -> io::Result<u64> {
     Ok(length)
 }
 
-/// The at most [`PROOF`] bytes before `offset`; fewer where the file has become shorter.
+/// The bytes before `offset`, at most [`PROOF`] of them. Fewer if the file has become shorter.
 pub(crate) fn proof_of(file: Option<&File>, offset: u64) -> io::Result<Vec<u8>> {
     let Some(file) = file else { return Ok(vec![]) };
     let mut bytes = vec![0; offset.min(PROOF as u64) as usize];

@@ -1,4 +1,4 @@
-//! What the kernel hints at, and how far a file system's hints can be trusted.
+//! Inotify watches of a log, and how far the events of its file system can be trusted.
 
 use racefree_core::event::inotify::{Inotify, Watch};
 use rustix::fs::statfs;
@@ -8,29 +8,29 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-/// Whether the kernel hints at what happens to a file.
+/// The events that a file system sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum EventTrust {
-    /// At everything, as far as anybody knows.
+    /// Every change.
     Always,
-    /// Not where a file of a lower layer is written to for the first time.
+    /// Every change but the first write to a file of a lower layer (overlayfs).
     NotCopyUp,
-    /// Only at what is done on this machine.
+    /// Only changes that are made on this machine.
     LocalOnly,
 }
 
-/// Those on which others write, or on which what is written is made up: NFS, SMB, 9p, FUSE, Ceph, AFS, proc
-/// (statfs(2)).
+/// File systems that other machines write to, or that make up their content: NFS, SMB, 9p, FUSE, Ceph, AFS, proc
+/// (statfs(2), f_type).
 const SELDOM: [u32; 9] =
     [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x517b, 0x0102_1997, 0x6573_5546, 0x00c3_6400, 0x5346_414f, 0x9fa0];
 
-/// The kernel follows no more links in one path.
+/// The kernel follows at most this many symbolic links in one path (path_resolution(7)).
 const LINKS: usize = 40;
 
 const OVERLAY: u32 = 0x794c_7630;
 
 impl EventTrust {
-    /// What to expect for a file of this name, which need not be there yet.
+    /// The trust in the events of the file system of `path`, which need not exist yet.
     pub(crate) fn on(path: &Path) -> EventTrust {
         let there = path.ancestors().find_map(|path| statfs(path).ok());
         match there.map(|there| there.f_type as u32) {
@@ -41,10 +41,10 @@ impl EventTrust {
     }
 }
 
-/// Has the kernel hint at whatever may happen to a log of this name, and to these files, which it was and is.
+/// Watches the name of a log and the files that the log was and is.
 ///
 /// # Errors
-/// Watches run out.
+/// The user's watches run out (fs.inotify.max_user_watches).
 pub(crate) fn watch<'a>(
     hints: &Inotify,
     path: &Path,
@@ -52,14 +52,14 @@ pub(crate) fn watch<'a>(
 ) -> io::Result<BTreeSet<Watch>> {
     let mut watches = BTreeSet::new();
     for file in files {
-        // By the descriptor: the name may stand for another file by now.
+        // By its descriptor, because another file may have the name by now.
         let held = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         watches.insert(hints.on_file(&held).or_else(|_| hints.on_file(path))?);
     }
     let mut name = path.to_owned();
     for _ in 0..LINKS {
         watches.insert(hints.on_place_of(&name)?);
-        // A link may be swapped where it is, and its target where that is.
+        // Both the symbolic link and its target may be replaced.
         let Ok(target) = fs::read_link(&name) else { break };
         name = name.parent().unwrap_or(Path::new("")).join(target);
     }

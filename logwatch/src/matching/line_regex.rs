@@ -1,7 +1,7 @@
-//! A regular expression that can be asked of a whole piece of a log at once and still answers for single lines.
+//! Rewrites a regular expression so that no match leaves its line.
 //!
-//! To search line by line costs more than the search itself. So the expression is rewritten until no match of it can
-//! leave its line: then one search runs over hundreds of lines, and only around a hit the ends of the line are looked for.
+//! A search line by line spends more time on finding lines than on searching. With the rewritten expression one search runs
+//! over hundreds of lines, and only around a match the ends of the line are looked for.
 
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
@@ -10,20 +10,20 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 use regex_syntax::hir::{Repetition, print::Printer};
 
-/// How patterns are read.
+/// How a pattern is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LineRegexOptions {
-    /// Upper and lower case are the same.
+    /// Upper and lower case are equal.
     pub(crate) ignore_case: bool,
-    /// A match may go over several lines, for what is judged is a record of several.
+    /// A match may span lines, because a record of several lines is judged as a whole.
     pub(crate) over_lines: bool,
 }
 
 impl LineRegexOptions {
-    /// Reads one pattern, given for `option`, into the form that is searched for.
+    /// Parses a pattern that was given for `option`, and rewrites it.
     ///
     /// # Errors
-    /// [`Exit::Usage`]: which pattern is wrong, where, and why.
+    /// [`Exit::Usage`]: the pattern is wrong; the message says where and why.
     pub(crate) fn rewrite(self, option: &str, pattern: &str) -> Result<String> {
         let wrong = |why: String| exit_as(Exit::Usage, format!("read the pattern of {option}: {why}"));
         let mut parser = ParserBuilder::new();
@@ -36,16 +36,16 @@ impl LineRegexOptions {
     }
 }
 
-/// Compiles what [`LineRegexOptions::rewrite`] gave, several as alternatives.
+/// Compiles rewritten patterns into one expression that matches if any of them does.
 ///
 /// # Errors
-/// [`Exit::Usage`]: it is too large.
+/// [`Exit::Usage`]: the compiled expression is too large.
 pub(crate) fn compile(rewritten: &[String]) -> Result<Regex> {
     let alternatives = rewritten.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|");
     RegexBuilder::new(&alternatives).build().map_err(|e| exit_as(Exit::Usage, format!("compile the patterns: {e}")))
 }
 
-/// The same expression, unable to match a newline; its anchors are those of a line, which may end in CR LF.
+/// The expression without any match of a newline. Its anchors match at the ends of a line, which may end in CR LF.
 fn within_one_line(hir: Hir) -> Hir {
     match hir.into_kind() {
         HirKind::Empty => Hir::empty(),
@@ -95,7 +95,7 @@ mod tests {
         lines.collect()
     }
 
-    /// What a search line by line finds: the truth that the search over many lines has to agree with.
+    /// The result of a search line by line, with which the search over many lines must agree.
     fn found_line_by_line(pattern: &str, text: &str) -> Vec<String> {
         let regex = Regex::new(pattern).unwrap();
         text.lines().filter(|line| regex.is_match(line.as_bytes())).map(str::to_owned).collect()

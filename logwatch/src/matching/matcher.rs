@@ -1,4 +1,4 @@
-//! What a line says about the daemon: an error, readiness, or nothing.
+//! Judges lines: an error, ready, or neither.
 
 use crate::matching::line_regex::{self, LineRegexOptions};
 use crate::matching::prefilter::Prefilter;
@@ -9,16 +9,16 @@ use regex::bytes::Regex;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// What a line is found to be.
+/// The judgement of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It matches one of the error patterns.
+    /// The line matches an error pattern.
     Error,
-    /// It is the line that was awaited.
+    /// The line matches the ready pattern.
     Ready,
 }
 
-/// A line or record that was found, by its place in what was judged, without the newline at its end.
+/// A line or record that was found: its place in the text, without its last newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hit {
     pub(crate) line: Range<usize>,
@@ -26,23 +26,23 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    /// The same, cut where the text ends.
+    /// Cuts the line where the text ends.
     pub(crate) fn within(mut self, end: usize) -> Hit {
         self.line.end = self.line.end.min(end);
         self
     }
 }
 
-/// The patterns, compiled. A clone is for another thread: it shares nothing that threads would wait for.
+/// The compiled patterns. Each thread gets a clone, because the clones share no cache that threads would wait for.
 #[derive(Clone, Debug)]
 pub(crate) struct Matcher {
     any: Option<Regex>,
     prefilter: Option<Prefilter>,
     written: Vec<String>,
     rewritten: Vec<String>,
-    /// One by one, compiled only when somebody asks which of them it was.
+    /// The error patterns one by one; compiled when the first caller asks which one matched.
     each: OnceLock<Vec<Regex>>,
-    /// What each line that matches is, where it can only be one thing.
+    /// The verdict on every line that matches, if only one verdict is possible.
     always: Option<Verdict>,
     errors: Option<Regex>,
     ready: Option<Regex>,
@@ -89,8 +89,8 @@ impl Matcher {
         })
     }
 
-    /// The first line or record that counts, at or after `from`. What comes before `from` was judged earlier, and is there
-    /// so that an anchor can see it. The last line may lack its newline.
+    /// The first line or record at or after `from` that is an error or ready. The text before `from` was judged earlier; an
+    /// anchor looks at it. The last line may lack its newline.
     pub(crate) fn next(&self, text: &[u8], mut from: usize) -> Option<Hit> {
         let any = self.any.as_ref()?;
         while from < text.len() {
@@ -109,11 +109,12 @@ impl Matcher {
         None
     }
 
-    /// A place in the first line or record that may count.
+    /// A place in the first line or record that may be an error or ready.
     fn find(&self, any: &Regex, text: &[u8], from: usize) -> Option<usize> {
         match (&self.prefilter, &self.start) {
             (Some(prefilter), _) => prefilter.first_match(any, text, from),
-            // No match leaves its line, so its end is as good as its beginning, and is known sooner.
+            // A match never leaves its line, so the end of the match is in the same line as its beginning, and is found
+            // sooner.
             (None, None) => any.shortest_match_at(text, from),
             (None, Some(_)) => any.find_at(text, from).map(|found| found.start()),
         }
@@ -124,7 +125,7 @@ impl Matcher {
         if self.start.is_none() {
             return line;
         }
-        // The end of its own line may decide whether a record begins here.
+        // The pattern of --start may need the rest of the line to match.
         let end = memchr(b'\n', &text[found..]).map_or(text.len(), |at| found + at);
         self.last_start(&text[..end], from).unwrap_or(from)
     }
@@ -140,12 +141,12 @@ impl Matcher {
         }
     }
 
-    /// Whether lines belong together, as records.
+    /// True if lines form records.
     pub(crate) fn has_records(&self) -> bool {
         self.start.is_some()
     }
 
-    /// The beginning of the last record that begins in `text`, at or after `from`.
+    /// The beginning of the last record in `text`, at or after `from`.
     pub(crate) fn last_start(&self, text: &[u8], from: usize) -> Option<usize> {
         let start = self.start.as_ref()?;
         let mut last = None;
@@ -160,7 +161,7 @@ impl Matcher {
         last
     }
 
-    /// The verdict on the line that begins at `start`; one that is both an error and ready is an error.
+    /// The verdict on the line that begins at `start`. A line that is both an error and ready is an error.
     fn verdict(&self, text: &[u8], start: usize) -> Option<Verdict> {
         if self.always.is_some() {
             return self.always;
@@ -173,19 +174,19 @@ impl Matcher {
         self.ready.as_ref().is_some_and(matches).then_some(Verdict::Ready)
     }
 
-    /// The first of the error patterns that the line matches, counted from 0.
+    /// The number of the first error pattern that the line matches, counted from 0.
     pub(crate) fn which(&self, line: &[u8]) -> usize {
         let compiled = |one| line_regex::compile(std::slice::from_ref(one)).ok();
         let each = self.each.get_or_init(|| self.rewritten.iter().filter_map(compiled).collect());
         each.iter().position(|one| one.is_match(line)).unwrap_or_default()
     }
 
-    /// One of the error patterns, as it was given.
+    /// An error pattern as the user wrote it.
     pub(crate) fn written(&self, error: usize) -> &str {
         &self.written[error]
     }
 
-    /// What in the line led to the verdict.
+    /// The part of the line that matched.
     pub(crate) fn where_in(&self, line: &[u8], verdict: Verdict) -> Option<Range<usize>> {
         let regex = match verdict {
             Verdict::Error => self.errors.as_ref().or(self.any.as_ref()),
@@ -194,12 +195,12 @@ impl Matcher {
         regex?.find(line).map(|found| found.range()).filter(|range| !range.is_empty())
     }
 
-    /// Whether the ready pattern has a capture group.
+    /// True if the ready pattern has a capture group.
     pub(crate) fn captures_something(&self) -> bool {
         self.ready.as_ref().is_some_and(|ready| ready.captures_len() > 1)
     }
 
-    /// What the groups of the ready pattern capture; a group that took no part captures nothing.
+    /// The captures of the ready pattern. A group that did not take part in the match captures nothing.
     pub(crate) fn captures(&self, line: &[u8]) -> Vec<Vec<u8>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let found = self.ready.as_ref().and_then(|ready| ready.captures(line));

@@ -1,7 +1,7 @@
-//! The few bytes that each match begins with, where a look for them is quicker than the search itself.
+//! Literal prefilter: finds the first three bytes of every possible match, then runs the regex on that line only.
 //!
-//! Without regard to case a word begins in so many ways that the search engine looks for too many, too slowly. Three
-//! bytes of each are enough for a first look; a line in which it finds something is searched as it should be.
+//! Without regard to case a word has so many spellings that the regex engine's own prefilter gives up. Three bytes of each
+//! spelling are few enough for a SIMD search.
 
 use aho_corasick::Span;
 use aho_corasick::packed::Searcher;
@@ -11,23 +11,23 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Literal};
 use std::collections::BTreeSet;
 
-/// Fewer are found in every line.
+/// The length of the literals. Shorter ones match in every line.
 const BYTES: usize = 3;
 
-/// As many as the processor looks for with its widest steps; the engine does as well with so few.
+/// One SIMD search takes at most this many literals. With no more of them the regex engine is as fast by itself.
 const AT_ONCE: usize = 32;
 
-/// In more turns than this nothing is won.
+/// More passes over the text than this are slower than the regex.
 const TURNS: usize = 4;
 
-/// What to look for first.
+/// The literals to search for before the regex.
 #[derive(Clone, Debug)]
 pub(crate) struct Prefilter {
     searchers: Vec<Searcher>,
 }
 
 impl Prefilter {
-    /// Those of patterns that cannot leave their line, as `line_regex::compile` takes them; nothing where they are of no use.
+    /// The prefilter of patterns that `line_regex::compile` takes. None if the regex engine is faster without it.
     pub(crate) fn of(rewritten: &[String]) -> Option<Prefilter> {
         let alternatives = rewritten.iter().map(|one| format!("(?:{one})")).collect::<Vec<_>>().join("|");
         let parsed = ParserBuilder::new().utf8(false).build().parse(&alternatives).ok()?;
@@ -44,14 +44,14 @@ impl Prefilter {
 
     fn first(&self, text: &[u8], from: usize) -> Option<usize> {
         let nearer = |first: Option<usize>, searcher: &Searcher| {
-            // One that begins where the last was found is no nearer.
+            // Only a literal that begins earlier than the one found last is of interest.
             let end = first.map_or(text.len(), |first| first + BYTES - 1);
             searcher.find_in(text, Span::from(from..end)).map(|found| found.start()).or(first)
         };
         self.searchers.iter().fold(None, nearer)
     }
 
-    /// A place in the first line at or after `from` in which `any` matches.
+    /// A place in the first line at or after `from` that `any` matches.
     pub(crate) fn first_match(&self, any: &Regex, text: &[u8], mut from: usize) -> Option<usize> {
         while from < text.len() {
             let seen = self.first(text, from)?;

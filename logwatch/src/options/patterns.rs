@@ -2,31 +2,31 @@
 
 use clap::Args;
 
-/// What is looked for.
+/// The patterns to look for.
 #[derive(Debug, Args)]
 pub(crate) struct Patterns {
-    /// A line that matches is an error; may be given several times
+    /// A line that matches REGEX is an error (repeatable)
     ///
-    /// Bytes are matched, not characters: a line that is no valid UTF-8 is judged like any other. `^` and `$` are the
-    /// ends of the line.
+    /// Bytes are matched, so a line that is not valid UTF-8 is judged like any other. `^` and `$` match at the ends of the
+    /// line.
     #[arg(short, long, value_name = "REGEX")]
     pub(crate) error: Vec<String>,
-    /// The line that says that all is well; watching ends with it
+    /// A line that matches REGEX means success and ends the watch
     ///
-    /// Whichever comes first in the log decides: an error before it, or this. With COMMAND: once it has been seen no
-    /// error counts, and COMMAND has succeeded only when it has exited 0 *and* this line has been seen.
+    /// The first line in the log that is an error or ready decides. With COMMAND: after the ready line no error counts, and
+    /// the run succeeds only if COMMAND exits 0 *and* the ready line was seen.
     #[arg(long, value_name = "REGEX")]
     pub(crate) ready: Option<String>,
-    /// A line that matches is no error, whatever else it matches (such as `errors=0`); may be given several times
+    /// A line that matches REGEX is no error, whatever else it matches, such as `errors=0` (repeatable)
     #[arg(long, value_name = "REGEX")]
     pub(crate) ignore: Vec<String>,
-    /// Upper and lower case are the same in all patterns
+    /// Ignore upper and lower case in all patterns
     #[arg(short, long)]
     pub(crate) ignore_case: bool,
-    /// A line that matches begins a record of several lines, which is judged and shown as a whole
+    /// A line that matches REGEX begins a record of several lines; a record is judged and printed as a whole
     ///
-    /// Such as `--start '^\d{4}-'` where each entry begins with a date and a traceback follows it. `(?s)` lets a `.` go
-    /// over the ends of lines. The last record is judged when the next begins, or when nothing came for 100 ms.
+    /// `--start '^\d{4}-'` fits a log in which each entry begins with a date and a traceback may follow. `(?s)` lets `.`
+    /// match a newline. The last record is judged when the next one begins, or after 200 ms of silence.
     #[arg(long, value_name = "REGEX")]
     pub(crate) start: Option<String>,
 }

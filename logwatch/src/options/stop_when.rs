@@ -1,4 +1,4 @@
-//! `--timeout`, `--for`, `--idle`, `--while`: what ends a watch beside the lines.
+//! `--timeout`, `--for`, `--idle`, `--while`, `--no-follow`: what ends a run besides the lines.
 
 use clap::Args;
 use racefree_core::claim::process_arg::Named;
@@ -16,31 +16,31 @@ pub(crate) struct StopWhen {
     pub(crate) good_for: Option<Duration>,
     /// Give up when no LOG has grown for DUR, with exit code 124
     ///
-    /// A daemon that buffers its output may be alive and well, and its log still not grow.
+    /// The log of a daemon that buffers its output may not grow although the daemon is well.
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) idle: Option<Duration>,
     /// Give up when this process is gone, with exit code 3; its last lines are judged first
     ///
-    /// With COMMAND: looked at once COMMAND has succeeded, which may have started it.
+    /// With COMMAND, the process is looked for after COMMAND has succeeded, because COMMAND may start it.
     #[arg(long = "while", value_name = "pidfile:PATH|pid:N")]
     pub(crate) process: Option<Named>,
-    /// Matcher what is there, to the end, and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)
+    /// Judge LOG to its end and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)
     #[arg(long, conflicts_with_all = ["good_for", "idle", "process", "timeout", "command"])]
     pub(crate) no_follow: bool,
-    /// How long COMMAND may take to end by TERM before KILL
+    /// Send KILL if COMMAND has not ended DUR after TERM
     ///
-    /// `pidfile claim --background` stops by itself what it has started, and needs this time for it.
+    /// `pidfile claim --background` needs this time to stop the daemon that it has started.
     #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_duration)]
     pub(crate) kill_after: Duration,
 }
 
 impl StopWhen {
-    /// Whether there is something to watch for after COMMAND has succeeded.
+    /// True if watching goes on after COMMAND has succeeded.
     pub(crate) fn outlast_command(&self) -> bool {
         self.good_for.is_some() || self.process.is_some()
     }
 
-    /// How long to wait for a cursor file. Runs from cron must not pile up: without a --timeout not at all.
+    /// The deadline for the lock of the cursor file. Without --timeout there is no wait, so that runs from cron do not pile up.
     pub(crate) fn patience(&self) -> Deadline {
         Deadline::after(self.within().unwrap_or_default())
     }

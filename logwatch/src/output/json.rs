@@ -1,4 +1,4 @@
-//! What was found, one JSON object a line.
+//! JSON output: one object per line.
 
 use crate::matching::matcher::{Matcher, Verdict};
 use crate::output::origin::Origin;
@@ -25,7 +25,7 @@ struct Object<'a> {
     offset: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line_number: Option<u64>,
-    /// Which of the -e patterns, counted from 0.
+    /// The number of the -e pattern that matched, counted from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ impl<'a> Object<'a> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        // A vector takes everything, and every field here can be written as JSON.
+        // A write into a vector cannot fail, and every field here can be written as JSON.
         if serde_json::to_writer(&mut *out, self).is_ok() {
             out.push(b'\n');
         }
@@ -78,12 +78,12 @@ pub(crate) fn found(out: &mut Vec<u8>, found: &Found<'_>, matcher: &Matcher) {
     object.with_line(found.line).write(out);
 }
 
-/// A line that stands near one that was found.
+/// A context line.
 pub(crate) fn context(out: &mut Vec<u8>, origin: Origin<'_>, line: &[u8]) {
     Object::of("context", origin.log).with_line(line).write(out);
 }
 
-/// A place that is lost.
+/// A place that could not be found again.
 pub(crate) fn gap(out: &mut Vec<u8>, log: &Path) {
     Object::of("gap", log).write(out);
 }

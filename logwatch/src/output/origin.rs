@@ -1,16 +1,16 @@
-//! Where a line that was found comes from.
+//! The origin of a line that was found.
 
 use std::path::Path;
 
-/// Where a line comes from.
+/// The log, the file and the place of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
-    /// The log, as the user named it.
+    /// The log as the user named it.
     pub(crate) log: &'a Path,
-    /// The file of it: the log itself, or a rotated sibling.
+    /// The file: the log itself or one of its archives.
     pub(crate) file: &'a Path,
-    /// Where in the file the text begins.
+    /// The offset in the file where the text begins.
     pub(crate) offset: u64,
-    /// The number of the line, counted from 1, where lines are counted.
+    /// The number of the line, counted from 1, if lines are counted.
     pub(crate) number: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! What is shown on stdout: the lines that were found, with what stands around them, for people or as JSON.
+//! Prints the lines that were found, with the lines around them, as text or as JSON.
 
 use crate::matching::matcher::{Hit, Matcher, Verdict};
 use crate::options::show::{Color, Show};
@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-/// So much is collected before it is written.
+/// The output is written when this much has been collected.
 const BATCH: usize = 64 << 10;
 
-/// What was shown, and what still is to be.
+/// The output that was printed and the output that still waits.
 #[derive(Debug)]
 pub(crate) struct Printer<'a> {
     shown: &'a Show,
@@ -26,7 +26,7 @@ pub(crate) struct Printer<'a> {
     around: Around,
 }
 
-/// The lines around those that were found.
+/// The lines around the lines that were found.
 #[derive(Debug, Default)]
 struct Around {
     before: VecDeque<Vec<u8>>,
@@ -36,7 +36,7 @@ struct Around {
 }
 
 impl<'a> Printer<'a> {
-    /// Nothing was shown yet.
+    /// A printer that has printed nothing yet.
     pub(crate) fn new(shown: &'a Show, matcher: &'a Matcher, logs: usize) -> Printer<'a> {
         let terminal = std::io::stdout().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
@@ -53,7 +53,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// A line was found in `text`, which begins at the origin's offset.
+    /// Prints a line that was found in `text`. `text` begins at the origin's offset.
     ///
     /// # Errors
     /// stdout cannot be written.
@@ -80,7 +80,7 @@ impl<'a> Printer<'a> {
         if self.out.len() > BATCH { self.flush() } else { Ok(()) }
     }
 
-    /// Lines go by in which nothing was found.
+    /// Takes note of lines in which nothing was found: they may be the context of others.
     pub(crate) fn pass(&mut self, origin: Origin<'_>, lines: &[u8]) {
         let context = self.shown.context;
         if context == 0 || lines.is_empty() {
@@ -109,27 +109,27 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Whether the number of a line is shown.
+    /// True if line numbers are printed.
     pub(crate) fn counts_lines(&self) -> bool {
         self.shown.json
     }
 
-    /// Whether lines around those that were found are shown.
+    /// True if context lines are printed.
     pub(crate) fn has_context(&self) -> bool {
         self.shown.context > 0
     }
 
-    /// Whether lines that follow are to be shown.
+    /// True if the next lines are context of a line that was found.
     pub(crate) fn wants_more(&self) -> bool {
         self.around.after > 0
     }
 
-    /// How many lines were found.
+    /// The number of lines that were found.
     pub(crate) fn found_so_far(&self) -> u64 {
         self.found
     }
 
-    /// A place could not be found again.
+    /// Reports that a place could not be found again.
     pub(crate) fn gap(&mut self, log: &Path) {
         output::error(&format!("follow {}: gap: the place is lost, lines may be missing", log.display()));
         if self.shown.json {
@@ -137,7 +137,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Writes what was collected.
+    /// Writes the collected output.
     ///
     /// # Errors
     /// stdout cannot be written.
@@ -147,7 +147,7 @@ impl<'a> Printer<'a> {
         written
     }
 
-    /// Says how many lines were found and not shown.
+    /// Reports how many lines were found and not printed.
     pub(crate) fn count_rest(&self) {
         if let Some(rest) = self.found.checked_sub(self.shown.max_lines.unwrap_or(u64::MAX)).filter(|&rest| rest > 0) {
             output::notice(&format!("more lines were found than are shown: {rest}"));
@@ -202,7 +202,7 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// Bytes as they are, or, for a terminal, without anything that a terminal would obey.
+/// The bytes unchanged, or, for a terminal, with every control character escaped.
 pub(crate) fn for_reader(bytes: &[u8], terminal: bool) -> Vec<u8> {
     match terminal {
         true => output::printable(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into_bytes(),

@@ -1,11 +1,11 @@
-//! The last lines that a log gained while COMMAND ran, for the case that it fails.
+//! The last lines that a log gained while COMMAND ran. They are shown if COMMAND fails.
 
 use crate::output::printer::for_reader;
 use racefree_core::cli::output;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 
-/// As many of the last lines as are wanted.
+/// The last lines of a log.
 #[derive(Debug)]
 pub(crate) struct Tail {
     wanted: usize,
@@ -13,16 +13,16 @@ pub(crate) struct Tail {
     count: u64,
 }
 
-/// A line longer than this is shown cut.
+/// A longer line is cut.
 const LONGEST_SHOWN: usize = 8 << 10;
 
 impl Tail {
-    /// Keeps at most so many lines.
+    /// Keeps at most `wanted` lines.
     pub(crate) fn at_most(wanted: usize) -> Tail {
         Tail { wanted, lines: VecDeque::new(), count: 0 }
     }
 
-    /// Takes note of lines.
+    /// Takes note of lines that the log gained.
     pub(crate) fn note(&mut self, lines: &[u8]) {
         if lines.is_empty() || self.wanted == 0 {
             return;
@@ -38,7 +38,7 @@ impl Tail {
         }
     }
 
-    /// Shows on stderr what was gained.
+    /// Prints the lines on stderr.
     pub(crate) fn show(&self, name: &str) {
         let shown = self.lines.len() as u64;
         match self.count {
@@ -50,7 +50,7 @@ impl Tail {
         let mut err = std::io::stderr().lock();
         for line in &self.lines {
             let shown = for_reader(line, std::io::stderr().is_terminal());
-            // stderr that cannot be written leaves nobody to tell.
+            // If stderr cannot be written there is no other place to say so.
             let _ = err.write_all(&shown).and_then(|()| err.write_all(b"\n"));
         }
     }

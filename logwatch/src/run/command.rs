@@ -1,4 +1,4 @@
-//! COMMAND, run while its logs are watched: it ends by itself, or by what the logs say.
+//! Runs COMMAND while its logs are watched. COMMAND ends by itself, or is ended because of an error line.
 
 use crate::options::stop_when::StopWhen;
 use crate::run::session::{End, Session, Stretch};
@@ -11,16 +11,16 @@ use racefree_core::process::subreaper::Subreaper;
 use racefree_core::signal::Signal;
 use std::ffi::OsString;
 
-/// Runs COMMAND to its end, or ends it because of an error line or because the time is over.
+/// Runs COMMAND until it ends, an error line appears, or the deadline passes.
 ///
 /// # Errors
-/// COMMAND cannot be run; the time is over.
+/// COMMAND cannot be run; the deadline has passed.
 pub(crate) fn run(words: &[OsString], session: &mut Session, ends: &StopWhen, until: Deadline) -> Result<Exit> {
     let family = Subreaper::adopt()?;
     let mut command = Child::spawn(&mut child::command(words), session.events())?;
     let ended = watch_over(&mut command, words, &family, session, ends, until);
     if ended.is_err() {
-        // Nobody watches it any more. Where ending it fails too, the first reason is the one to tell.
+        // COMMAND is not watched any more. If ending it fails too, the first error is the one to report.
         let _ = family.end_own_group(session.events(), ends.kill_after);
         let _ = command.process().signal(Signal::KILL);
     }

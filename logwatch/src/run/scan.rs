@@ -1,4 +1,4 @@
-//! Judging what is there, once, to its end: as fast as the machine can.
+//! `--no-follow`: one pass over the logs, on all processors where the logs are long.
 
 use crate::input::line_buffer::ends_of_lines;
 use crate::output::origin::Origin;
@@ -13,10 +13,10 @@ use racefree_core::signal::Signal;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// Judges what the logs hold now, to the end.
+/// Judges the logs to their ends.
 ///
 /// # Errors
-/// A read failed, or stdout cannot be written.
+/// The read fails; stdout cannot be written.
 pub(crate) fn scan(session: &mut Session<'_>, ready_wanted: bool) -> Result<Exit> {
     if let Some(arrived) = session.read_all()? {
         return Ok(Exit::Signalled(arrived.signal));
@@ -26,7 +26,7 @@ pub(crate) fn scan(session: &mut Session<'_>, ready_wanted: bool) -> Result<Exit
 }
 
 impl Session<'_> {
-    /// Reads each log to its end as it is now, and stdin to its end. Unless a signal comes.
+    /// Reads each log and stdin to the end. Returns the signal that ended the scan, if one did.
     ///
     /// # Errors
     /// As [`Session::finish`].
@@ -50,8 +50,8 @@ impl Session<'_> {
         }
     }
 
-    /// Judges what is long enough for it on all processors. Lines that belong together, or are to be shown as the
-    /// surroundings of others, are judged in order. Unless a signal comes.
+    /// Scans long files on all processors. Records and context need the lines in order, so they exclude the parallel scan.
+    /// Returns the signal that ended the scan, if one did.
     fn scan_parallel(&mut self) -> Result<Option<Arrived>> {
         if self.matcher.has_records() || self.printer.has_context() {
             return Ok(None);

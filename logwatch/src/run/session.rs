@@ -1,4 +1,4 @@
-//! Watching: reads whatever comes, has it judged, and waits for more, until something ends it.
+//! The watch loop: read, judge, print, wait for more.
 
 use crate::input::cursor::Cursor;
 use crate::input::follower::{Follower, Step};
@@ -16,40 +16,39 @@ use racefree_core::event::{Arrived, Events};
 use racefree_core::process::pidfd::PidFd;
 use std::time::Duration;
 
-/// How long nothing may come before the last record is taken for finished.
-const RECORD_IS_OVER: Duration = Duration::from_millis(100);
+/// After this much silence the last record is taken for finished.
+const RECORD_IS_OVER: Duration = Duration::from_millis(200);
 
-/// What ended a stretch of watching.
+/// What ended a watch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
-    /// A line decided.
     Found,
-    /// The process that was watched too has ended.
+    /// The process that was watched has ended.
     ProcessGone,
-    /// Nothing can come any more.
+    /// No log can grow any more: stdin has ended.
     NoMore,
-    /// The time is over.
+    /// The deadline has passed.
     Deadline,
-    /// For too long nothing came.
+    /// No log has grown for too long.
     Idle,
     /// A signal came.
     Signal(Arrived),
 }
 
-/// How long to watch, and what for.
+/// The limits of a watch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stretch<'a> {
-    /// A process whose end matters.
+    /// A process whose end ends the watch.
     pub(crate) process: Option<&'a PidFd>,
-    /// The process is COMMAND, which a ready line does not end.
+    /// The process is COMMAND: a ready line does not end the watch.
     pub(crate) is_command: bool,
     pub(crate) until: Deadline,
     pub(crate) idle: Option<Duration>,
-    /// What is waited for, for people.
+    /// What the status line says.
     pub(crate) awaited: &'a str,
 }
 
-/// The logs, what is looked for in them, and what came of it so far.
+/// The logs, the patterns, and the result so far.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     pub(crate) matcher: &'a Matcher,
@@ -57,18 +56,18 @@ pub(crate) struct Session<'a> {
     pub(crate) logs: Vec<Follower>,
     tails: Vec<Tail>,
     pub(crate) waiting: Waiting,
-    /// The first line that counts decides; otherwise all are judged.
+    /// The first line that is found decides; otherwise all lines are judged.
     pub(crate) first_decides: bool,
-    /// What decided; from then on nothing is judged.
+    /// The verdict that decided; later lines are not judged.
     pub(crate) decided: Option<Verdict>,
-    /// An error was seen, whether or not it decided.
+    /// An error line was seen.
     pub(crate) error_seen: bool,
-    /// Where judging was when it was decided.
+    /// The places right behind the line that decided.
     cursors: Option<Vec<Cursor>>,
 }
 
 impl<'a> Session<'a> {
-    /// Arms the loop. Nothing has been read yet.
+    /// Prepares the loop. Nothing is read yet.
     pub(crate) fn new(
         matcher: &'a Matcher,
         mut printer: Printer<'a>,
@@ -85,12 +84,12 @@ impl<'a> Session<'a> {
         Ok(Session { matcher, printer, logs, tails, waiting, first_decides, decided, error_seen: false, cursors })
     }
 
-    /// The loop, for whoever starts a child.
+    /// The event loop, for the caller that starts a child.
     pub(crate) fn events(&self) -> &Events {
         self.waiting.events()
     }
 
-    /// Watches until something ends it.
+    /// Watches the logs until something ends the watch.
     pub(crate) fn watch(&mut self, stretch: Stretch<'_>) -> Result<End> {
         let mut status = StatusLine::begin();
         let silence = |length: Option<Duration>| length.map_or(Deadline::NEVER, Deadline::after);
@@ -128,7 +127,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One look at each log; whether there may be more at once.
+    /// Reads once from each log. True if there may be more to read at once.
     pub(crate) fn poll(&mut self) -> Result<bool> {
         let matcher = self.matcher;
         let last_start = |text: &[u8], from: usize| matcher.last_start(text, from);
@@ -143,7 +142,7 @@ impl<'a> Session<'a> {
                 Step::More => busy = true,
                 Step::Idle => {}
             }
-            // What the next log has is later than what decided.
+            // A line of the next log is later than the one that decided.
             if undecided && self.decided.is_some() {
                 break;
             }
@@ -197,12 +196,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Judges what is there to its end, and, where nobody comes again to judge them, the unfinished lines too.
+    /// Reads every log to its end. A last line without newline is judged too, because this run will not see the rest.
     ///
     /// # Errors
-    /// A failed read, or stdout cannot be written.
+    /// The read fails; stdout cannot be written.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        // A log may be long, and what follows the line that decided is of interest only as its surroundings.
+        // Behind the line that decided only its context is of interest, and the log may be long.
         while !matches!(self.decided, Some(Verdict::Error)) || self.printer.wants_more() {
             if !self.poll()? {
                 break;
@@ -213,7 +212,7 @@ impl<'a> Session<'a> {
                 let found = self.printer.found_so_far();
                 self.judge_piece(at, file, &rest)?;
                 if self.printer.found_so_far() == found {
-                    // A later run judges the line when it is finished; one that was found is not judged again.
+                    // The next run judges the finished line. A line that was found now is not judged again.
                     self.logs[at].files_mut().reader_mut(file).buffer.judged_to(rest.range.start);
                 }
             }
@@ -222,7 +221,7 @@ impl<'a> Session<'a> {
         self.printer.flush()
     }
 
-    /// Whether nothing has been decided, or lines around the one that decided are still to be shown.
+    /// True if nothing has been decided, or the context of the line that decided is not yet printed.
     pub(crate) fn wants_more(&self) -> bool {
         self.decided.is_none() || self.printer.wants_more()
     }
@@ -237,12 +236,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Where judging goes on in each log.
+    /// The cursor of each log.
     pub(crate) fn cursors(&self) -> Vec<Cursor> {
         self.cursors.clone().unwrap_or_else(|| self.logs.iter().map(|log| log.files().cursor()).collect())
     }
 
-    /// Shows what the logs have gained.
+    /// Prints the last lines that the logs have gained.
     pub(crate) fn show_gained(&self) {
         for (log, gained) in self.logs.iter().zip(&self.tails) {
             gained.show(&log.path().display().to_string());

@@ -1,4 +1,4 @@
-//! Waiting for what may come: growth, a signal, the end of a process, a deadline.
+//! Waits for growth of the logs, a signal, the end of a process, or a deadline.
 
 use crate::input::follower::Follower;
 use crate::input::watch::EventTrust;
@@ -13,13 +13,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// How often we look by ourselves although the kernel hints.
+/// The logs are looked at this often although the kernel sends events.
 const LOOK_ANYWAY: Duration = Duration::from_secs(15);
 
-/// The same, where some of the hints may not come.
+/// The logs are looked at this often where the file system does not send every event.
 const LOOK_MORE_OFTEN: Duration = Duration::from_secs(1);
 
-/// The loop, and what it waits for.
+/// The event loop and its watches.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     events: Events,
@@ -32,16 +32,16 @@ pub(crate) struct Waiting {
 /// What ended a wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Woken {
-    /// Time to look again.
+    /// The logs may have changed.
     Look,
-    /// The process ended.
+    /// The process has ended.
     ProcessGone,
-    /// A signal came.
+    /// A signal has arrived.
     Signal(Arrived),
 }
 
 impl Waiting {
-    /// Arms the loop.
+    /// Prepares the loop.
     ///
     /// # Errors
     /// Descriptors run out.
@@ -55,20 +55,20 @@ impl Waiting {
         Ok(Waiting { events, hints, watches, pause, hinted })
     }
 
-    /// The loop, for whoever starts a child.
+    /// The event loop, for the caller that starts a child.
     pub(crate) fn events(&self) -> &Events {
         &self.events
     }
 
-    /// From here on a hint means something new.
+    /// Drops the events so far: the caller looks at the logs next.
     pub(crate) fn forget_hints(&mut self) {
         if let Some(hints) = &self.hints {
             hints.forget();
         }
     }
 
-    /// Has the kernel hint at what the logs are now. Whether that has changed: then look once more before waiting, for
-    /// something may have come between the last look and the new watch.
+    /// Watches the files that the logs are now. True if the watches have changed: the caller must look at the logs once more
+    /// before it waits, because something may have happened between its last look and the new watch.
     pub(crate) fn watch(&mut self, followers: &[Follower]) -> bool {
         let Some(hints) = &self.hints else { return false };
         let watches: io::Result<Vec<_>> = followers.iter().map(|follower| follower.watch(hints)).collect();
@@ -87,10 +87,10 @@ impl Waiting {
         }
     }
 
-    /// A signal that has come, if one has.
+    /// The signal that has arrived, if one has.
     ///
     /// # Errors
-    /// A refused poll(2).
+    /// poll(2) fails.
     pub(crate) fn signal(&self) -> Result<Option<Arrived>> {
         Ok(match self.events.next(&[], Deadline::after(Duration::ZERO))? {
             Event::Signal(arrived) => Some(arrived),
@@ -98,10 +98,10 @@ impl Waiting {
         })
     }
 
-    /// Waits, as long as nothing happens, until the deadline.
+    /// Waits until something happens, at most until the deadline.
     ///
     /// # Errors
-    /// A refused poll(2).
+    /// poll(2) fails.
     pub(crate) fn wait(&self, process: Option<&PidFd>, logs: &[Follower], until: Deadline) -> Result<Woken> {
         let hints = self.hints.as_ref().map(|hints| Watched::Read(hints.as_fd()));
         let pipes = logs.iter().filter_map(Follower::pipe).map(Watched::Read);
@@ -115,7 +115,7 @@ impl Waiting {
     }
 
     fn next_look(&self, logs: &[Follower]) -> Deadline {
-        // stdin says by itself when there is more.
+        // The kernel always tells when stdin has more.
         if logs.iter().all(|log| log.pipe().is_some()) {
             return Deadline::NEVER;
         }

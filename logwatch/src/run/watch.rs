@@ -8,7 +8,7 @@ use racefree_core::event::time::{Deadline, for_people};
 use racefree_core::signal::Signal;
 use std::time::Duration;
 
-/// Watches until a line decides, or something else ends it.
+/// Watches until a line decides or something else ends the watch.
 ///
 /// # Errors
 /// [`Exit::TimedOut`] and [`Exit::NotRunning`], with what was watched in `logs`.
@@ -31,7 +31,7 @@ pub(crate) fn watch(
         let until = until.or(good_at);
         let stretch = Stretch { process, is_command: false, until, idle: stop_when.idle, awaited: &awaited };
         match session.watch(stretch)? {
-            // An orphan that COMMAND has left us; it is reaped when we end.
+            // An orphan of COMMAND has ended. The kernel reaps it when this process ends.
             End::Signal(arrived) if arrived.signal == Signal::CHLD => {}
             ended => break ended,
         }
