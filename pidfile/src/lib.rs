@@ -11,6 +11,7 @@ use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit};
 use racefree_core::cli::output::Verbosity;
 use racefree_core::error::Result;
+use std::ffi::OsString;
 
 /// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file
 ///
@@ -55,6 +56,17 @@ pub const ENDINGS: &[Ending] = &[
     (Exit::TimedOut, "claim: not ready in time; stop: not gone in time"),
     (Exit::Killed, "stop: it had to be killed"),
 ];
+
+/// Runs the utility on the arguments of this process, the first of which is its name: the whole of its `main`.
+///
+/// One verb is not in the definitions: by it `pidfile claim` starts this program as a supervisor in the background.
+pub fn main(mut arguments: Vec<OsString>) -> Exit {
+    if arguments.get(1).is_some_and(|verb| verb == claim::SUPERVISOR_VERB) {
+        arguments.remove(1);
+        return cli::main(arguments, claim::Supervisor::run);
+    }
+    cli::main(arguments, run)
+}
 
 /// Runs the utility.
 ///

@@ -1,4 +1,4 @@
 //! `pidfile`: see the library.
 #![no_main]
 
-racefree_core::main!(|arguments| racefree_core::cli::main(arguments, pidfile::run));
+racefree_core::main!(pidfile::main);

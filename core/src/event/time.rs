@@ -59,6 +59,14 @@ impl Limit {
             text => parse_duration(text).map(Limit::AtMost),
         }
     }
+
+    /// The end of a sentence about a time that is over: ` after 30 s`, or nothing where there was no limit.
+    pub fn after(self) -> String {
+        match self {
+            Limit::AtMost(duration) => format!(" after {}", for_people(duration)),
+            Limit::None => String::new(),
+        }
+    }
 }
 
 /// The instant at which a wait gives up: computed once, then passed down.

@@ -1,10 +1,10 @@
-//! What a killed restart has left: a newcomer that was never announced, or an old one that was never stopped.
+//! What a killed restart has left: a successor that never became the claimant, or an old daemon that was never stopped.
 
-use racefree_core::cli::exit::{Exit, exit_as};
+use crate::claim::attempt::Attempt;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
-use racefree_core::event::{Event, Events, Watched};
+use racefree_core::event::{Events, Watched};
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::signal::Signal;
@@ -16,28 +16,23 @@ pub(crate) fn end(leftovers: Vec<PidFd>, kill_after: Duration) -> Result<()> {
     if leftovers.is_empty() {
         return Ok(());
     }
-    let events = Events::armed()?;
+    let attempt = Attempt::unlimited("end the leftover of a restart".into(), Events::armed()?);
     let mut kill_at = Deadline::after(kill_after);
     for process in &leftovers {
-        output::notice(&format!(
-            "end the leftover of a restart that was killed: process {}",
-            Holder::new(process.pid())
-        ));
+        let holder = Holder::new(process.pid());
+        output::notice(&format!("end the leftover of a restart that was killed: process {holder}"));
         process.signal(Signal::TERM)?;
     }
     let mut left: Vec<&PidFd> = leftovers.iter().collect();
     while !left.is_empty() {
         let watched: Vec<Watched> = left.iter().map(|process| Watched::Read(process.as_fd())).collect();
-        match events.next(&watched, kill_at)? {
-            Event::Ready(place) => drop(left.remove(place)),
-            Event::Signal(arrived) => {
-                let why = format!("end the leftover of a restart: {} arrived", arrived.signal);
-                return Err(exit_as(Exit::Signalled(arrived.signal), why));
-            }
-            Event::Deadline => {
+        match attempt.next(&watched, kill_at, String::new)? {
+            Some(place) => drop(left.remove(place)),
+            None if kill_at.passed() => {
                 kill_at = Deadline::NEVER;
                 left.iter().try_for_each(|process| process.signal(Signal::KILL).map(|_| ()))?;
             }
+            None => {}
         }
     }
     Ok(())

@@ -1,140 +1,36 @@
 //! `pidfile claim`: claim PIDFILE, then become COMMAND, or start it in the background.
 
+mod attempt;
+mod background;
 mod daemon_log;
 mod ensure;
 mod forking;
+mod hold;
 mod leftovers;
+mod mode;
+mod options;
 mod ready;
+mod ready_command;
 mod replace;
+mod role;
 mod sd_notify;
 mod shell_fd;
 mod start;
 mod supervise;
 
+pub(crate) use crate::claim::options::Claim;
+pub(crate) use crate::claim::supervise::{Supervisor, VERB as SUPERVISOR_VERB};
+
 use crate::claim::daemon_log::Log;
-use clap::{ArgGroup, Args};
-use racefree_core::claim as core;
-use racefree_core::claim::restart_lock;
-use racefree_core::claim::status::Status;
+use crate::claim::mode::Mode;
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
-use racefree_core::event::time::{Deadline, Limit, parse_duration};
-use racefree_core::lock::holders::{self, FileId};
 use racefree_core::process::child;
-use racefree_core::signal::Signal;
-use std::ffi::OsString;
-use std::os::fd::RawFd;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// Claim PIDFILE, then become COMMAND (or start it with --background)
-///
-/// The claim is a lock in a descriptor that COMMAND inherits. It ends when COMMAND and every child that inherited it
-/// have ended, so a claim is never left behind. If another process has claimed PIDFILE, COMMAND is not run and the exit
-/// code is 75.
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("detached").args(["background", "forking", "replace"]).multiple(true)))]
-pub(crate) struct Claim {
-    /// Run COMMAND in the background, and return once it runs and is ready
-    ///
-    /// In a session of its own, with stdin from /dev/null, and every descriptor closed but 0, 1, 2 and the claim's.
-    #[arg(short, long)]
-    pub(crate) background: bool,
-    /// Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors
-    ///
-    /// Signals are passed on, pidfile ends as COMMAND ends, and COMMAND does not outlive it. (But what COMMAND has
-    /// started may outlive both; it then keeps the claim if it has inherited the descriptor.)
-    #[arg(long, conflicts_with_all = ["forking"])]
-    pub(crate) supervise: bool,
-    /// With --supervise: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM
-    #[arg(long, requires = "supervise")]
-    pub(crate) ignore_int: bool,
-    /// COMMAND puts itself in the background and exits 0: find its daemon, and return once that is ready
-    ///
-    /// The daemon is the process that COMMAND leaves behind, or the one that it writes to the file given by --pid-from.
-    /// It holds the claim through the descriptor that it inherited.
-    #[arg(long, conflicts_with = "background")]
-    pub(crate) forking: bool,
-    /// With --forking: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE
-    #[arg(long, value_name = "FILE", requires = "forking")]
-    pub(crate) pid_from: Option<PathBuf>,
-    /// Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one
-    ///
-    /// In the background, as with --background. The claim is never free in between. If the new one does not become ready
-    /// (or the old one does not end within --timeout), the new one is stopped and the old one stays the
-    /// claimant. MAINPID= is sent to NOTIFY_SOCKET, so that a service manager follows. Without
-    /// --ready or --notify, the new one is taken for ready as soon as it runs. Nothing running: a plain start.
-    #[arg(long, conflicts_with_all = ["forking", "ensure", "wait"])]
-    pub(crate) replace: bool,
-    /// With --replace: the signal that asks the old one to end, such as QUIT for an nginx that is to finish its requests
-    ///
-    /// Give --timeout more time than it needs for that.
-    #[arg(long, value_name = "SIG", default_value = "TERM", requires = "replace")]
-    pub(crate) stop_signal: Signal,
-    #[command(flatten)]
-    pub(crate) detached: Detached,
-    /// That PIDFILE is already claimed is success (with --ready: once that daemon is ready)
-    #[arg(long)]
-    pub(crate) ensure: bool,
-    /// Wait for another claimant to leave, at most DUR
-    #[arg(long, value_name = "DUR", value_parser = Limit::parse, conflicts_with = "ensure")]
-    wait: Option<Limit>,
-    /// The permission bits of PIDFILE, in octal (else a new file gets 0644 less the umask)
-    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
-    mode: Option<u32>,
-    /// Run COMMAND (and the ready command) in DIR; it is looked for from there
-    #[arg(long, value_name = "DIR")]
-    chdir: Option<PathBuf>,
-    /// Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`
-    ///
-    /// The lock belongs to the open file, so it stays with the shell, and with all that inherit descriptor N from it.
-    #[arg(long, value_name = "N", conflicts_with_all = ["detached", "supervise", "chdir", "mode", "command"])]
-    fd: Option<RawFd>,
-    /// With --fd: the process to record (default: the parent of pidfile)
-    #[arg(long, value_name = "PID", requires = "fd", conflicts_with = "command", value_parser = clap::value_parser!(i32).range(1..))]
-    pid: Option<i32>,
-    /// How a supervisor in the background gets the claim, and reports: two descriptors
-    #[arg(long, hide = true, num_args = 2, requires = "supervise", conflicts_with = "detached")]
-    heir: Option<Vec<RawFd>>,
-    /// Such a supervisor lets the text name another
-    #[arg(long, hide = true, requires = "heir")]
-    pub(crate) unannounced: bool,
-    /// The PID file: created if it is absent, never removed
-    pub(crate) pidfile: PathBuf,
-    /// The daemon, and its arguments. It must stay in the foreground, except with --forking
-    #[arg(required_unless_present = "fd", trailing_var_arg = true, value_name = "COMMAND")]
-    pub(crate) command: Vec<OsString>,
-}
-
-/// What only a start in the background knows.
-#[derive(Debug, Args)]
-pub(crate) struct Detached {
-    /// Append stdout and stderr of COMMAND to FILE (else they go to /dev/null); `-` leaves them as they are
-    #[arg(long, value_name = "FILE", requires = "detached")]
-    pub(crate) log: Option<PathBuf>,
-    /// Leave descriptor N open in COMMAND
-    #[arg(long, value_name = "N", requires = "detached", value_parser = clap::value_parser!(i32).range(3..))]
-    pub(crate) keep_fd: Vec<i32>,
-    /// Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID
-    ///
-    /// If it exits otherwise, or COMMAND ends meanwhile, the start has failed: COMMAND is stopped with all that it
-    /// started. Let it wait by itself, as waitfor(1) does.
-    #[arg(long, value_name = "SHELL COMMAND", requires = "detached")]
-    pub(crate) ready: Option<OsString>,
-    /// Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does
-    #[arg(long, requires = "detached")]
-    pub(crate) notify: bool,
-    /// How long the whole start may take, or `none`
-    #[arg(long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse, requires = "detached")]
-    pub(crate) timeout: Limit,
-    /// After a failed start: how long COMMAND may take to end by TERM before KILL
-    #[arg(long, value_name = "DUR", default_value = "10s", value_parser = parse_duration, requires = "detached")]
-    pub(crate) kill_after: Duration,
-}
 
 impl Claim {
     pub(crate) fn run(mut self) -> Result<Exit> {
-        if let Some(fd) = self.fd {
+        let mode = Mode::of(&self);
+        if let Mode::ShellDescriptor(fd) = mode {
             return shell_fd::claim(fd, self.pid, self.terms(), &self.pidfile);
         }
         if self.pid_from.as_ref() == Some(&self.pidfile) {
@@ -144,54 +40,25 @@ impl Claim {
         }
         self.change_directory()?;
         self.look_ahead()?;
-        if let Some(heir) = &self.heir {
-            return supervise::as_heir(&self, heir[0], heir[1]);
+        match mode {
+            Mode::Replace(launch) => replace::replace(&self, launch),
+            Mode::Background(launch) => background::start(&self, launch),
+            Mode::Supervise => match hold::claim(&self)? {
+                Some(held) => supervise::in_foreground(&self, &held),
+                None => Ok(Exit::Done),
+            },
+            Mode::ShellDescriptor(_) | Mode::Become => self.become_command(),
         }
-        if self.replace {
-            return replace::replace(&self);
-        }
-        if self.background || self.forking {
-            return start::in_background(&self);
-        }
-        let Some(held) = self.hold()? else { return Ok(Exit::Done) };
-        if self.supervise {
-            return supervise::in_foreground(&self, &held);
-        }
-        held.record_this_process()?;
-        let error = child::become_command(&self.command);
-        held.unname()?;
-        Err(error)
     }
 
     /// Refuses what can be refused before anything is claimed or written.
     fn look_ahead(&self) -> Result<()> {
         child::find(&self.command[0])?;
-        self.detached.log.as_deref().map(Log::open).transpose().map(|_| ())
+        self.detached.log_file().map(Log::open).transpose().map(|_| ())
     }
 
-    /// The claim; `None` if it is taken already, and that is as good.
-    pub(crate) fn hold(&self) -> Result<Option<core::ClaimGuard>> {
-        let mut attempt = core::claim_by(self.terms(), &self.pidfile)?;
-        if let core::Claimed::Busy(Status::Orphaned(..)) = attempt {
-            leftovers::end(restart_lock::leftovers(&self.pidfile)?, self.detached.kill_after)?;
-            attempt = core::claim_by(self.terms(), &self.pidfile)?;
-        }
-        match attempt {
-            core::Claimed::Ours(held) => {
-                leftovers::end(held.leftovers()?, self.detached.kill_after)?;
-                Ok(Some(held))
-            }
-            core::Claimed::Busy(Status::Held(_)) if self.ensure => Ok(None),
-            core::Claimed::Busy(reading) => Err(busy(&self.pidfile, &reading)),
-        }
-    }
-
-    pub(crate) fn terms(&self) -> core::ClaimOptions {
-        let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
-        core::ClaimOptions { until, mode: self.mode }
-    }
-
-    /// Goes to where COMMAND is to run, without losing what was named from here.
+    /// Goes to the directory where COMMAND is to run. Paths that the user gave relative to the old directory keep their
+    /// meaning.
     fn change_directory(&mut self) -> Result<()> {
         let Some(directory) = &self.chdir else { return Ok(()) };
         let log = self.detached.log.as_mut().filter(|log| log.as_os_str() != "-");
@@ -200,22 +67,13 @@ impl Claim {
         }
         std::env::set_current_dir(directory).act("change to", directory.display())
     }
-}
 
-/// The refusal that names who has the claim.
-pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
-    let words = match theirs {
-        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) => theirs.in_words(),
-        // A shared lock, which is no claim and keeps us out all the same; or whoever it was is gone by now.
-        _ => {
-            let holders = std::fs::metadata(path).map(|m| holders::of(FileId::from(&m))).unwrap_or_default();
-            format!("no daemon, but its lock is {}", holders::in_words(&holders))
-        }
-    };
-    exit_as(Exit::Busy, format!("claim {}: {words}", path.display()))
-}
-
-fn parse_mode(text: &str) -> std::result::Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o666 && mode & 0o600 == 0o600);
-    mode.ok_or_else(|| format!("'{text}' is no mode for a PID file (like 0644 or 0600)"))
+    /// Chain loading: this process claims the file, then becomes COMMAND.
+    fn become_command(&self) -> Result<Exit> {
+        let Some(held) = hold::claim(self)? else { return Ok(Exit::Done) };
+        held.record_this_process()?;
+        let error = child::become_command(&self.command);
+        held.unname()?;
+        Err(error)
+    }
 }

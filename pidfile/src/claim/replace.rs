@@ -3,80 +3,91 @@
 //! Both share the open file description of the claim, so it is never free in between. The switch is one write: before
 //! it the old one is the claimant, after it the new one is, and the kernel vouches for both.
 
-use crate::claim::leftovers;
-use crate::claim::sd_notify;
-use crate::claim::start::{Daemon, Role, Start};
-use crate::claim::{Claim, busy};
+use crate::claim::background::launch_claimant;
+use crate::claim::hold::busy;
+use crate::claim::mode::Launch;
+use crate::claim::options::Claim;
+use crate::claim::role::Role;
+use crate::claim::start::{Daemon, Start};
+use crate::claim::{leftovers, ready, sd_notify};
 use crate::signal::{send, to_be_signalled};
-use racefree_core::claim as core;
-use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::pin::{self, Pinned};
 use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::claim::status::Status;
-use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
+use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
-use racefree_core::error::Result;
+use racefree_core::error::{Result, sentence};
+use racefree_core::event::Watched;
 use racefree_core::event::time::Deadline;
-use racefree_core::event::{Event, Watched};
 use racefree_core::process::pidfd::PidFd;
-use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
 
+const ACT: &str = "replace the claimant of";
+
 /// Replaces the claimant, or starts the first one.
-pub(crate) fn replace(claim: &Claim) -> Result<Exit> {
-    let deadline = Deadline::within(claim.detached.timeout);
+pub(crate) fn replace(options: &Claim, launch: Launch) -> Result<Exit> {
+    let deadline = Deadline::within(options.detached.timeout);
     loop {
-        let Some(ticket) = RestartLock::take_by(&claim.pidfile, deadline)? else {
-            let why = format!("replace the claimant of {}: another restart is under way", claim.pidfile.display());
+        let Some(restart) = RestartLock::take_by(&options.pidfile, deadline)? else {
+            let why = format!("{ACT} {}: another restart is under way", options.pidfile.display());
             return Err(exit_as(Exit::Busy, why));
         };
-        leftovers::end(ticket.leftovers()?, claim.detached.kill_after)?;
-        match to_be_signalled("replace the claimant of", &claim.pidfile, pin::pin(&claim.pidfile)?)? {
-            Pinned::Running(old, _) => return Restart::prepare(claim, deadline, ticket, old)?.run(),
-            Pinned::Nobody(_) => drop(ticket),
+        leftovers::end(restart.leftovers()?, options.detached.kill_after)?;
+        match to_be_signalled(ACT, &options.pidfile, pin::pin(&options.pidfile)?)? {
+            Pinned::Running(old, _) => return Restart::prepare(options, launch, deadline, restart, old)?.run(),
+            Pinned::Nobody(_) => drop(restart),
         }
         // Nobody runs. Another may have started one since: then that is the one to replace.
-        match core::claim_by(claim.terms(), &claim.pidfile)? {
-            core::Claimed::Ours(held) => return Start::prepare(claim, deadline, held)?.run(),
-            core::Claimed::Busy(Status::Held(_)) => {}
-            core::Claimed::Busy(reading) => return Err(busy(&claim.pidfile, &reading)),
+        match claim_by(options.terms(), &options.pidfile)? {
+            Claimed::Ours(held) => return launch_claimant(options, launch, deadline, held),
+            Claimed::Busy(Status::Held(_)) => {}
+            Claimed::Busy(status) => return Err(busy(&options.pidfile, &status)),
         }
     }
 }
 
 struct Restart<'a> {
+    options: &'a Claim,
     start: Start<'a>,
     old: PidFd,
-    /// The lock is ours already, together with the old one.
+    /// The lock is ours already, together with the old daemon.
     shared: bool,
 }
 
 impl<'a> Restart<'a> {
-    fn prepare(claim: &'a Claim, deadline: Deadline, ticket: RestartLock, old: PidFd) -> Result<Restart<'a>> {
-        let shared = ClaimGuard::shared_with(&old, &claim.pidfile)?;
-        let (held, shared) = match shared {
+    fn prepare(
+        options: &'a Claim,
+        launch: Launch,
+        deadline: Deadline,
+        restart: RestartLock,
+        old: PidFd,
+    ) -> Result<Restart<'a>> {
+        let (held, shared) = match ClaimGuard::shared_with(&old, &options.pidfile)? {
             Some(held) => (held, true),
-            None => (ClaimGuard::unlocked(&claim.pidfile)?, false),
+            None => (ClaimGuard::unlocked(&options.pidfile)?, false),
         };
         output::detail(|| {
             let how = if shared { "shared with" } else { "taken over at the end of" };
             format!("the claim is {how} process {}", old.pid())
         });
-        Ok(Restart { start: Start::prepare(claim, deadline, held)?.under(ticket), old, shared })
+        let start = Start::prepare(options, launch, deadline, held)?.under(restart);
+        Ok(Restart { options, start, old, shared })
     }
 
-    fn run(self) -> Result<Exit> {
+    fn run(mut self) -> Result<Exit> {
         let mut new = self.start.spawn(Role::Successor)?;
-        output::detail(|| format!("started {} as process {}", self.start.name(), new.pid));
-        let outcome = self.start.wait_until_ready(&mut new).and_then(|()| self.switch(&mut new));
+        output::detail(|| format!("started {} as process {}", self.options.name(), new.pid));
+        let outcome = ready::wait(&mut self.start, &mut new).and_then(|()| self.switch(&mut new));
         outcome.map(|()| Exit::Done).map_err(|failure| self.start.undo(failure))
     }
 
-    /// Lets the new one be the claimant, and stops the old one. If that will not go, it is the claimant again.
+    /// Lets the new daemon be the claimant, and stops the old one. If the old one does not end, it is the claimant again.
     fn switch(&self, new: &mut Daemon) -> Result<()> {
         let outcome = self.hand_over(new);
-        // Where it cannot be told whether the old one has ended, it is named: a number that is wrong is not believed.
+        // Where it cannot be told whether the old one has ended, the text names it: a number that is wrong is not
+        // believed.
         if outcome.is_err() && !self.old.has_ended().unwrap_or(false) {
             self.start.held.put_back_text()?;
             sd_notify::tell_manager(&format!("MAINPID={}", self.old.pid()))?;
@@ -92,36 +103,38 @@ impl<'a> Restart<'a> {
     }
 
     fn stop_old(&self, new: &mut Daemon) -> Result<()> {
-        let claim = self.start.claim;
-        send("replace the claimant of", &claim.pidfile, &self.old, claim.stop_signal)?;
+        send(ACT, &self.options.pidfile, &self.old, self.options.stop_signal)?;
+        let (attempt, old) = (&self.start.attempt, self.old.pid());
         let mut status = StatusLine::begin();
-        let old = self.old.pid();
         loop {
             status.show(|| format!("waiting for process {old} to end"));
             let watched = [Watched::Read(self.old.as_fd()), Watched::Read(new.child.process().as_fd())];
-            match self.start.events.next(&watched, self.start.deadline.or(status.due()))? {
-                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
-                Event::Signal(arrived) => {
-                    let (signal, why) =
-                        (arrived.signal, format!("{} arrived; process {old} may go on", arrived.signal));
-                    return Err(self.start.failure(Exit::Signalled(signal), why));
-                }
-                Event::Ready(0) => return Ok(()),
-                Event::Ready(_) => return Err(self.start.early_death(new)),
-                Event::Deadline if self.start.deadline.passed() => {
-                    return Err(self.start.too_late(&format!("the old one, process {old}, has not ended")));
-                }
-                Event::Deadline => {}
+            let late = || format!("the old one, process {old}, has not ended");
+            match attempt.next(&watched, status.due(), late).map_err(|e| self.interrupted(e))? {
+                None => {}
+                Some(0) => return Ok(()),
+                Some(_) => return Err(ready::early_death(&self.start, new)),
             }
         }
     }
 
-    /// Where the lock could not be shared, it is taken now. The ticket keeps all claimers of our kind away.
+    /// A signal to us that ends the wait leaves the old daemon asked to end.
+    fn interrupted(&self, error: anyhow::Error) -> anyhow::Error {
+        match ending(&error) {
+            exit @ Exit::Signalled(_) => {
+                exit_as(exit, format!("{}; process {} may go on", sentence(&error), self.old.pid()))
+            }
+            _ => error,
+        }
+    }
+
+    /// Where the lock could not be shared, it is taken now. The restart lock keeps all claimers of our kind away.
     fn lock(&self) -> Result<()> {
-        if self.shared || self.start.held.take_by(self.start.deadline)? {
+        let Start { attempt, held, .. } = &self.start;
+        if self.shared || held.take_by(attempt.deadline())? {
             return Ok(());
         }
-        let why = format!("another process has taken the lock of {} meanwhile", self.start.claim.pidfile.display());
-        Err(self.start.failure(Exit::Busy, why))
+        let why = format!("another process has taken the lock of {} meanwhile", self.options.pidfile.display());
+        Err(attempt.failure(Exit::Busy, why))
     }
 }

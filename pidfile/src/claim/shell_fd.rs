@@ -3,7 +3,7 @@
 //! The flock belongs to the open file description, so it can be taken for the shell by a process that ends. A record
 //! lock cannot: readers believe such a claim because the recorded process is seen to have the descriptor.
 
-use crate::claim::busy;
+use crate::claim::hold::busy;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, ClaimOptions};
 use racefree_core::cli::exit::{Exit, exit_as};

@@ -1,48 +1,35 @@
-//! A start in the background: the daemon runs, is ready, and holds its claim; or nothing of it is left.
+//! The processes of a start in the background: started with the claim, and ended again if the start fails.
 
-use crate::claim::Claim;
+use crate::claim::attempt::Attempt;
 use crate::claim::daemon_log::Log;
-use crate::claim::ensure;
+use crate::claim::mode::Launch;
+use crate::claim::options::Claim;
+use crate::claim::role::Role;
 use crate::claim::sd_notify::Socket;
 use crate::claim::supervise::Background;
 use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::restart_lock::RestartLock;
-use racefree_core::cli::exit::{Exit, ending, exit_as};
+use racefree_core::cli::exit::{ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::{Result, sentence};
 use racefree_core::event::Events;
-use racefree_core::event::time::{Deadline, Limit, for_people};
+use racefree_core::event::time::Deadline;
 use racefree_core::process::child::{self, Child};
 use racefree_core::process::subreaper::Subreaper;
 use rustix::process::Pid;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 
-/// Starts COMMAND as a daemon that has claimed the file, and waits until it is ready.
-pub(crate) fn in_background(claim: &Claim) -> Result<Exit> {
-    let deadline = Deadline::within(claim.detached.timeout);
-    loop {
-        match claim.hold()? {
-            Some(held) => return Start::prepare(claim, deadline, held)?.run(),
-            None => {
-                if let Some(exit) = ensure::until_ready(claim, deadline)? {
-                    return Ok(exit);
-                }
-            }
-        }
-    }
-}
-
 /// A start, prepared: signals are collected, orphans adopted.
 pub(crate) struct Start<'a> {
-    pub(crate) claim: &'a Claim,
-    pub(crate) deadline: Deadline,
-    pub(crate) events: Events,
+    pub(crate) options: &'a Claim,
+    pub(crate) launch: Launch,
+    pub(crate) attempt: Attempt,
     pub(crate) family: Subreaper,
     pub(crate) notify: Option<Socket>,
     pub(crate) held: ClaimGuard,
-    /// Of the restart that this is part of.
-    ticket: Option<RestartLock>,
+    /// Of the restart that this start is part of.
+    restart: Option<RestartLock>,
     log: Option<Log<'a>>,
 }
 
@@ -54,76 +41,60 @@ pub(crate) struct Daemon {
     pub(crate) child: Child,
 }
 
-/// How the new process gets the claim.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// At once: it is the claimant from its first instruction on.
-    Claimant,
-    /// It only vouches for itself; the text still names another.
-    Successor,
-}
-
 impl<'a> Start<'a> {
-    pub(crate) fn prepare(claim: &'a Claim, deadline: Deadline, held: ClaimGuard) -> Result<Start<'a>> {
-        let log = claim.detached.log.as_deref().filter(|log| *log != "-").map(Log::open).transpose()?;
-        let notify = claim.detached.notify.then(Socket::listen).transpose()?;
+    pub(crate) fn prepare(
+        options: &'a Claim,
+        launch: Launch,
+        deadline: Deadline,
+        held: ClaimGuard,
+    ) -> Result<Start<'a>> {
+        let log = options.detached.log_file().map(Log::open).transpose()?;
+        let notify = options.detached.notify.then(Socket::listen).transpose()?;
         let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);
-        Ok(Start { claim, deadline, events, family, notify, held, ticket: None, log })
+        let attempt = Attempt::within(format!("start {}", options.name()), options.detached.timeout, deadline, events);
+        Ok(Start { options, launch, attempt, family, notify, held, restart: None, log })
     }
 
-    /// Keeps the ticket of a restart to its end.
-    pub(crate) fn under(mut self, ticket: RestartLock) -> Start<'a> {
-        self.ticket = Some(ticket);
+    /// Keeps the lock of a restart to the end of the start.
+    pub(crate) fn under(mut self, restart: RestartLock) -> Start<'a> {
+        self.restart = Some(restart);
         self
     }
 
-    pub(crate) fn run(self) -> Result<Exit> {
-        let daemon = self.spawn(Role::Claimant)?;
-        output::detail(|| format!("started {} as process {}", self.name(), daemon.pid));
-        let ready = self.find(daemon).and_then(|mut daemon| self.wait_until_ready(&mut daemon));
-        ready.map_err(|failure| self.undo(failure)).map(|()| Exit::Done)
-    }
-
-    pub(crate) fn spawn(&self, naming: Role) -> Result<Daemon> {
-        let spawned = if self.claim.supervise { self.spawn_supervised(naming) } else { self.spawn_daemon(naming) };
-        // As a rule nothing runs then; but a process may have begun that could not be held, or not be heard.
+    pub(crate) fn spawn(&self, role: Role) -> Result<Daemon> {
+        let spawned = match self.launch {
+            Launch::Supervised => self.spawn_supervised(role),
+            Launch::Direct | Launch::Forking => self.spawn_daemon(role),
+        };
+        // As a rule nothing runs then. But a process may have begun that could not be held, or not be heard.
         spawned.inspect_err(|_| self.end_all())
     }
 
-    fn end_all(&self) {
-        if let Err(e) = self.family.end(&self.events, self.claim.detached.kill_after) {
-            output::failure(&e);
-        }
-    }
-
-    fn spawn_daemon(&self, how: Role) -> Result<Daemon> {
-        let mut command = child::command(&self.claim.command);
+    fn spawn_daemon(&self, role: Role) -> Result<Daemon> {
+        let mut command = child::command(&self.options.command);
         self.detach(&mut command, &[])?;
-        let naming = self.held.record_pid();
-        if let Some(ticket) = &self.ticket {
-            // Until it can be told for a newcomer it dies with us: nobody who has the ticket next would find it.
+        let pid = self.held.record_pid();
+        if let Some(restart) = &self.restart {
+            // Nobody who has the restart lock next could find the child before it owns its byte: until then it dies
+            // with us.
             child::die_with_us(&mut command);
-            child::close_first(&mut command, ticket);
+            child::close_first(&mut command, restart);
         }
-        child::before_exec(&mut command, move || match how {
-            Role::Claimant => naming.lock_and_write(),
-            Role::Successor => naming.lock_as_successor(),
-        });
+        child::before_exec(&mut command, move || role.record_itself(pid));
         child::outlive_us(&mut command);
-        match Child::try_spawn(&mut command, &self.events)? {
+        match Child::try_spawn(&mut command, self.attempt.events())? {
             Ok(child) => Ok(Daemon { pid: child.process().pid(), child }),
-            Err(e) if how == Role::Successor => Err(child::not_executed(&self.claim.command[0], &e)),
-            Err(e) => Err(self.held.not_started(&self.claim.command[0], e)),
+            Err(e) => Err(role.not_started(&self.held, &self.options.command[0], e)),
         }
     }
 
-    fn spawn_supervised(&self, how: Role) -> Result<Daemon> {
-        let (mut supervisor, to_report) = Background::prepare(self.claim, &self.held, how)?;
+    fn spawn_supervised(&self, role: Role) -> Result<Daemon> {
+        let (mut supervisor, to_report) = Background::prepare(self.options, &self.held, role)?;
         let command = supervisor.command();
         self.detach(command, &[to_report.as_raw_fd()])?;
-        let naming = self.held.record_pid();
-        child::before_exec(command, move || naming.inherit());
-        let child = Child::spawn(command, &self.events)?;
+        let pid = self.held.record_pid();
+        child::before_exec(command, move || pid.inherit());
+        let child = Child::spawn(command, self.attempt.events())?;
         drop(to_report);
         supervisor.report().map(|pid| Daemon { pid, child })
     }
@@ -132,7 +103,7 @@ impl<'a> Start<'a> {
     fn detach(&self, command: &mut Command, kept: &[i32]) -> Result<()> {
         command.stdin(Stdio::null());
         for into in [Command::stdout, Command::stderr] {
-            match (&self.log, &self.claim.detached.log) {
+            match (&self.log, &self.options.detached.log) {
                 (Some(log), _) => into(command, log.for_writing()?),
                 (None, Some(_as_it_is)) => into(command, Stdio::inherit()),
                 (None, None) => into(command, Stdio::null()),
@@ -141,17 +112,23 @@ impl<'a> Start<'a> {
         if let Some(socket) = &self.notify {
             command.env("NOTIFY_SOCKET", socket.name());
         }
-        child::inherit_only(&[&self.claim.detached.keep_fd, kept].concat())?;
+        child::inherit_only(&[&self.options.detached.keep_fd, kept].concat())?;
         child::before_exec(command, || Ok(rustix::process::setsid().map(|_| ())?));
         Ok(())
     }
 
-    /// Adds the last line of what the log gained to the reason, and ends all that was started.
+    /// Ends all that was started. The failure gains the last line of the log.
     pub(crate) fn undo(&self, failure: anyhow::Error) -> anyhow::Error {
-        // What it says when it is told to end is not the reason.
+        // What the daemon says when it is told to end is not the reason.
         let failure = self.with_last_words(failure);
         self.end_all();
         failure
+    }
+
+    fn end_all(&self) {
+        if let Err(e) = self.family.end(self.attempt.events(), self.options.detached.kill_after) {
+            output::failure(&e);
+        }
     }
 
     fn with_last_words(&self, failure: anyhow::Error) -> anyhow::Error {
@@ -161,21 +138,5 @@ impl<'a> Start<'a> {
             None => format!("{} gained no line", log.path().display()),
         };
         exit_as(ending(&failure), format!("{}; {last}", sentence(&failure)))
-    }
-
-    pub(crate) fn name(&self) -> impl std::fmt::Display + '_ {
-        self.claim.command[0].display()
-    }
-
-    pub(crate) fn failure(&self, exit: Exit, why: impl std::fmt::Display) -> anyhow::Error {
-        exit_as(exit, format!("start {}: {why}", self.name()))
-    }
-
-    pub(crate) fn too_late(&self, what: &str) -> anyhow::Error {
-        let when = match self.claim.detached.timeout {
-            Limit::AtMost(duration) => format!("after {}", for_people(duration)),
-            Limit::None => "yet".into(),
-        };
-        self.failure(Exit::TimedOut, format!("{what} {when}"))
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! COMMAND inherits the lock too: if the supervisor is killed, the claim is not free before COMMAND is gone.
 
-use crate::claim::Claim;
-use crate::claim::start::Role;
+use crate::claim::options::Claim;
+use crate::claim::role::Role;
+use clap::Parser;
 use racefree_core::claim::ClaimGuard;
+use racefree_core::cli::Cli;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
+use racefree_core::cli::output::Verbosity;
 use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
@@ -13,58 +16,68 @@ use racefree_core::process::child::{self, Child};
 use racefree_core::signal::Signal;
 use racefree_core::sys;
 use rustix::process::Pid;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Supervises COMMAND as a child of this process, and ends as it ends.
-pub(crate) fn in_foreground(claim: &Claim, held: &ClaimGuard) -> Result<Exit> {
+pub(crate) fn in_foreground(options: &Claim, held: &ClaimGuard) -> Result<Exit> {
+    let supervised = Supervised { role: Role::Claimant, ignore_int: options.ignore_int, command: &options.command };
     let events = Events::armed()?;
-    let child = spawn(claim, held, &events)?;
-    watch_over(child, &events, claim.ignore_int)
+    let child = supervised.spawn(held, &events)?;
+    supervised.watch_over(child, &events)
 }
 
-fn spawn(claim: &Claim, held: &ClaimGuard, events: &Events) -> Result<Child> {
-    let mut command = child::command(&claim.command);
-    child::die_with_us(&mut command);
-    if claim.ignore_int {
-        child::ignore_int(&mut command);
-    }
-    let naming = held.record_pid();
-    let unannounced = claim.unannounced;
-    child::before_exec(&mut command, move || if unannounced { naming.inherit() } else { naming.write() });
-    let mut child = match Child::try_spawn(&mut command, events)? {
-        Ok(child) => child,
-        Err(e) if unannounced => return Err(child::not_executed(&claim.command[0], &e)),
-        Err(e) => return Err(held.not_started(&claim.command[0], e)),
-    };
-    // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
-    let pid = child.process().pid();
-    if let Err(e) = if unannounced { held.vouch_for_successor(pid) } else { held.vouch_for(pid) } {
-        child.process().signal(Signal::KILL)?;
-        child.reap()?;
-        if !unannounced {
-            held.unname()?;
+/// The child of a supervisor.
+struct Supervised<'a> {
+    role: Role,
+    ignore_int: bool,
+    command: &'a [OsString],
+}
+
+impl Supervised<'_> {
+    fn spawn(&self, held: &ClaimGuard, events: &Events) -> Result<Child> {
+        let mut command = child::command(self.command);
+        child::die_with_us(&mut command);
+        if self.ignore_int {
+            child::ignore_int(&mut command);
         }
-        return Err(e);
+        let (pid, role) = (held.record_pid(), self.role);
+        child::before_exec(&mut command, move || role.record_supervised(pid));
+        let mut child = match Child::try_spawn(&mut command, events)? {
+            Ok(child) => child,
+            Err(e) => return Err(role.not_started(held, &self.command[0], e)),
+        };
+        // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
+        if let Err(e) = role.vouch(held, child.process().pid()) {
+            child.process().signal(Signal::KILL)?;
+            child.reap()?;
+            role.unname(held)?;
+            return Err(e);
+        }
+        Ok(child)
     }
-    Ok(child)
-}
 
-fn watch_over(mut child: Child, events: &Events, ignore_int: bool) -> Result<Exit> {
-    loop {
-        match events.next(&[Watched::Read(child.process().as_fd())], Deadline::NEVER)? {
-            Event::Signal(arrived) if arrived.signal == Signal::INT && ignore_int => {
-                child.process().signal(Signal::TERM)?;
+    fn watch_over(&self, mut child: Child, events: &Events) -> Result<Exit> {
+        loop {
+            match events.next(&[Watched::Read(child.process().as_fd())], Deadline::NEVER)? {
+                Event::Signal(arrived) if arrived.signal == Signal::INT && self.ignore_int => {
+                    child.process().signal(Signal::TERM)?;
+                }
+                Event::Signal(arrived) => child.pass_on(arrived)?,
+                Event::Ready(_) => return child.reap().map(Exit::from),
+                Event::Deadline => {}
             }
-            Event::Signal(arrived) => child.pass_on(arrived)?,
-            Event::Ready(_) => return child.reap().map(Exit::from),
-            Event::Deadline => {}
         }
     }
 }
+
+/// The verb, in no definition, by which this program is its own supervisor in the background.
+pub(crate) const VERB: &str = "background-supervisor";
 
 /// A supervisor in the background: this program once more, in the session of the daemon.
 pub(crate) struct Background {
@@ -74,15 +87,13 @@ pub(crate) struct Background {
 
 impl Background {
     /// Prepares it. It inherits the claim and a pipe, on which it reports.
-    pub(crate) fn prepare(claim: &Claim, held: &ClaimGuard, how: Role) -> Result<(Background, rustix::fd::OwnedFd)> {
+    pub(crate) fn prepare(options: &Claim, held: &ClaimGuard, role: Role) -> Result<(Background, OwnedFd)> {
         let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).act("make", "a pipe")?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("pidfile").args(["claim", "--supervise"]);
-        command.args(claim.ignore_int.then_some("--ignore-int"));
-        command.args((how == Role::Successor).then_some("--unannounced"));
+        command.arg0("pidfile").arg(VERB).args(options.ignore_int.then_some("--ignore-int"));
         let descriptors = [held.record_pid().descriptor(), to_report.as_raw_fd()];
-        command.arg("--heir").args(descriptors.map(|fd| fd.to_string()));
-        command.arg("--").arg(&claim.pidfile).args(&claim.command);
+        command.arg(role.word()).args(descriptors.map(|fd| fd.to_string()));
+        command.arg("--").arg(&options.pidfile).args(&options.command);
         Ok((Background { command, report: File::from(report) }, to_report))
     }
 
@@ -103,22 +114,51 @@ impl Background {
     }
 }
 
-/// The supervisor in the background, on its side.
-pub(crate) fn as_heir(claim: &Claim, held: RawFd, report: RawFd) -> Result<Exit> {
-    let mut report = File::from(sys::adopt(report).act("use descriptor", report)?);
-    let held = sys::adopt(held).act("use descriptor", held)?;
-    let begun = ClaimGuard::inherited(held, &claim.pidfile).and_then(|held| {
-        let events = Events::armed()?;
-        let child = spawn(claim, &held, &events)?;
-        Ok((held, events, child))
-    });
-    let said = match &begun {
-        Ok((_, _, child)) => format!("0 {}", child.process().pid()),
-        Err(e) => format!("{} {}", ending(e).code(), sentence(e)),
-    };
-    // A launcher that was killed hears nothing; the daemon runs and is claimed all the same.
-    let _ = report.write_all(said.as_bytes());
-    drop(report);
-    let (_held, events, child) = begun?;
-    watch_over(child, &events, claim.ignore_int)
+/// Supervise COMMAND in the background, under a claim that the launcher has made
+#[derive(Debug, Parser)]
+#[command(name = "pidfile")]
+pub(crate) struct Supervisor {
+    /// COMMAND starts with SIGINT ignored
+    #[arg(long)]
+    ignore_int: bool,
+    /// What COMMAND is
+    role: Role,
+    /// The descriptor of the claim
+    held: RawFd,
+    /// The descriptor for the report
+    report: RawFd,
+    /// The PID file
+    pidfile: PathBuf,
+    /// The daemon, and its arguments
+    #[arg(required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+impl Cli for Supervisor {
+    fn verbosity(&self) -> Verbosity {
+        Verbosity::default()
+    }
+}
+
+impl Supervisor {
+    /// The supervisor in the background, on its side.
+    pub(crate) fn run(self) -> Result<Exit> {
+        let mut report = File::from(sys::adopt(self.report).act("use descriptor", self.report)?);
+        let held = sys::adopt(self.held).act("use descriptor", self.held)?;
+        let supervised = Supervised { role: self.role, ignore_int: self.ignore_int, command: &self.command };
+        let begun = ClaimGuard::inherited(held, &self.pidfile).and_then(|held| {
+            let events = Events::armed()?;
+            let child = supervised.spawn(&held, &events)?;
+            Ok((held, events, child))
+        });
+        let said = match &begun {
+            Ok((_, _, child)) => format!("0 {}", child.process().pid()),
+            Err(e) => format!("{} {}", ending(e).code(), sentence(e)),
+        };
+        // A launcher that was killed hears nothing. The daemon runs and is claimed all the same.
+        let _ = report.write_all(said.as_bytes());
+        drop(report);
+        let (_held, events, child) = begun?;
+        supervised.watch_over(child, &events)
+    }
 }

@@ -9,7 +9,7 @@ use racefree_core::cli::exit::{Exit, ending};
 use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::Result;
-use racefree_core::event::time::{Deadline, Limit, Pause, for_people, parse_duration};
+use racefree_core::event::time::{Deadline, Limit, Pause, parse_duration};
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::signal;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ impl Stop {
                 kill_at = Deadline::NEVER;
                 all.iter_mut().for_each(Stopping::kill);
             } else if deadline.passed() {
-                all.iter_mut().for_each(|one| one.give_up(&self.after()));
+                all.iter_mut().for_each(|one| one.give_up(&self.timeout.after()));
             }
         }
     }
@@ -77,13 +77,5 @@ impl Stop {
         }
         let killed = ended.into_iter().flatten().any(|exit| exit == Exit::Killed);
         Ok(if killed { Exit::Killed } else { Exit::Done })
-    }
-
-    /// ` after 30 s`, or nothing where there was no limit.
-    fn after(&self) -> String {
-        match self.timeout {
-            Limit::AtMost(duration) => format!(" after {}", for_people(duration)),
-            Limit::None => String::new(),
-        }
     }
 }

@@ -11,7 +11,7 @@ racefree_core::main!(as_called);
 fn as_called(arguments: Vec<OsString>) -> Exit {
     let called = arguments.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());
     match called {
-        Some("pidfile") => cli::main(arguments, pidfile::run),
+        Some("pidfile") => pidfile::main(arguments),
         Some("withlock") => cli::main(arguments, withlock::run),
         Some("waitfor") => cli::main(arguments, waitfor::run),
         Some("logwatch") => cli::main(arguments, logwatch::run),

@@ -1,0 +1,64 @@
+//! An act that takes time: its deadline, the signals that interrupt it, and the words for its failures.
+
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::Result;
+use racefree_core::event::time::{Deadline, Limit};
+use racefree_core::event::{Event, Events, Watched};
+use racefree_core::signal::Signal;
+
+/// An act under way. Every failure of it begins with what it is: `start web: ...`.
+pub(crate) struct Attempt {
+    act: String,
+    limit: Limit,
+    deadline: Deadline,
+    events: Events,
+}
+
+impl Attempt {
+    /// An act that is over within the limit, counted from when the deadline was made.
+    pub(crate) fn within(act: String, limit: Limit, deadline: Deadline, events: Events) -> Attempt {
+        Attempt { act, limit, deadline, events }
+    }
+
+    /// An act without a deadline.
+    pub(crate) fn unlimited(act: String, events: Events) -> Attempt {
+        Attempt { act, limit: Limit::None, deadline: Deadline::NEVER, events }
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Lets the act take until `later`, if that is after its deadline.
+    pub(crate) fn extend(&mut self, later: Deadline) {
+        self.deadline = self.deadline.or_later(later);
+    }
+
+    /// Waits until one of the watched is ready, and says which; `None` when it is time to look again, at `look` or because
+    /// a child has ended. A signal that asks this process to end, and the deadline, are failures.
+    pub(crate) fn next(
+        &self,
+        watched: &[Watched<'_>],
+        look: Deadline,
+        late: impl FnOnce() -> String,
+    ) -> Result<Option<usize>> {
+        match self.events.next(watched, self.deadline.or(look))? {
+            Event::Ready(place) => Ok(Some(place)),
+            Event::Signal(arrived) if arrived.signal != Signal::CHLD => {
+                Err(self.failure(Exit::Signalled(arrived.signal), format!("{} arrived", arrived.signal)))
+            }
+            Event::Deadline if self.deadline.passed() => {
+                Err(self.failure(Exit::TimedOut, format!("{}{}", late(), self.limit.after())))
+            }
+            Event::Signal(_) | Event::Deadline => Ok(None),
+        }
+    }
+
+    pub(crate) fn failure(&self, exit: Exit, why: impl std::fmt::Display) -> anyhow::Error {
+        exit_as(exit, format!("{}: {why}", self.act))
+    }
+}

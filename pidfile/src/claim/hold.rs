@@ -1,0 +1,42 @@
+//! The claim itself: taken, left to whoever has it, or refused by name.
+
+use crate::claim::leftovers;
+use crate::claim::options::Claim;
+use racefree_core::claim::restart_lock;
+use racefree_core::claim::status::Status;
+use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
+use racefree_core::cli::exit::{Exit, exit_as};
+use racefree_core::error::Result;
+use racefree_core::lock::holders::{self, FileId};
+use std::path::Path;
+
+/// Claims PIDFILE. `None` if another has claimed it and `--ensure` takes that for success.
+pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
+    let kill_after = options.detached.kill_after;
+    let mut attempt = claim_by(options.terms(), &options.pidfile)?;
+    if let Claimed::Busy(Status::Orphaned(..)) = attempt {
+        leftovers::end(restart_lock::leftovers(&options.pidfile)?, kill_after)?;
+        attempt = claim_by(options.terms(), &options.pidfile)?;
+    }
+    match attempt {
+        Claimed::Ours(held) => {
+            leftovers::end(held.leftovers()?, kill_after)?;
+            Ok(Some(held))
+        }
+        Claimed::Busy(Status::Held(_)) if options.ensure => Ok(None),
+        Claimed::Busy(status) => Err(busy(&options.pidfile, &status)),
+    }
+}
+
+/// The refusal that names who has the claim.
+pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
+    let words = match theirs {
+        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) => theirs.in_words(),
+        // A shared lock is no claim and keeps us out all the same; or whoever had the lock has gone by now.
+        _ => {
+            let holders = std::fs::metadata(path).map(|m| holders::of(FileId::from(&m))).unwrap_or_default();
+            format!("no daemon, but its lock is {}", holders::in_words(&holders))
+        }
+    };
+    exit_as(Exit::Busy, format!("claim {}: {words}", path.display()))
+}

@@ -1,0 +1,69 @@
+//! Whether a new daemon is the claimant at once, or the successor of one that still is.
+
+use clap::ValueEnum;
+use racefree_core::claim::ClaimGuard;
+use racefree_core::claim::record_pid::RecordPid;
+use racefree_core::error::Result;
+use racefree_core::process::child;
+use rustix::process::Pid;
+use std::ffi::OsStr;
+use std::io;
+
+/// How a new process gets the claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// The PID file names it before its first instruction.
+    Claimant,
+    /// It owns its byte, but the PID file names the old daemon until the switch.
+    Successor,
+}
+
+impl Role {
+    /// The word by which [`ValueEnum`] reads it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Role::Claimant => "claimant",
+            Role::Successor => "successor",
+        }
+    }
+
+    /// The step of a process that owns its own byte, between fork(2) and execve(2).
+    pub(crate) fn record_itself(self, pid: RecordPid) -> io::Result<()> {
+        match self {
+            Role::Claimant => pid.lock_and_write(),
+            Role::Successor => pid.lock_as_successor(),
+        }
+    }
+
+    /// The step of a process whose parent owns its byte, between fork(2) and execve(2).
+    pub(crate) fn record_supervised(self, pid: RecordPid) -> io::Result<()> {
+        match self {
+            Role::Claimant => pid.write(),
+            Role::Successor => pid.inherit(),
+        }
+    }
+
+    /// Takes the byte of a child.
+    pub(crate) fn vouch(self, held: &ClaimGuard, child: Pid) -> Result<()> {
+        match self {
+            Role::Claimant => held.vouch_for(child),
+            Role::Successor => held.vouch_for_successor(child),
+        }
+    }
+
+    /// Puts the text back that a claimant has written. A successor has written none.
+    pub(crate) fn unname(self, held: &ClaimGuard) -> Result<()> {
+        match self {
+            Role::Claimant => held.unname(),
+            Role::Successor => Ok(()),
+        }
+    }
+
+    /// The error of a COMMAND that could not be started.
+    pub(crate) fn not_started(self, held: &ClaimGuard, name: &OsStr, error: io::Error) -> anyhow::Error {
+        match self {
+            Role::Claimant => held.not_started(name, error),
+            Role::Successor => child::not_executed(name, &error),
+        }
+    }
+}
