@@ -21,6 +21,6 @@ complete -c logwatch -l no-follow -d 'Judge LOG to its end and exit: 1 if an err
 complete -c logwatch -l capture -d 'Print the capture groups of the ready line instead of the line, separated by tabs'
 complete -c logwatch -l json -d 'Print one JSON object per line: event, log, file, offset, line_number, pattern, regex, line'
 complete -c logwatch -s q -l quiet -d 'Say nothing but errors'
-complete -c logwatch -s v -l verbose -d 'Say more about what is done and why'
+complete -c logwatch -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c logwatch -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c logwatch -s V -l version -d 'Print version'

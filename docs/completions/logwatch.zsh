@@ -40,8 +40,8 @@ _logwatch() {
 '(--capture)--json[Print one JSON object per line\: event, log, file, offset, line_number, pattern, regex, line]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \

@@ -67,7 +67,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__claim)
-            opts="-b -q -v -h --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --heir --unannounced --quiet --verbose --help"
+            opts="-b -q -v -h --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -118,10 +118,6 @@ _pidfile() {
                     return 0
                     ;;
                 --pid)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --heir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -17,8 +17,8 @@ _pidfile() {
     _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
@@ -46,7 +46,6 @@ _arguments "${_arguments_options[@]}" : \
 '--chdir=[Run COMMAND (and the ready command) in DIR; it is looked for from there]:DIR:_files' \
 '(-b --background --forking --replace --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
 '()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
-'(-b --background --forking --replace)*--heir=[How a supervisor in the background gets the claim, and reports\: two descriptors]:HEIR:_default:HEIR:_default' \
 '-b[Run COMMAND in the background, and return once it runs and is ready]' \
 '--background[Run COMMAND in the background, and return once it runs and is ready]' \
 '(--forking)--supervise[Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors]' \
@@ -55,11 +54,10 @@ _arguments "${_arguments_options[@]}" : \
 '(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one]' \
 '--notify[Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
 '--ensure[That PIDFILE is already claimed is success (with --ready\: once that daemon is ready)]' \
-'--unannounced[Such a supervisor lets the text name another]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':pidfile -- The PID file\: created if it is absent, never removed:_files' \
@@ -75,8 +73,8 @@ _arguments "${_arguments_options[@]}" : \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::pidfiles -- The PID file:_files' \
@@ -88,8 +86,8 @@ _arguments "${_arguments_options[@]}" : \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':signal -- The signal\: a name with or without SIG, or a number:_default' \
@@ -105,8 +103,8 @@ _arguments "${_arguments_options[@]}" : \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::pidfiles -- The PID file:_files' \

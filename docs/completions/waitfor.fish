@@ -16,7 +16,7 @@ complete -c waitfor -l proxy -d 'Ask through this proxy (by CONNECT); none is ta
 complete -c waitfor -l any -d 'One TARGET is enough'
 complete -c waitfor -l down -d 'Wait for the opposite: nothing answers, the file or process is gone, the lock or claim is free'
 complete -c waitfor -s q -l quiet -d 'Say nothing but errors'
-complete -c waitfor -s v -l verbose -d 'Say more about what is done and why'
+complete -c waitfor -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c waitfor -l follow -d 'Follow redirects; else a redirect is an answer'
 complete -c waitfor -l insecure -d 'Trust any certificate'
 complete -c waitfor -s h -l help -d 'Print help (see more with \'--help\')'

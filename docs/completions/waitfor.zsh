@@ -35,8 +35,8 @@ _waitfor() {
 '(--send --expect)--down[Wait for the opposite\: nothing answers, the file or process is gone, the lock or claim is free]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
-'-v[Say more about what is done and why]' \
-'--verbose[Say more about what is done and why]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '--follow[Follow redirects; else a redirect is an answer]' \
 '--insecure[Trust any certificate]' \
 '-h[Print help (see more with '\''--help'\'')]' \
