@@ -10,6 +10,7 @@ use crate::error::{Result, sentence};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 
 /// A utility's command line.
 pub trait Cli: CommandFactory + FromArgMatches {
@@ -22,10 +23,13 @@ pub trait Cli: CommandFactory + FromArgMatches {
 
 /// Runs a utility on the arguments of this process, the first of which is its name: the whole of its `main`.
 pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exit {
-    let command = C::command();
+    // Taking the definition apart costs as much as a lock: the process ends soon, and its memory with it.
+    let mut command = ManuallyDrop::new(C::command());
     let name = command.get_name().to_owned();
     let whole = arguments.iter().any(|argument| argument == "--help");
-    let parsed = command.try_get_matches_from(arguments).and_then(|matches| C::from_arg_matches(&matches));
+    let parsed = command
+        .try_get_matches_from_mut(arguments)
+        .and_then(|matches| C::from_arg_matches(&ManuallyDrop::new(matches)));
     match parsed {
         Ok(cli) => {
             output::speak_as(&name, cli.verbosity());
@@ -73,11 +77,15 @@ fn exit_status(endings: &[Ending]) -> String {
 #[macro_export]
 macro_rules! main {
     ($function:expr) => {
+        #[global_allocator]
+        static ARENA: $crate::sys::arena::Arena = $crate::sys::arena::Arena::new();
+
         #[allow(unsafe_code)]
         // SAFETY: a program without Rust's own `main` has no other symbol of this name.
         #[unsafe(no_mangle)]
         extern "C" fn main(count: std::ffi::c_int, arguments: *const *const std::ffi::c_char) -> std::ffi::c_int {
             let function: fn(Vec<std::ffi::OsString>) -> $crate::cli::exit::Exit = $function;
+            ARENA.populate();
             // SAFETY: these are what the C library calls `main` with.
             function(unsafe { $crate::sys::runtime::begin(count, arguments) }).end()
         }

@@ -3,6 +3,7 @@
 //! Nothing here knows a claim, a lock or an option. Each block says why it is sound.
 #![allow(unsafe_code)]
 
+pub mod arena;
 pub mod runtime;
 
 use crate::signal::Signal;
