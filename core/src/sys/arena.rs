@@ -61,6 +61,21 @@ impl Arena {
         self.end.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// A block of `memory`, if one of this size is left.
+    fn carve(&self, layout: Layout) -> Option<*mut u8> {
+        loop {
+            let end = self.end.load(Ordering::Acquire);
+            let start = end.next_multiple_of(layout.align());
+            let after = start.checked_add(layout.size()).filter(|after| *after <= SIZE)?;
+            if layout.align() > 4096 {
+                return None;
+            }
+            if self.moved(end, after) {
+                return Some(self.base().wrapping_add(start));
+            }
+        }
+    }
+
     /// Makes the pages that every tool uses present (madvise(2), MADV_POPULATE_WRITE).
     pub fn populate(&self) {
         // SAFETY: the range is the program's own; the call makes its pages present and changes no byte. Before Linux
@@ -74,18 +89,19 @@ impl Arena {
 // to that one.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let mut end = self.end.load(Ordering::Acquire);
-        loop {
-            let start = end.next_multiple_of(layout.align());
-            if layout.align() > 4096 || layout.size() > SIZE - SIZE.min(start) {
-                // SAFETY: the caller's promises about `layout` are System's too.
-                return unsafe { System.alloc(layout) };
+        // SAFETY: the caller's promises about `layout` are System's too.
+        self.carve(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match self.carve(layout) {
+            Some(block) => {
+                // SAFETY: the block is ours and that long. It may have been another's before.
+                unsafe { block.write_bytes(0, layout.size()) };
+                block
             }
-            if self.moved(end, start + layout.size()) {
-                // SAFETY: `start` is at most SIZE, so the pointer is in `memory` or one past its end.
-                return unsafe { self.base().add(start) };
-            }
-            end = self.end.load(Ordering::Acquire);
+            // SAFETY: the caller's promises about `layout` are System's too.
+            None => unsafe { System.alloc_zeroed(layout) },
         }
     }
 
@@ -103,7 +119,8 @@ unsafe impl GlobalAlloc for Arena {
             // SAFETY: it is not in `memory`, so System gave it.
             return unsafe { System.realloc(block, layout, size) };
         };
-        if size <= SIZE - offset && self.moved(offset + layout.size(), offset + size) || size <= layout.size() {
+        let is_last = size <= SIZE - offset && self.moved(offset + layout.size(), offset + size);
+        if is_last || size <= layout.size() {
             return block;
         }
         // SAFETY: the caller promises that `size` makes a layout with this alignment; the new block is another one, and
@@ -115,6 +132,68 @@ unsafe impl GlobalAlloc for Arena {
                 self.dealloc(block, layout);
             }
             grown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).expect("a layout")
+    }
+
+    /// Allocates, writes, grows, frees some, and looks at the end whether every byte is still its owner's.
+    fn works(arena: &Arena, mark: u8) {
+        let mut kept = vec![];
+        for number in 0..2000_usize {
+            let (size, align) = (1 + number * 7 % 300, 1 << (number % 5));
+            // SAFETY: each block is written within its size, and given back with the layout it has.
+            unsafe {
+                let block = arena.alloc_zeroed(layout(size, align));
+                assert_eq!(block as usize % align, 0);
+                assert!((0..size).all(|at| block.add(at).read() == 0), "not zeroed");
+                block.write_bytes(mark, size);
+                let block = arena.realloc(block, layout(size, align), size * 2);
+                block.add(size).write_bytes(mark, size);
+                if number % 3 == 0 {
+                    arena.dealloc(block, layout(size * 2, align))
+                } else {
+                    kept.push((block, size * 2, align))
+                }
+            }
+        }
+        for (block, size, align) in kept {
+            // SAFETY: as above.
+            unsafe {
+                assert!((0..size).all(|at| block.add(at).read() == mark), "another block lies over it");
+                arena.dealloc(block, layout(size, align));
+            }
+        }
+    }
+
+    #[test]
+    fn every_block_is_its_owners_alone_and_what_does_not_fit_is_the_c_librarys() {
+        static ARENA: Arena = Arena::new();
+        std::thread::scope(|threads| {
+            for mark in 1..=4 {
+                threads.spawn(move || works(&ARENA, mark));
+            }
+        });
+        assert!(ARENA.carve(layout(SIZE, 1)).is_none(), "the arena was to be used up");
+    }
+
+    #[test]
+    fn the_last_block_grows_in_place_and_is_taken_back() {
+        static ARENA: Arena = Arena::new();
+        // SAFETY: the blocks are given back with the layout they have.
+        unsafe {
+            let first = ARENA.alloc(layout(10, 1));
+            let grown = ARENA.realloc(first, layout(10, 1), 100);
+            assert_eq!(first, grown);
+            ARENA.dealloc(grown, layout(100, 1));
+            assert_eq!(ARENA.alloc(layout(20, 1)), first);
         }
     }
 }

@@ -122,6 +122,11 @@ impl Report {
         self.row(what, &shown(ours), &format!("{peer}: {}", shown(theirs)), &format!("{ratio:.2}"), mark);
     }
 
+    /// How much of a start cannot be saved: the same system calls, by a program that does nothing else.
+    pub fn floor(&mut self, what: &str, ours: Duration, floor: Duration) {
+        self.ratio(&format!("`{what}`, in terms of the floor"), ours, "the floor", floor, "");
+    }
+
     pub fn row(&mut self, what: &str, ours: &str, theirs: &str, ratio: &str, mark: &str) {
         let row = [what, ours, theirs, ratio, mark].map(String::from);
         eprintln!("{}", row.join(" | "));

@@ -7,59 +7,55 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Without a C library and its start: what is left are the kernel's exec, the system calls, and the end.
+const BARE: [&str; 6] =
+    ["-nostdlib", "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-O2"];
+
 /// A static program: its own start is as short as can be.
-fn compiled(tools: &Tools, name: &str) -> Option<String> {
+pub fn compiled(tools: &Tools, name: &str, options: &[&str]) -> Option<String> {
     let program = tools.directory().join(name);
     let source = format!("{}/benches/peers/{name}.c", env!("CARGO_MANIFEST_DIR"));
-    let compiled = Command::new("cc").args(["-O2", "-static", "-o"]).arg(&program).arg(source).status();
+    let compiled = Command::new("cc").arg("-static").args(options).arg("-o").arg(&program).arg(source).status();
     compiled.is_ok_and(|status| status.success()).then(|| program.to_string_lossy().into_owned())
 }
 
+/// The bare system calls; `None` where it cannot be built (it is written for x86_64).
+pub fn floor(tools: &Tools) -> Option<String> {
+    compiled(tools, "floor", &BARE)
+}
+
 pub fn start_up(tools: &Tools, report: &mut Report) {
-    // The least that could be done: the bare system calls. No mark can be below it.
-    match compiled(tools, "floor") {
-        None => report.skip("the floor (no static C library)"),
-        Some(floor) => {
-            let against = [("F true", "flock"), ("-F F true", "flock -F"), ("-F F true", "setlock")];
-            for (arguments, peer) in
-                against.into_iter().filter(|(_, peer)| tools.has(peer.split(' ').next().unwrap_or_default()))
-            {
-                let (floor, theirs) = (format!("{floor} {arguments}"), format!("{peer} F true"));
-                let [alone, floor, their] = commands(tools, 600, &["true", &floor, &theirs])[..] else {
-                    unreachable!("three")
-                };
-                report.ratio(
-                    &format!("the floor of `{theirs}`: its system calls in a static program, over `true`"),
-                    floor.beyond(alone),
-                    peer,
-                    their.beyond(alone),
-                    "",
-                );
-            }
-        }
+    let floor = floor(tools);
+    if floor.is_none() {
+        report.skip("the floor (x86_64 only)");
     }
     let peers = [
-        ("flock", "flock F true", "withlock F true", "0.6"),
-        ("flock -F", "flock -F F true", "withlock -F F true", "0.6"),
-        ("setlock", "setlock F true", "withlock -F F true", "0.9"),
-        ("chpst", "chpst -l F true", "withlock -F F true", "0.9"),
-        ("s6-setlock", "s6-setlock F true", "withlock -F F true", "0.9"),
-        ("setlock", "setlock F true", "pidfile claim P true", "1.1"),
+        ("flock", "flock F true", "withlock F true", "F true", "0.40"),
+        ("flock -F", "flock -F F true", "withlock -F F true", "-F F true", "0.6"),
+        ("setlock", "setlock F true", "withlock -F F true", "-F F true", "0.45"),
+        ("chpst", "chpst -l F true", "withlock -F F true", "-F F true", "0.9"),
+        ("s6-setlock", "s6-setlock F true", "withlock -F F true", "-F F true", "0.9"),
+        ("setlock", "setlock F true", "pidfile claim P true", "-c P true", "0.60"),
     ];
-    for (peer, theirs, ours, mark) in peers {
+    for (peer, theirs, ours, least, mark) in peers {
         if !tools.has(theirs.split(' ').next().unwrap_or_default()) {
             report.skip(peer);
             continue;
         }
-        let [alone, our, their] = commands(tools, 600, &["true", ours, theirs])[..] else { unreachable!("three") };
+        let least = format!("{} {least}", floor.as_deref().unwrap_or("true"));
+        let measured = commands(tools, 600, &["true", ours, theirs, &least]);
+        let [alone, our, their, least] = measured[..] else { unreachable!("four") };
         report.ratio(&format!("`{ours}`, over `true`"), our.beyond(alone), peer, their.beyond(alone), mark);
+        if floor.is_some() {
+            report.floor(ours, our.beyond(alone), least.beyond(alone));
+        }
     }
 }
 
 /// From the holder's end (by KILL) to the start of the waiter's command.
 pub fn hand_off(tools: &Tools, report: &mut Report) {
-    let (Some(began), Some(floor)) = (compiled(tools, "began"), compiled(tools, "floor")) else {
-        return report.skip("the hand-off (no static C library)");
+    let (Some(began), Some(floor)) = (compiled(tools, "began", &["-O2"]), floor(tools)) else {
+        return report.skip("the hand-off (no static C library, or not x86_64)");
     };
     let handed = |waiter: &str| {
         let line = format!("{waiter} H {began}");
