@@ -6,11 +6,11 @@ mod signal;
 mod stop;
 mod unlocked;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use racefree_core::cli;
 use racefree_core::cli::exit::{Ending, Exit};
 use racefree_core::cli::output::Verbosity;
-use racefree_core::error::Result;
+use racefree_core::error;
 use std::ffi::OsString;
 
 /// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file
@@ -21,7 +21,7 @@ use std::ffi::OsString;
 #[command(name = "pidfile", version, max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
-    verb: Verb,
+    verb: Called,
     #[command(flatten)]
     verbosity: Verbosity,
 }
@@ -32,6 +32,46 @@ enum Verb {
     Read(read::Read),
     Signal(signal::Signal),
     Stop(stop::Stop),
+}
+
+/// The verb that is called. Only its options are defined: the definition of all of them would take `read` longer than
+/// to read.
+#[derive(Debug)]
+struct Called(Verb);
+
+/// Each verb, what the list of verbs says of it, and how its options are defined.
+type Definition = (&'static str, &'static str, fn(Command) -> Command);
+
+const VERBS: [Definition; 4] = [
+    ("claim", "Claim PIDFILE, then become COMMAND (or start it with --background)", claim::Claim::augment_args),
+    ("read", "Print the PID of the living process that has claimed PIDFILE", read::Read::augment_args),
+    ("signal", "Send SIGNAL to the process that has claimed PIDFILE, and to no other", signal::Signal::augment_args),
+    ("stop", "Stop the daemon that has claimed PIDFILE, and return when it is gone", stop::Stop::augment_args),
+];
+
+impl Subcommand for Called {
+    fn augment_subcommands(command: Command) -> Command {
+        let verbs = VERBS.map(|(name, about, define)| Command::new(name).about(about).defer(define));
+        command.subcommand_required(true).arg_required_else_help(true).subcommands(verbs)
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Called::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        Verb::has_subcommand(name)
+    }
+}
+
+impl FromArgMatches for Called {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Called, clap::Error> {
+        Verb::from_arg_matches(matches).map(Called)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
 
 impl cli::Cli for Cli {
@@ -72,11 +112,27 @@ pub fn main(mut arguments: Vec<OsString>) -> Exit {
 ///
 /// # Errors
 /// Everything that ends it otherwise than by an answer.
-pub fn run(cli: Cli) -> Result<Exit> {
-    match cli.verb {
+pub fn run(cli: Cli) -> error::Result<Exit> {
+    match cli.verb.0 {
         Verb::Claim(claim) => claim.run(),
         Verb::Read(read) => read.run(cli.verbosity.quiet),
         Verb::Signal(signal) => signal.run(),
         Verb::Stop(stop) => stop.run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_list_of_verbs_says_what_each_verb_says_of_itself() {
+        let listed = Cli::command();
+        let defined = Verb::augment_subcommands(Command::new("pidfile"));
+        let about = |command: &Command| -> Vec<_> {
+            command.get_subcommands().map(|verb| (verb.get_name().to_owned(), verb.get_about().cloned())).collect()
+        };
+        assert_eq!(about(&listed), about(&defined));
     }
 }
