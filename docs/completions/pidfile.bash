@@ -67,7 +67,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__claim)
-            opts="-b -q -v -h --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --quiet --verbose --help"
+            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -213,7 +213,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__read)
-            opts="-q -v -h --json --table --holders --unlocked --exe --quiet --verbose --help"
+            opts="-q -v -h --quiet --verbose --json --table --holders --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -231,7 +231,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__signal)
-            opts="-q -v -h --unlocked --exe --quiet --verbose --help"
+            opts="-q -v -h --quiet --verbose --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -249,7 +249,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__stop)
-            opts="-q -v -h --signal --timeout --kill-after --unlocked --exe --quiet --verbose --help"
+            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

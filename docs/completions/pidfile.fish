@@ -45,6 +45,8 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l mode -d 'The p
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l chdir -d 'Run COMMAND (and the ready command) in DIR; it is looked for from there' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l fd -d 'Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid -d 'With --fd: the process to record (default: the parent of pidfile)' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s q -l quiet -d 'Say nothing but errors'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s b -l background -d 'Run COMMAND in the background, and return once it runs and is ready'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l supervise -d 'Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ignore-int -d 'With --supervise: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM'
@@ -52,29 +54,27 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'CO
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'That PIDFILE is already claimed is success (with --ready: once that daemon is ready)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Say nothing but errors'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l json -d 'Print one JSON object a file: path, state, pid, evidence, holders, command, started'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l table -d 'Print a table, also of one file'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l holders -d 'Print every process that is seen to hold the lock: PID and command, one a line'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s q -l quiet -d 'Say nothing but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l timeout -d 'How long to wait for the end, or `none`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d 'Send KILL if it is still there after DUR (default: never), also to workers that keep the claim' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand help; and not __fish_seen_subcommand_from claim read signal stop help" -f -a "claim" -d 'Claim PIDFILE, then become COMMAND (or start it with --background)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand help; and not __fish_seen_subcommand_from claim read signal stop help" -f -a "read" -d 'Print the PID of the living process that has claimed PIDFILE'

@@ -46,6 +46,10 @@ _arguments "${_arguments_options[@]}" : \
 '--chdir=[Run COMMAND (and the ready command) in DIR; it is looked for from there]:DIR:_files' \
 '(-b --background --forking --replace --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
 '()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
+'(-v --verbose)-q[Say nothing but errors]' \
+'(-v --verbose)--quiet[Say nothing but errors]' \
+'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-b[Run COMMAND in the background, and return once it runs and is ready]' \
 '--background[Run COMMAND in the background, and return once it runs and is ready]' \
 '(--forking)--supervise[Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors]' \
@@ -54,10 +58,6 @@ _arguments "${_arguments_options[@]}" : \
 '(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one]' \
 '--notify[Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
 '--ensure[That PIDFILE is already claimed is success (with --ready\: once that daemon is ready)]' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':pidfile -- The PID file\: created if it is absent, never removed:_files' \
@@ -67,14 +67,14 @@ _arguments "${_arguments_options[@]}" : \
 (read)
 _arguments "${_arguments_options[@]}" : \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
-'(--table --holders)--json[Print one JSON object a file\: path, state, pid, evidence, holders, command, started]' \
-'(--holders)--table[Print a table, also of one file]' \
-'--holders[Print every process that is seen to hold the lock\: PID and command, one a line]' \
-'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(--table --holders)--json[Print one JSON object a file\: path, state, pid, evidence, holders, command, started]' \
+'(--holders)--table[Print a table, also of one file]' \
+'--holders[Print every process that is seen to hold the lock\: PID and command, one a line]' \
+'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::pidfiles -- The PID file:_files' \
@@ -83,11 +83,11 @@ _arguments "${_arguments_options[@]}" : \
 (signal)
 _arguments "${_arguments_options[@]}" : \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
-'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':signal -- The signal\: a name with or without SIG, or a number:_default' \
@@ -100,11 +100,11 @@ _arguments "${_arguments_options[@]}" : \
 '--timeout=[How long to wait for the end, or \`none\`]:DUR:_default' \
 '--kill-after=[Send KILL if it is still there after DUR (default\: never), also to workers that keep the claim]:DUR:_default' \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
-'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '*::pidfiles -- The PID file:_files' \
