@@ -2,5 +2,7 @@
 
 mod bounds;
 mod input;
+mod privileges;
 mod refusals;
+mod supervisors;
 mod systems;
