@@ -18,7 +18,7 @@ const WHOLE_LIFE: &str = "pidfile claim -b p sleep 1000; pidfile read --json p |
     pidfile claim p true 2>/dev/null; echo $?
     pidfile claim --replace p sleep 1001; echo $?; pidfile read --holders p | cut -d' ' -f2-
     pidfile stop p; echo $?; pidfile read -q p; echo $?
-    withlock l sleep 1002 & until ! flock -n l true; do :; done; withlock -n l true; echo $?
+    withlock l sleep 1002 & until pgrep -f '^sleep 1002' >/dev/null; do :; done; withlock -n l true; echo $?
     (echo well; echo ERROR) >log; logwatch --no-follow --from start -e ERROR log; echo $?";
 
 fn lived(said: &Said) {
