@@ -3,6 +3,7 @@
 mod completions;
 mod docs;
 mod makefile;
+mod modules;
 mod prose;
 mod races_page;
 mod recipes;
