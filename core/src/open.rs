@@ -228,7 +228,7 @@ fn read_at_most(file: &File, limit: u64) -> Result<Vec<u8>, Errno> {
 
 /// Finds what a path leads to, and opens nothing: the descriptor is only a name for it (`O_PATH`). Its close drops none of
 /// our record locks on the file.
-fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
+pub(crate) fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let found = match links {
         Links::Follow => return Ok(rustix::fs::open(path, flags, Mode::empty())?),

@@ -9,7 +9,8 @@ use crate::claim::restart_lock;
 use crate::claim::{acceptable, open, record_locked, take_flock};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
-use crate::lock::holders::{FileId, Holds, descriptor, holds};
+use crate::lock::holders::{Holds, descriptor, holds};
+use crate::lock::locked_file::LockedFile;
 use crate::lock::wait::{still_at, try_flock};
 use crate::process::child::not_executed;
 use crate::process::pidfd::PidFd;
@@ -87,8 +88,8 @@ impl ClaimGuard {
     /// # Errors
     /// The file cannot be opened.
     pub fn shared_with(process: &PidFd, path: &Path) -> Result<Option<ClaimGuard>> {
-        let metadata = std::fs::metadata(path).act("look at", path.display())?;
-        let Ok(Some(number)) = descriptor(process.pid(), FileId::from(&metadata)) else { return Ok(None) };
+        let locked = LockedFile::at(path).act("look at", path.display())?;
+        let Ok(Some(number)) = descriptor(process.pid(), locked) else { return Ok(None) };
         let Ok(shared) = pidfd_getfd(process, number, PidfdGetfdFlags::empty()) else { return Ok(None) };
         // It may have closed that number meanwhile, and opened another file under it: then this is not its claim.
         let file = File::from(shared);
@@ -163,12 +164,12 @@ impl ClaimGuard {
         self.file.set_len(0).act("empty", self.path.display())
     }
 
-    /// The file's identity.
+    /// What the kernel's tables of locks call the file.
     ///
     /// # Errors
     /// A refused fstat(2).
-    pub fn identity(&self) -> Result<FileId> {
-        Ok(FileId::from(&self.file.metadata().act("look at", self.path.display())?))
+    pub fn identity(&self) -> Result<LockedFile> {
+        LockedFile::of(&self.file).act("look at", self.path.display())
     }
 
     /// Vouches for a child of ours: readers believe it until we have reaped it, or have ended.

@@ -7,7 +7,8 @@ use crate::claim::owner::{self, claimant};
 use crate::claim::pid_text::{self, Text};
 use crate::claim::unlocked;
 use crate::error::{Context, Result, sentence};
-use crate::lock::holders::{self, FileId, Holder, Holds};
+use crate::lock::holders::{self, Holder, Holders, Holds};
+use crate::lock::locked_file::LockedFile;
 use crate::process::pidfd::PidFd;
 use fs4::{FileExt, TryLockError};
 use rustix::fs::{Mode, OFlags};
@@ -30,7 +31,7 @@ pub enum Status {
     /// unlocked PID file was to be believed.
     Unfit(Pid, String),
     /// The recorded process is dead but others still hold its lock.
-    Orphaned(Pid, Vec<Holder>),
+    Orphaned(Pid, Holders),
     /// Nothing can be said, and why.
     Unknown(String),
 }
@@ -113,7 +114,7 @@ impl Status {
             Status::Unfit(pid, why) => format!("stale: names {pid}, but nobody holds it, and {why}"),
             Status::Held(claimant) => format!("held by {}", Holder::new(claimant.pid)),
             Status::Orphaned(pid, holders) => {
-                format!("orphaned: {pid} is dead, but its lock is {}", holders::in_words(holders))
+                format!("orphaned: {pid} is dead, but its lock is {holders}")
             }
             Status::Unknown(why) => why.clone(),
         }
@@ -175,8 +176,8 @@ fn is_flocked(file: &File) -> Result<bool> {
 /// PID file, the children of a dead one, or a claim half-way.
 fn second_opinion(file: &File) -> Result<Status> {
     let metadata = file.metadata().act("look at", "the PID file")?;
-    let identity = FileId::from(&metadata);
-    let seen = || holders::in_words(&holders::of(identity));
+    let identity = LockedFile::of(file).act("look at", "the PID file")?;
+    let seen = || holders::of(identity);
     let pid = match read_text(file)? {
         Text::Names(pid) => pid,
         Text::Empty => return Ok(Status::Unknown(format!("names nobody, but is {}", seen()))),

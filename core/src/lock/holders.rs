@@ -1,14 +1,28 @@
 //! Who holds the flock on a file: every process with a descriptor that has it, not only the one that asked for it.
 //!
 //! `/proc/locks` names the process that *called* flock(2), which may be long gone; the `lock:` line of
-//! `/proc/PID/fdinfo/N` is right, and needs the right to look (the same user, or root).
+//! `/proc/PID/fdinfo/N` is right, and needs the right to look (the same user, or root). Nothing else of a stranger's
+//! descriptor is touched: stat(2) of it hangs where its file system is dead. How many descriptors and locks there are is
+//! a stranger's choice, so each look has its time and is cut short there.
 
+use crate::event::time::Deadline;
+use crate::lock::locked_file::LockedFile;
+use crate::open::read_proc;
 use crate::process::procfs;
 use rustix::process::Pid;
 use std::fmt;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long one look at other processes' descriptors may take.
+pub const AT_MOST: Duration = Duration::from_millis(250);
+
+/// The command lines of one look are no longer than this, all together.
+const COMMANDS_AT_MOST: usize = 256 << 10;
 
 /// A file's identity: what its path names may change, this does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,10 +49,15 @@ pub enum Holds {
 }
 
 /// Whether a process has a descriptor that holds the flock on this file.
-pub fn holds(pid: Pid, file: FileId) -> Holds {
-    match descriptor(pid, file) {
+pub fn holds(pid: Pid, file: LockedFile) -> Holds {
+    holds_by(pid, file, Deadline::after(AT_MOST))
+}
+
+/// One that is not found until the deadline counts as hidden.
+pub(crate) fn holds_by(pid: Pid, file: LockedFile, deadline: Deadline) -> Holds {
+    match find(pid, file, deadline) {
         Ok(Some(_)) => Holds::Yes,
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => Holds::Hidden,
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::TimedOut) => Holds::Hidden,
         Ok(None) | Err(_) => Holds::No,
     }
 }
@@ -46,36 +65,44 @@ pub fn holds(pid: Pid, file: FileId) -> Holds {
 /// The number of a descriptor by which a process holds the flock on this file.
 ///
 /// # Errors
-/// EACCES: its descriptors may not be looked at. ENOENT: it is gone.
-pub fn descriptor(pid: Pid, file: FileId) -> std::io::Result<Option<RawFd>> {
-    for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
-        let same_file = fs::metadata(descriptor.path()).is_ok_and(|m| FileId::from(&m) == file);
+/// EACCES: its descriptors may not be looked at. ENOENT: it is gone. ETIMEDOUT: it has too many.
+pub fn descriptor(pid: Pid, file: LockedFile) -> io::Result<Option<RawFd>> {
+    Ok(find(pid, file, Deadline::after(AT_MOST))?.map(|(number, _)| number))
+}
+
+/// The descriptor, and its `lock:` line.
+fn find(pid: Pid, file: LockedFile, deadline: Deadline) -> io::Result<Option<(RawFd, String)>> {
+    let at = file.in_table();
+    for descriptor in fs::read_dir(format!("/proc/{pid}/fdinfo"))?.flatten() {
         let number = descriptor.file_name();
-        if same_file && has_flock(pid, &number.to_string_lossy()) {
-            return Ok(number.to_string_lossy().parse().ok());
+        let number = number.to_string_lossy();
+        if let Some(line) = flock_line(pid, &number, &at) {
+            return Ok(number.parse().ok().map(|number| (number, line)));
+        }
+        if deadline.passed() {
+            return Err(io::ErrorKind::TimedOut.into());
         }
     }
     Ok(None)
 }
 
-fn has_flock(pid: Pid, descriptor: &str) -> bool {
-    flock_line(pid, descriptor).is_some()
-}
-
-fn flock_line(pid: Pid, descriptor: &str) -> Option<String> {
-    let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).ok()?;
-    info.lines().find(|line| line.starts_with("lock:") && line.contains(" FLOCK ")).map(str::to_owned)
+/// `lock: 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF`
+fn flock_line(pid: Pid, descriptor: &str, at: &str) -> Option<String> {
+    // A descriptor has one flock, and it comes before the record locks, of which there may be many.
+    let info = read_proc(&format!("/proc/{pid}/fdinfo/{descriptor}"), 1024).ok()?;
+    let info = String::from_utf8_lossy(&info);
+    let line = info.lines().find(|line| line.starts_with("lock:") && line.contains(" FLOCK "))?;
+    line.split_ascii_whitespace().any(|word| word == at).then(|| line.to_owned())
 }
 
 /// Whether a process holds the flock on this file without having taken it, while nobody who has taken it is there: what
 /// the workers of a dead daemon do. One that has taken it itself, or that the taker has started, is on its way to a claim.
-pub fn inherited(pid: Pid, file: FileId) -> bool {
-    let Ok(Some(number)) = descriptor(pid, file) else { return false };
-    let Some(line) = flock_line(pid, &number.to_string()) else { return false };
-    // `lock: 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF`; a taker in another PID namespace is 0.
+pub fn inherited(pid: Pid, file: LockedFile) -> bool {
+    let Ok(Some((_, line))) = find(pid, file, Deadline::after(AT_MOST)) else { return false };
+    // A taker in another PID namespace is 0.
     let taker = line.split_ascii_whitespace().nth(5).and_then(|number| number.parse().ok());
     match taker.filter(|&number| number > 0).and_then(Pid::from_raw) {
-        Some(taker) => taker != pid && holds(taker, file) != Holds::Yes,
+        Some(taker) => taker != pid && holds(taker, file) == Holds::No,
         None => true,
     }
 }
@@ -110,18 +137,50 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Every process that is seen to hold the flock on this file.
-pub fn of(file: FileId) -> Vec<Holder> {
-    let mut holders: Vec<Holder> =
-        procfs::processes().filter(|&pid| holds(pid, file) == Holds::Yes).map(Holder::new).collect();
-    holders.sort_by_key(|holder| holder.pid.as_raw_pid());
+/// The processes that were seen to hold a lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// They, by their numbers.
+    pub seen: Vec<Holder>,
+    /// The look was cut short: there may be others.
+    pub cut_short: bool,
+}
+
+/// Every process that is seen to hold the flock on this file, as far as [`AT_MOST`] allows.
+pub fn of(file: LockedFile) -> Holders {
+    let deadline = Deadline::after(AT_MOST);
+    let (mut holders, mut length) = (Holders::default(), 0);
+    for pid in procfs::processes() {
+        if holds_by(pid, file, deadline) == Holds::Yes {
+            let holder = Holder::new(pid);
+            length += holder.command.as_ref().map_or(0, String::len);
+            holders.seen.push(holder);
+        }
+        holders.cut_short = deadline.passed() || length > COMMANDS_AT_MOST;
+        if holders.cut_short {
+            break;
+        }
+    }
+    holders.seen.sort_by_key(|holder| holder.pid.as_raw_pid());
     holders
 }
 
-/// The holders in one line: `held by 12 (sleep 60), 13 (sh)`.
-pub fn in_words(holders: &[Holder]) -> String {
-    match holders {
-        [] => "held by a process that cannot be seen from here (another user's, or in another PID namespace)".into(),
-        seen => format!("held by {}", seen.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ")),
+/// The holders of what is at a path: nobody, where nothing is.
+pub fn at(path: &Path) -> Holders {
+    LockedFile::at(path).map(of).unwrap_or_default()
+}
+
+impl fmt::Display for Holders {
+    /// The holders in one line: `held by 12 (sleep 60), 13 (sh)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.seen.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ");
+        match (self.seen.is_empty(), self.cut_short) {
+            (true, false) => f.write_str(
+                "held by a process that cannot be seen from here (another user's, or in another PID namespace)",
+            ),
+            (true, true) => f.write_str("held by a process that could not be found in time"),
+            (false, false) => write!(f, "held by {named}"),
+            (false, true) => write!(f, "held by {named}, and perhaps others"),
+        }
     }
 }

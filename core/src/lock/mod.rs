@@ -3,14 +3,18 @@
 //! The lock belongs to the open file description: whoever inherits the descriptor holds it too, closing frees it when
 //! the last copy is closed, and an explicit release frees it for all of them. The file is never removed or written.
 
-pub mod contenders;
+pub mod deadlock;
 pub mod holders;
+pub mod locked_file;
+pub mod proc_locks;
+pub mod report;
 pub(crate) mod wait;
 
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
-use crate::lock::contenders::LockReport;
+use crate::lock::deadlock::deadlock;
 use crate::lock::holders::FileId;
+use crate::lock::report::LockReport;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::sys;
 use fs4::FileExt;
@@ -154,7 +158,7 @@ impl Lockfile {
             return Ok(true);
         }
         // An ancestor would wait for us, and we for it.
-        if deadline.passed() || contenders::deadlock(&self.file).is_some() {
+        if deadline.passed() || deadlock(&self.file).is_some() {
             return Ok(false);
         }
         let awaited = || format!("waiting for the lock on {}: {}", self.name, LockReport::of(&self.file));
@@ -186,7 +190,7 @@ impl Lockfile {
 
     /// The refusal to go on, naming who holds the lock and how many wait.
     pub fn busy(&self) -> anyhow::Error {
-        let why = match contenders::deadlock(&self.file) {
+        let why = match deadlock(&self.file) {
             Some(ancestry) => ancestry.to_string(),
             None => LockReport::of(&self.file).to_string(),
         };

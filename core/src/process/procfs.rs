@@ -1,9 +1,14 @@
 //! What /proc tells of a process (proc(5)): for reports and for second opinions, never for the decision to claim.
 
+use crate::open::{self, Links, read_proc};
 use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
+
+/// How much of a line is read: more than any that is whole.
+const PAGE: u64 = 4096;
 
 /// The fields of `/proc/PID/stat` that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +29,7 @@ pub struct Stat {
 
 /// What is known of a process by its number; `None` if it is gone, or hidden.
 pub fn stat(pid: Pid) -> Option<Stat> {
-    parse_stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    parse_stat(&read_proc(&format!("/proc/{pid}/stat"), PAGE).ok()?)
 }
 
 fn parse_stat(text: &[u8]) -> Option<Stat> {
@@ -52,12 +57,13 @@ impl Stat {
     }
 }
 
-/// The command line as one would type it, or the name in brackets where there is none (kernel threads, zombies).
+/// The command line as one would type it, or the name in brackets where there is none (kernel threads, zombies). One of
+/// more than 4 KiB is cut there.
 pub fn command_line(pid: Pid) -> Option<String> {
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let line = read_proc(&format!("/proc/{pid}/cmdline"), PAGE).ok()?;
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     if line.is_empty() {
-        let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+        let name = read_proc(&format!("/proc/{pid}/comm"), PAGE).ok()?;
         return Some(format!("[{}]", String::from_utf8_lossy(name.trim_ascii_end())));
     }
     // A daemon that writes its state over its arguments pads them with blanks or zeroes.
@@ -66,7 +72,9 @@ pub fn command_line(pid: Pid) -> Option<String> {
 
 /// The numbers of a process in its PID namespaces, ours first, its own last (`NSpid`, pid_namespaces(7)).
 pub fn numbers_in_namespaces(pid: Pid) -> Vec<i32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    // The groups come first; there may be 65,536.
+    let status = read_proc(&format!("/proc/{pid}/status"), 1 << 20).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
     let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
@@ -75,7 +83,8 @@ pub fn numbers_in_namespaces(pid: Pid) -> Vec<i32> {
 pub fn user(pid: Pid) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let passwd = open::read_small(Path::new("/etc/passwd"), Links::Follow, 1 << 20).unwrap_or_default();
+    let passwd = String::from_utf8_lossy(&passwd);
     let name = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;

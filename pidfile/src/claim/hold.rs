@@ -7,7 +7,7 @@ use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
-use racefree_core::lock::holders::{self, FileId};
+use racefree_core::lock::holders;
 use std::path::Path;
 
 /// Claims PIDFILE. `None` if another has claimed it and `--ensure` takes that for success.
@@ -33,10 +33,7 @@ pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
     let words = match theirs {
         Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) => theirs.in_words(),
         // A shared lock is no claim and keeps us out all the same; or whoever had the lock has gone by now.
-        _ => {
-            let holders = std::fs::metadata(path).map(|m| holders::of(FileId::from(&m))).unwrap_or_default();
-            format!("no daemon, but its lock is {}", holders::in_words(&holders))
-        }
+        _ => format!("no daemon, but its lock is {}", holders::at(path)),
     };
     exit_as(Exit::Busy, format!("claim {}: {words}", path.display()))
 }

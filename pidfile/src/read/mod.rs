@@ -9,7 +9,7 @@ use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::lock::holders::{self, FileId, Holder};
+use racefree_core::lock::holders::{self, Holder};
 use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE
@@ -78,9 +78,14 @@ impl Read {
 }
 
 fn say_holders(path: &Path) -> Result<()> {
-    // A file that has gone since is held by nobody.
-    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
-    let lines = holders::of(FileId::from(&metadata)).into_iter().map(|Holder { pid, command }| {
+    let holders = holders::at(path);
+    if holders.cut_short {
+        output::notice(&format!(
+            "read {}: there may be other holders: too many descriptors to look at",
+            path.display()
+        ));
+    }
+    let lines = holders.seen.into_iter().map(|Holder { pid, command }| {
         let command = command.unwrap_or_default();
         format!("{pid} {}\n", output::printable(&command).replace(['\n', '\t'], " "))
     });

@@ -6,7 +6,7 @@ use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::for_people;
-use racefree_core::lock::holders::{self, FileId, Holder};
+use racefree_core::lock::holders::{self, Holder};
 use racefree_core::process::procfs::{self, Stat};
 use serde::Serialize;
 use std::path::Path;
@@ -39,7 +39,7 @@ impl Report {
         let path = path.as_ref();
         let (pid, evidence, holders) = match &reading {
             Status::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
-            Status::Orphaned(pid, holders) => (Some(*pid), None, holders.clone()),
+            Status::Orphaned(pid, holders) => (Some(*pid), None, holders.seen.clone()),
             Status::Stale(Text::Names(pid)) | Status::Unfit(pid, _) => (Some(*pid), None, vec![]),
             Status::Stale(_) | Status::Absent | Status::Unknown(_) => (None, None, vec![]),
         };
@@ -61,8 +61,7 @@ impl Report {
     /// The same, with everyone who is seen to hold the lock: a look at every process there is.
     pub(crate) fn with_holders(mut self) -> Report {
         if self.holders.is_empty() && matches!(self.exit, Exit::Done | Exit::Unknown) {
-            let seen = std::fs::metadata(&self.path).map(|m| holders::of(FileId::from(&m)));
-            self.holders = seen.unwrap_or_default().iter().map(ReportedHolder::from).collect();
+            self.holders = holders::at(Path::new(&self.path)).seen.iter().map(ReportedHolder::from).collect();
         }
         self
     }

@@ -9,7 +9,8 @@ use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Watched;
-use racefree_core::lock::holders::{self, FileId, Holder, Holds};
+use racefree_core::lock::holders::{self, Holder, Holders, Holds};
+use racefree_core::lock::locked_file::LockedFile;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
@@ -27,7 +28,7 @@ enum State {
     /// It has been asked to end.
     Ending(PidFd),
     /// It has ended; these still hold its lock.
-    Freeing(Vec<Holder>, Vec<PidFd>),
+    Freeing(Holders, Vec<PidFd>),
     Over(Result<()>),
 }
 
@@ -55,7 +56,7 @@ impl<'a> Stopping<'a> {
                 send("stop", self.pidfile, &process, self.stop.signal)?;
                 State::Ending(process)
             }
-            Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(vec![], vec![]),
+            Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(Holders::default(), vec![]),
             Pinned::Nobody(reading @ Status::Unknown(_)) => {
                 return Err(exit_as(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
             }
@@ -95,13 +96,14 @@ impl<'a> Stopping<'a> {
         let holders = match Status::of(self.pidfile) {
             Status::Absent | Status::Stale(_) | Status::Unfit(..) | Status::Held(_) => {
                 let left = restart_lock::leftovers(self.pidfile).unwrap_or_default();
-                let holders = left.iter().map(|process| Holder::new(process.pid())).collect();
+                let seen = left.iter().map(|process| Holder::new(process.pid())).collect();
+                let holders = Holders { seen, cut_short: false };
                 return if left.is_empty() { State::Over(Ok(())) } else { State::Freeing(holders, left) };
             }
             Status::Orphaned(_, holders) => holders,
-            Status::Unknown(_) => vec![],
+            Status::Unknown(_) => Holders::default(),
         };
-        let held = holders.iter().filter_map(|holder| PidFd::open(holder.pid).ok().flatten()).collect();
+        let held = holders.seen.iter().filter_map(|holder| PidFd::open(holder.pid).ok().flatten()).collect();
         State::Freeing(holders, held)
     }
 
@@ -127,7 +129,7 @@ impl<'a> Stopping<'a> {
     fn kill_holders(&mut self) {
         let State::Freeing(_, processes) = &self.state else { return };
         // A file that has gone has no holders that could be told apart.
-        let Ok(identity) = std::fs::metadata(self.pidfile).map(|m| FileId::from(&m)) else { return };
+        let Ok(identity) = LockedFile::at(self.pidfile) else { return };
         for process in processes {
             // Asked again now that it is held: the number may have been recycled since it was seen, and the lock may be that
             // of a claim half-way by now. One that may not be killed is named at the deadline.
@@ -154,7 +156,7 @@ impl<'a> Stopping<'a> {
     pub(crate) fn give_up(&mut self, after: &str) {
         let why = match &self.state {
             State::Ending(process) => format!("process {} has not ended", Holder::new(process.pid())),
-            State::Freeing(holders, _) => format!("the claim is still {}", holders::in_words(holders)),
+            State::Freeing(holders, _) => format!("the claim is still {holders}"),
             State::Over(_) => return,
         };
         self.fail(Exit::TimedOut, format!("stop {}: {why}{after}", self.pidfile.display()));
@@ -170,9 +172,7 @@ impl<'a> Stopping<'a> {
     pub(crate) fn awaited(&self) -> Option<String> {
         match &self.state {
             State::Ending(process) => Some(format!("waiting for process {} to end", process.pid())),
-            State::Freeing(holders, _) => {
-                Some(format!("waiting for {}: {}", self.pidfile.display(), holders::in_words(holders)))
-            }
+            State::Freeing(holders, _) => Some(format!("waiting for {}: {holders}", self.pidfile.display())),
             State::Over(_) => None,
         }
     }

@@ -264,7 +264,7 @@ fn a_claim_by_descriptor_is_refused_where_it_would_mean_nothing() {
         place.script(script).code(125).stderr(format!("pidfile: {why}\n"));
     }
     place
-        .script("exec 9<>p; pidfile claim --fd 9 --pid 1 p")
+        .script("sleep 60 & exec 9<>p; pidfile claim --fd 9 --pid $! p; code=$?; kill $!; exit $code")
         .code(125)
         .stderr(predicate::str::contains("does not have this descriptor"));
     place.script("pidfile claim p true").code(0);

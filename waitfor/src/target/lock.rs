@@ -5,11 +5,12 @@
 
 use super::{Answer, Means, Step, Target};
 use crate::blocking_call::Errand;
-use racefree_core::error::{Context, Result, reason};
+use racefree_core::error::{Context, Result};
 use racefree_core::event::Events;
 use racefree_core::event::path_watch::PathWatch;
-use racefree_core::lock::contenders;
-use racefree_core::lock::holders::{self, FileId};
+use racefree_core::lock::holders;
+use racefree_core::lock::locked_file::LockedFile;
+use racefree_core::lock::proc_locks;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
 use std::fs::File;
@@ -40,7 +41,7 @@ impl Lock {
             Err(e) => return Ok(Answer::unclear(e)),
         };
         // That it is free ends a wait for its end: this is to be beyond doubt.
-        let told = if self.down { None } else { contenders::is_held(&file) };
+        let told = if self.down { None } else { proc_locks::is_held(&file) };
         let held = told.map_or_else(|| tried(&file), Ok).act("ask for the lock on", self.watch.path().display())?;
         if held && self.down && self.freed.is_none() {
             self.freed = Some(Errand::begin(move || wait_until_free(&file))?);
@@ -88,8 +89,8 @@ impl Target for Lock {
     }
 
     fn still(&self) -> String {
-        let file = std::fs::metadata(self.watch.path());
-        file.map_or_else(|e| reason(&e), |found| holders::in_words(&holders::of(FileId::from(&found))))
+        let file = LockedFile::at(self.watch.path());
+        file.map_or_else(|refused| refused.to_string(), |file| holders::of(file).to_string())
     }
 
     fn announcers(&self) -> Vec<BorrowedFd<'_>> {
