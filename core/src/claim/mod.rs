@@ -25,9 +25,9 @@ use crate::event::ready_by;
 use crate::event::time::Deadline;
 use crate::lock::holders::Holder;
 use crate::lock::wait::{flock_by, still_at, try_flock};
+use crate::open::{How, Links, Refused};
 use crate::process::pidfd::PidFd;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::Mode;
 use rustix::process::Pid;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -183,24 +183,15 @@ fn wait_for_end(pid: Pid, until: Deadline) -> Result<()> {
 }
 
 pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<File> {
-    if let Ok(there) = std::fs::symlink_metadata(path)
-        && !there.is_file()
-    {
-        let kind = if there.is_symlink() { "a symbolic link" } else { "not a regular file" };
-        let why = format!("it is {kind}; name a regular file, or one that does not exist yet");
-        return Err(refused("claim", path.display(), Why::Unfit(why)));
+    let how = How::read_write(Links::TrustedNotLast).or_create(mode.unwrap_or(0o644));
+    match crate::open::open(path, how) {
+        Ok(opened) => Ok(opened.file),
+        Err(Refused::Kind(kind)) => {
+            let why = format!("it is {kind}; name a regular file, or one that does not exist yet");
+            Err(refused("claim", path.display(), Why::Unfit(why)))
+        }
+        Err(why) => Err(why).act("open", path.display()),
     }
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mode = Mode::from_bits_truncate(mode.unwrap_or(0o644));
-    let opened = match rustix::fs::open(path, flags | OFlags::CREATE, mode) {
-        // fs.protected_regular refuses O_CREAT on another's file in a sticky directory, even to root.
-        Err(Errno::ACCESS) => match rustix::fs::open(path, flags, mode) {
-            Err(Errno::NOENT) => Err(Errno::ACCESS),
-            opened => opened,
-        },
-        opened => opened,
-    };
-    opened.map(File::from).act("open", path.display())
 }
 
 /// The content, if it can have been a PID file: nothing, zeroes, or a number.

@@ -13,9 +13,9 @@ use crate::claim::{REPLACED_AT_MOST, acceptable, open};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::wait::{blocked_by, still_at};
+use crate::open::{self, How, Links, Opened};
 use crate::process::pidfd::PidFd;
 use nix::errno::Errno;
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -106,8 +106,7 @@ pub fn is_held(path: &Path) -> Result<bool> {
 /// # Errors
 /// The file cannot be read.
 pub fn leftovers(path: &Path) -> Result<Vec<PidFd>> {
-    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    if let Ok(file) = rustix::fs::open(path, flags, Mode::empty()).map(File::from) {
+    if let Ok(Opened { file, .. }) = open::open(path, How::read_write(Links::TrustedNotLast)) {
         return if try_take(&file)? { abandoned_successors(&file) } else { Ok(vec![]) };
     }
     match status::open(path)? {

@@ -9,10 +9,9 @@ use crate::claim::unlocked;
 use crate::error::{Context, Result, sentence};
 use crate::lock::holders::{self, Holder, Holders, Holds};
 use crate::lock::locked_file::LockedFile;
+use crate::open::{self, How, Links, Refused};
 use crate::process::pidfd::PidFd;
 use fs4::{FileExt, TryLockError};
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 use rustix::process::Pid;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -121,22 +120,13 @@ impl Status {
     }
 }
 
-/// Opens a PID file for reading, without waiting for a FIFO's writer or waking a device.
+/// Opens a PID file for reading; `None` if there is none.
 pub(crate) fn open(path: &Path) -> Result<Option<File>> {
-    match std::fs::metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e).act("look at", path.display()),
-        Ok(metadata) if !metadata.is_file() => {
-            anyhow::bail!("read {}: not a regular file, so no PID file", path.display())
-        }
-        Ok(_) => {}
-    }
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(file) => Ok(Some(File::from(file))),
-        // Renamed or removed since the look.
-        Err(Errno::NOENT) => Ok(None),
-        Err(e) => Err(e).act("open", path.display()),
+    match open::open(path, How::read(Links::Trusted)) {
+        Ok(opened) => Ok(Some(opened.file)),
+        Err(why) if why.is_absent() => Ok(None),
+        Err(Refused::Kind(kind)) => anyhow::bail!("read {}: it is {kind}, so no PID file", path.display()),
+        Err(why) => Err(why).act("open", path.display()),
     }
 }
 

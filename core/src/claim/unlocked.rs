@@ -4,8 +4,9 @@
 //! the right program. And whoever could write the file must have had power over that process anyway.
 
 use crate::claim::pid_text::{self, Text};
-use crate::claim::status::{Claimant, Evidence, Status};
+use crate::claim::status::{Claimant, Evidence, Status, read_start};
 use crate::lock::holders::{FileId, Holder};
+use crate::open::{self, How, Links, Opened};
 use crate::process::procfs::{self, Stat};
 use rustix::process::Pid;
 use std::fs::{self, Metadata};
@@ -34,12 +35,9 @@ pub fn reading(path: &Path, exe: Option<&Path>) -> Status {
 /// The number, and the file's metadata, taken from one open file. A symbolic link is not followed: whoever owns the
 /// directory could point it at another daemon's PID file.
 fn named_by_text(path: &Path) -> Option<(Pid, Metadata)> {
-    let there = fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
-    let file = fs::File::open(path).ok()?;
-    let metadata = file.metadata().ok()?;
-    let text = pid_text::parse(&crate::claim::status::read_start(&file).ok()?);
-    match text {
-        Text::Names(pid) if FileId::from(&there) == FileId::from(&metadata) => Some((pid, metadata)),
+    let Opened { file, metadata } = open::open(path, How::read(Links::TrustedNotLast)).ok()?;
+    match pid_text::parse(&read_start(&file).ok()?) {
+        Text::Names(pid) => Some((pid, metadata)),
         _ => None,
     }
 }

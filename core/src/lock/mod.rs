@@ -16,9 +16,9 @@ use crate::lock::deadlock::deadlock;
 use crate::lock::holders::FileId;
 use crate::lock::report::LockReport;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
+use crate::open::{self, How, Links, Opened, Refused};
 use crate::sys;
 use fs4::FileExt;
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fmt;
 use std::fs::File;
@@ -72,32 +72,28 @@ pub enum Attempt {
 /// # Errors
 /// The file can neither be opened nor created, or is a FIFO, a socket or a device.
 pub fn open(path: &Path) -> Result<Lockfile> {
-    let file = open_any_way(path).act("open", path.display())?;
-    let kind = file.metadata().act("look at", path.display())?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        let why = "neither a file nor a directory, so no lock on it would mean anything";
-        return Err(refused("open", path.display(), Why::Unfit(why.into())));
+    match open_any_way(path) {
+        Ok(Opened { file, .. }) => Ok(Lockfile { file, name: Name::Path(path.to_owned()), kind: Kind::Exclusive }),
+        Err(Refused::Kind(kind)) => {
+            let why = format!("it is {kind}, so no lock on it would mean anything");
+            Err(refused("open", path.display(), Why::Unfit(why)))
+        }
+        Err(why) => Err(why).act("open", path.display()),
     }
-    Ok(Lockfile { file, name: Name::Path(path.to_owned()), kind: Kind::Exclusive })
 }
 
-fn open_any_way(path: &Path) -> std::result::Result<File, Errno> {
-    let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mode = Mode::from_bits_truncate(0o666);
-    let ways = [OFlags::RDWR | OFlags::CREATE, OFlags::RDWR, OFlags::RDONLY];
-    let (mut answer, mut refused) = (Err(Errno::NOENT), Errno::ACCESS);
-    for way in ways {
-        answer = rustix::fs::open(path, way | common, mode);
-        match answer {
-            // ACCESS: not ours to write, or fs.protected_regular refuses O_CREAT on another's file in a sticky directory.
-            Err(why @ (Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS)) if way == ways[0] => refused = why,
-            Err(Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS) => {}
-            // A file is made only the first way: there is none, and it was refused.
-            Err(Errno::NOENT) if way != ways[0] => return Err(refused),
-            _ => break,
+fn open_any_way(path: &Path) -> std::result::Result<Opened, Refused> {
+    let read_write = How::read_write(Links::Trusted).or_create(0o666).or_directory();
+    match open::open(path, read_write) {
+        Err(why @ Refused::Errno(Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS)) => {
+            match open::open(path, How::read(Links::Trusted).or_directory()) {
+                // There is none, and it was not to be made.
+                Err(absent) if absent.is_absent() => Err(why),
+                opened => opened,
+            }
         }
+        opened => opened,
     }
-    answer.map(File::from)
 }
 
 /// A descriptor that the shell opened for us. The lock is the shell's too: it outlives us.

@@ -1,8 +1,11 @@
 //! The log of a daemon that is being started: where its output goes, and the last thing it said.
 
 use racefree_core::error::{Context, Result};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use racefree_core::lock::holders::FileId;
+use racefree_core::open::{self, How, Links, Opened};
+use rustix::fs::{OFlags, fcntl_setfl};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -22,10 +25,13 @@ const LONGEST_QUOTE: u64 = 1024;
 impl<'a> Log<'a> {
     /// Opens the log for appending, creating it if it is absent.
     pub(crate) fn open(path: &'a Path) -> Result<Log<'a>> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o644).open(path);
-        let file = file.act("open", path.display())?;
-        let length_before = file.metadata().act("look at", path.display())?.len();
-        Ok(Log { path, file, reader: File::open(path).ok(), length_before })
+        let Opened { file, metadata } =
+            open::open(path, How::append(Links::Trusted).or_create(0o644)).act("open", path.display())?;
+        // The daemon gets it as a shell would have opened it.
+        fcntl_setfl(&file, OFlags::APPEND).act("open", path.display())?;
+        let same = |other: &Opened| FileId::from(&other.metadata) == FileId::from(&metadata);
+        let reader = open::open(path, How::read(Links::Trusted)).ok().filter(same).map(|opened| opened.file);
+        Ok(Log { path, file, reader, length_before: metadata.len() })
     }
 
     pub(crate) fn path(&self) -> &Path {

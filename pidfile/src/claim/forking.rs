@@ -11,6 +11,7 @@ use racefree_core::event::Watched;
 use racefree_core::event::path_watch::PathWatch;
 use racefree_core::event::time::{Deadline, Pause};
 use racefree_core::lock::holders::{Holder, Holds, holds};
+use racefree_core::open::{self, Links};
 use racefree_core::process::child::{Child, Ended};
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
@@ -50,7 +51,8 @@ fn written_to(start: &Start<'_>, file: &Path) -> Result<Pid> {
     let (pause, mut watch) = (Pause::begin(), PathWatch::on(file));
     loop {
         watch.arm();
-        let text = std::fs::read(file).map(|content| pid_text::parse(&content));
+        // As much as it takes to see that a file is no PID file.
+        let text = open::read_small(file, Links::Trusted, 4096).map(|content| pid_text::parse(&content));
         if let Ok(Text::Names(pid)) = text
             && let Some(process) = PidFd::open(pid)?
             && start.family.includes(&process)

@@ -36,9 +36,9 @@ fn a_file_of_another_kind_or_with_another_name_is_refused() {
     for (path, why) in [
         ("symlink", "it is a symbolic link; name a regular file, or one that does not exist yet"),
         ("dangling", "it is a symbolic link; name a regular file, or one that does not exist yet"),
-        ("fifo", "it is not a regular file; name a regular file, or one that does not exist yet"),
-        ("directory", "it is not a regular file; name a regular file, or one that does not exist yet"),
-        ("/dev/null", "it is not a regular file; name a regular file, or one that does not exist yet"),
+        ("fifo", "it is a FIFO; name a regular file, or one that does not exist yet"),
+        ("directory", "it is a directory; name a regular file, or one that does not exist yet"),
+        ("/dev/null", "it is a device; name a regular file, or one that does not exist yet"),
         ("one", "it has several names (hard links); name a file of its own"),
     ] {
         place

@@ -92,7 +92,7 @@ fn one_file_that_cannot_be_read_does_not_keep_the_others_alive() {
     place
         .script("pidfile claim -b p sleep 60; mkdir d; pidfile stop d p; echo $?; pidfile read -q p; echo $?")
         .stdout("4\n1\n")
-        .stderr("pidfile: stop d: read d: not a regular file, so no PID file\n");
+        .stderr("pidfile: stop d: read d: it is a directory, so no PID file\n");
 }
 
 #[test]
