@@ -33,16 +33,16 @@ complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "read" -d 'Print the
 complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "signal" -d 'Send SIGNAL to the process that has claimed PIDFILE, and to no other'
 complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "stop" -d 'Stop the daemon that has claimed PIDFILE, and return when it is gone'
 complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid-from -d 'With --forking: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l stop-signal -d 'With --replace: the signal that asks the old one to end, such as QUIT for an nginx that is to finish its requests' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l log -d 'Append stdout and stderr of COMMAND to FILE (else they go to /dev/null); `-` leaves them as they are' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid-from -d 'With --forking: the daemon is the process whose PID COMMAND writes to FILE, which is not PIDFILE' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l stop-signal -d 'With --replace: the signal that asks the old daemon to end, such as QUIT for an nginx that finishes its requests' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l log -d 'Append stdout and stderr of COMMAND to FILE (default: /dev/null); `-` leaves them as they are' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l keep-fd -d 'Leave descriptor N open in COMMAND' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ready -d 'Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l timeout -d 'How long the whole start may take, or `none`' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l kill-after -d 'After a failed start: how long COMMAND may take to end by TERM before KILL' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l wait -d 'Wait for another claimant to leave, at most DUR' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l mode -d 'The permission bits of PIDFILE, in octal (else a new file gets 0644 less the umask)' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l chdir -d 'Run COMMAND (and the ready command) in DIR; it is looked for from there' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l kill-after -d 'After a failed start: how long COMMAND may take to end after TERM, before KILL' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l wait -d 'Wait until another claimant leaves, at most DUR' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l mode -d 'The permission bits of PIDFILE, in octal (default for a new file: 0644 less the umask)' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l chdir -d 'Run COMMAND and the ready command in DIR; a relative COMMAND is looked up there' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l fd -d 'Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid -d 'With --fd: the process to record (default: the parent of pidfile)' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s q -l quiet -d 'Say nothing but errors'
@@ -50,17 +50,17 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s v -l verbose -
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s b -l background -d 'Run COMMAND in the background, and return once it runs and is ready'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l supervise -d 'Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ignore-int -d 'With --supervise: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'COMMAND puts itself in the background and exits 0: find its daemon, and return once that is ready'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'That PIDFILE is already claimed is success (with --ready: once that daemon is ready)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'COMMAND puts itself in the background and exits 0: find its daemon, and return once the daemon is ready'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'Exit 0 if PIDFILE is claimed already (with --ready: once that daemon is ready)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Say nothing but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l json -d 'Print one JSON object a file: path, state, pid, evidence, holders, command, started'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l table -d 'Print a table, also of one file'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l holders -d 'Print every process that is seen to hold the lock: PID and command, one a line'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l json -d 'Print one JSON object for each file: path, state, pid, evidence, holders, command, started'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l table -d 'Print a table, also for one file'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l holders -d 'Print every process that visibly holds the lock: PID and command, one per line'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
@@ -69,8 +69,8 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose 
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l timeout -d 'How long to wait for the end, or `none`' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d 'Send KILL if it is still there after DUR (default: never), also to workers that keep the claim' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l timeout -d 'How long to wait until the daemon has ended, or `none`' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d 'Send KILL if the daemon has not ended after DUR (default: never), also to workers that keep the claim' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'

@@ -34,16 +34,16 @@ _pidfile() {
         case $line[1] in
             (claim)
 _arguments "${_arguments_options[@]}" : \
-'--pid-from=[With --forking\: the daemon is the process whose number COMMAND writes to FILE, which is not PIDFILE]:FILE:_files' \
-'--stop-signal=[With --replace\: the signal that asks the old one to end, such as QUIT for an nginx that is to finish its requests]:SIG:_default' \
-'--log=[Append stdout and stderr of COMMAND to FILE (else they go to /dev/null); \`-\` leaves them as they are]:FILE:_files' \
+'--pid-from=[With --forking\: the daemon is the process whose PID COMMAND writes to FILE, which is not PIDFILE]:FILE:_files' \
+'--stop-signal=[With --replace\: the signal that asks the old daemon to end, such as QUIT for an nginx that finishes its requests]:SIG:_default' \
+'--log=[Append stdout and stderr of COMMAND to FILE (default\: /dev/null); \`-\` leaves them as they are]:FILE:_files' \
 '*--keep-fd=[Leave descriptor N open in COMMAND]:N:_default' \
 '--ready=[Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID]:SHELL COMMAND:_default' \
 '--timeout=[How long the whole start may take, or \`none\`]:DUR:_default' \
-'--kill-after=[After a failed start\: how long COMMAND may take to end by TERM before KILL]:DUR:_default' \
-'(--ensure)--wait=[Wait for another claimant to leave, at most DUR]:DUR:_default' \
-'--mode=[The permission bits of PIDFILE, in octal (else a new file gets 0644 less the umask)]:MODE:_default' \
-'--chdir=[Run COMMAND (and the ready command) in DIR; it is looked for from there]:DIR:_files' \
+'--kill-after=[After a failed start\: how long COMMAND may take to end after TERM, before KILL]:DUR:_default' \
+'(--ensure)--wait=[Wait until another claimant leaves, at most DUR]:DUR:_default' \
+'--mode=[The permission bits of PIDFILE, in octal (default for a new file\: 0644 less the umask)]:MODE:_default' \
+'--chdir=[Run COMMAND and the ready command in DIR; a relative COMMAND is looked up there]:DIR:_files' \
 '(-b --background --forking --replace --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
 '()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
 '(-v --verbose)-q[Say nothing but errors]' \
@@ -54,10 +54,10 @@ _arguments "${_arguments_options[@]}" : \
 '--background[Run COMMAND in the background, and return once it runs and is ready]' \
 '(--forking)--supervise[Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors]' \
 '--ignore-int[With --supervise\: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM]' \
-'(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once that is ready]' \
-'(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old one]' \
-'--notify[Ready once COMMAND says READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
-'--ensure[That PIDFILE is already claimed is success (with --ready\: once that daemon is ready)]' \
+'(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once the daemon is ready]' \
+'(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon]' \
+'--notify[Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
+'--ensure[Exit 0 if PIDFILE is claimed already (with --ready\: once that daemon is ready)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':pidfile -- The PID file\: created if it is absent, never removed:_files' \
@@ -71,9 +71,9 @@ _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'(--table --holders)--json[Print one JSON object a file\: path, state, pid, evidence, holders, command, started]' \
-'(--holders)--table[Print a table, also of one file]' \
-'--holders[Print every process that is seen to hold the lock\: PID and command, one a line]' \
+'(--table --holders)--json[Print one JSON object for each file\: path, state, pid, evidence, holders, command, started]' \
+'(--holders)--table[Print a table, also for one file]' \
+'--holders[Print every process that visibly holds the lock\: PID and command, one per line]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -97,8 +97,8 @@ _arguments "${_arguments_options[@]}" : \
 (stop)
 _arguments "${_arguments_options[@]}" : \
 '--signal=[The signal that asks the daemon to end]:SIG:_default' \
-'--timeout=[How long to wait for the end, or \`none\`]:DUR:_default' \
-'--kill-after=[Send KILL if it is still there after DUR (default\: never), also to workers that keep the claim]:DUR:_default' \
+'--timeout=[How long to wait until the daemon has ended, or \`none\`]:DUR:_default' \
+'--kill-after=[Send KILL if the daemon has not ended after DUR (default\: never), also to workers that keep the claim]:DUR:_default' \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \

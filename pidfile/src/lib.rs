@@ -15,10 +15,14 @@ use std::ffi::OsString;
 
 /// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file
 ///
-/// A claim is a lock that lives exactly as long as the daemon: nothing has to be cleaned up, whatever is killed and
-/// whenever. PID files are never removed, for that is the race in which two daemons run.
+/// A claim is a lock that lives exactly as long as the daemon: nobody has to clean up, whichever process is killed, and
+/// whenever. pidfile never removes a PID file, because that would open the race in which two daemons run.
 #[derive(Debug, Parser)]
 #[command(name = "pidfile", version, max_term_width = 100)]
+#[command(override_usage = "pidfile [-q|-v] claim [OPTIONS] PIDFILE COMMAND [ARG]...\n       \
+    pidfile [-q|-v] read [OPTIONS] PIDFILE...\n       \
+    pidfile [-q|-v] signal [OPTIONS] SIGNAL PIDFILE\n       \
+    pidfile [-q|-v] stop [OPTIONS] PIDFILE...")]
 pub struct Cli {
     #[command(subcommand)]
     verb: Called,

@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 
 /// Send SIGNAL to the process that has claimed PIDFILE, and to no other
 ///
-/// The kernel vouches for the process before the signal is sent through a pidfd: a number that was recycled is never
-/// hit. Without a living claimant the exit code is that of `pidfile read`.
+/// The kernel verifies that the process holds the claim, and the signal goes through a pidfd: a process that has got a
+/// recycled PID is never hit. Without a living claimant the exit code is that of `pidfile read`.
 #[derive(Debug, Args)]
+#[command(override_usage = "pidfile signal [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
 pub(crate) struct Signal {
     #[command(flatten)]
     unlocked: Unlocked,

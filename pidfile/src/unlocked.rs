@@ -10,17 +10,20 @@ use racefree_core::error::Result;
 use racefree_core::process::procfs;
 use std::path::{Path, PathBuf};
 
-/// What else than a lock is believed.
+const UNLOCKED: &str = "A file without a lock";
+
+/// The options that let a file without a lock be believed.
 #[derive(Debug, Args)]
 pub(crate) struct Unlocked {
     /// Also believe the PID file of a daemon that writes its own, without a lock
     ///
-    /// If the process is alive, was started before the file was last written, and runs as the owner of the file (or the
-    /// owner is root). Nobody vouches for it: use it where the daemon can be started no other way.
-    #[arg(long)]
+    /// pidfile believes the file if the process is alive, was started before the file was last written, and runs as the
+    /// owner of the file (or the owner is root). No lock proves it: use --unlocked only for a daemon that you cannot
+    /// start otherwise.
+    #[arg(long, help_heading = UNLOCKED)]
     unlocked: bool,
     /// With --unlocked: only if the process runs this program
-    #[arg(long, value_name = "PATH", requires = "unlocked")]
+    #[arg(long, help_heading = UNLOCKED, value_name = "PATH", requires = "unlocked")]
     exe: Option<PathBuf>,
 }
 

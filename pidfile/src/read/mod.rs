@@ -14,26 +14,29 @@ use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE
 ///
-/// The number is printed only if it is true at this moment: the kernel is asked whether this very process holds the
-/// claim. Needs read permission only, waits for nobody, and disturbs no start or stop under way. Of several files, a
-/// table is printed, and the exit code is the highest.
+/// pidfile prints the PID only if it is true at this moment: it asks the kernel whether this very process holds the
+/// claim. It needs read permission only, does not wait, and disturbs no start or stop. For several files it prints a
+/// table, and exits with the highest code.
 #[derive(Debug, Args)]
+#[command(override_usage = "pidfile read [-q] [--unlocked [--exe PATH]] PIDFILE...\n       \
+    pidfile read {--json|--table|--holders} [--unlocked [--exe PATH]] PIDFILE...")]
 pub(crate) struct Read {
-    /// Print one JSON object a file: path, state, pid, evidence, holders, command, started
+    /// Print one JSON object for each file: path, state, pid, evidence, holders, command, started
     ///
-    /// state is held, stale, orphaned, absent or unknown. evidence is vouched (by the kernel), descriptor (the process
-    /// has one that holds the lock) or recorded (only the file says so). holders are the processes that are seen to have
-    /// the lock, among them workers that inherited it. started is in seconds since the epoch.
-    #[arg(long, conflicts_with_all = ["table", "holders"])]
+    /// state is held, stale, orphaned, absent or unknown. evidence is vouched (the kernel names the process as the owner
+    /// of the byte lock), descriptor (the process has a descriptor that holds the lock) or recorded (only the file names
+    /// the process). holders are the processes that visibly have the lock, among them workers that inherited it. started
+    /// is in seconds since the epoch.
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["table", "holders"])]
     json: bool,
-    /// Print a table, also of one file
-    #[arg(long, conflicts_with = "holders")]
+    /// Print a table, also for one file
+    #[arg(long, help_heading = "Output", conflicts_with = "holders")]
     table: bool,
-    /// Print every process that is seen to hold the lock: PID and command, one a line
+    /// Print every process that visibly holds the lock: PID and command, one per line
     ///
-    /// The claimant, workers that inherited it, and the newcomer of a restart under way. Which processes of other users
-    /// hold it only root can see.
-    #[arg(long)]
+    /// The holders are the claimant, workers that inherited the lock, and the successor of a restart that runs. Only root
+    /// can see the holders among other users' processes.
+    #[arg(long, help_heading = "Output")]
     holders: bool,
     #[command(flatten)]
     unlocked: Unlocked,

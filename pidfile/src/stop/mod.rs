@@ -17,17 +17,18 @@ use std::time::Duration;
 
 /// Stop the daemon that has claimed PIDFILE, and return when it is gone
 ///
-/// Returns when the process has ended *and* the claim is free, so that a start may follow at once. Not running is
-/// success. Several daemons are stopped in parallel. PIDFILE stays where it is.
+/// pidfile returns when the process has ended *and* the claim is free, so that a start may follow at once. If the daemon
+/// does not run, that is success. pidfile stops several daemons in parallel. PIDFILE stays where it is.
 #[derive(Debug, Args)]
+#[command(override_usage = "pidfile stop [OPTIONS] PIDFILE...")]
 pub(crate) struct Stop {
     /// The signal that asks the daemon to end
     #[arg(long, value_name = "SIG", default_value = "TERM")]
     pub(crate) signal: signal::Signal,
-    /// How long to wait for the end, or `none`
+    /// How long to wait until the daemon has ended, or `none`
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse)]
     timeout: Limit,
-    /// Send KILL if it is still there after DUR (default: never), also to workers that keep the claim
+    /// Send KILL if the daemon has not ended after DUR (default: never), also to workers that keep the claim
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     kill_after: Option<Duration>,
     #[command(flatten)]

@@ -4,6 +4,7 @@ use crate::common::{place, repository};
 use clap::Parser;
 use std::fs;
 use tests::Place;
+use tests::manual::examples;
 
 struct Recipe {
     page: String,
@@ -83,20 +84,31 @@ fn lines_in_tables(page: &str) -> Vec<String> {
     code.filter(|code| ours.iter().any(|tool| code.starts_with(tool))).map(String::from).collect()
 }
 
+/// Fails unless the utility that the line calls takes the line's words.
+fn is_taken(place: &Place, line: &str) {
+    let words = place.says(&format!("words() {{ printf '%s\\0' \"$@\"; }}; words {line}"));
+    let words: Vec<&str> = words.trim_end_matches('\0').split('\0').collect();
+    let taken = match words[0] {
+        "pidfile" => pidfile::Cli::try_parse_from(&words).map(drop),
+        "withlock" => withlock::Cli::try_parse_from(&words).map(drop),
+        "waitfor" => waitfor::Cli::try_parse_from(&words).map(drop),
+        _ => logwatch::Cli::try_parse_from(&words).map(drop),
+    };
+    assert!(taken.is_ok(), "{line}: {taken:?}");
+}
+
 #[test]
 fn every_line_in_a_table_of_the_cookbook_is_one_that_the_utilities_take() {
     let lines = lines_in_tables("docs/cookbook.md");
     assert!(lines.len() >= 25, "only {} lines", lines.len());
     let place = Place::bare();
-    for line in lines {
-        let words = place.says(&format!("words() {{ printf '%s\\0' \"$@\"; }}; words {line}"));
-        let words: Vec<&str> = words.trim_end_matches('\0').split('\0').collect();
-        let taken = match words[0] {
-            "pidfile" => pidfile::Cli::try_parse_from(&words).map(drop),
-            "withlock" => withlock::Cli::try_parse_from(&words).map(drop),
-            "waitfor" => waitfor::Cli::try_parse_from(&words).map(drop),
-            _ => logwatch::Cli::try_parse_from(&words).map(drop),
-        };
-        assert!(taken.is_ok(), "{line}: {taken:?}");
-    }
+    lines.iter().for_each(|line| is_taken(&place, line));
+}
+
+#[test]
+fn every_example_of_a_manual_page_is_a_line_that_the_utilities_take() {
+    let lines = examples::lines();
+    assert!(lines.len() >= 25, "only {} lines", lines.len());
+    let place = Place::bare();
+    lines.iter().for_each(|line| is_taken(&place, line));
 }

@@ -1,5 +1,7 @@
 //! Manual pages and completions, made from the utilities' definitions. `docs/` holds them as files; a test compares.
 
+pub mod examples;
+
 use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -68,7 +70,10 @@ fn manual_page(command: &clap::Command, title: &str, endings: &[Ending]) -> Page
     if command.get_after_long_help().is_some() {
         render(Man::render_extra_section);
     }
-    let page = String::from_utf8(page).expect("roff is text") + &exit_status(command, endings) + &see_also(title);
+    let page = String::from_utf8(page).expect("roff is text")
+        + &exit_status(command, endings)
+        + &examples_of(title)
+        + &see_also(title);
     Page { path: format!("man/{title}.1"), content: tidy(&page) }
 }
 
@@ -84,6 +89,21 @@ fn exit_status(command: &clap::Command, endings: &[Ending]) -> String {
     section + ".TP\n.B 128+N\nCOMMAND, or the tool itself, was ended by signal N\n"
 }
 
+fn examples_of(title: &str) -> String {
+    let examples = examples::of(title);
+    assert!(!examples.is_empty(), "{title} has no example");
+    let example = |(sentence, line): &examples::Example| {
+        format!("{}\n.PP\n.RS 4\n.nf\n{}.fi\n.RE\n", escaped(sentence), literal(line))
+    };
+    format!(".SH EXAMPLES\n{}", examples.iter().map(example).collect::<Vec<_>>().join(".PP\n"))
+}
+
+/// Lines that are printed as they are. Each begins with a font request, so [`tidy`] does not wrap it.
+fn literal(lines: &str) -> String {
+    let quoted = |line: &str| escaped(line).replace('"', "\\(dq").replace('\'', "\\(aq");
+    lines.lines().map(|line| format!(".B \"{}\"\n", quoted(line))).collect()
+}
+
 fn see_also(title: &str) -> String {
     let names = ["logwatch", "pidfile", "waitfor", "withlock"];
     let own = title.split('-').next().unwrap_or(title);
@@ -96,15 +116,33 @@ fn escaped(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")
 }
 
-/// As mandoc(1) wants it: no blank at the end of a line, no text line over 80 bytes, no line break beside an empty line.
+/// Changes a page to what mandoc(1) accepts: no blank at the end of a line, no text line over 80 bytes, no line break
+/// beside an empty line, no empty paragraph. Makes a list of indented lines with two columns.
 fn tidy(page: &str) -> String {
     let lines: Vec<&str> = page.lines().map(str::trim_end).collect();
     let beside_space = |at: usize| {
         let beside = [lines.get(at.wrapping_sub(1)), lines.get(at + 1)];
         beside.iter().flatten().any(|line| line.is_empty() || **line == ".sp")
     };
-    let kept = (0..lines.len()).filter(|&at| lines[at] != ".br" || !beside_space(at)).map(|at| lines[at]);
-    kept.map(|line| if line.starts_with('.') { line.to_owned() + "\n" } else { wrapped(line) }).collect()
+    let begins_a_list = |at: usize| lines.get(at + 1).is_some_and(|next| listed(next).is_some());
+    let is_needed = |at: usize| match lines[at] {
+        ".br" => !beside_space(at),
+        ".PP" => !begins_a_list(at),
+        _ => true,
+    };
+    let kept = (0..lines.len()).filter(|&at| is_needed(at)).map(|at| lines[at]);
+    let written = |line: &str| match listed(line) {
+        _ if line.starts_with('.') => line.to_owned() + "\n",
+        Some((term, meaning)) => format!(".TP\n\\fB{term}\\fR\n{}", wrapped(meaning)),
+        None => wrapped(line),
+    };
+    kept.map(written).collect()
+}
+
+/// The term and the meaning of an indented line with two columns.
+fn listed(line: &str) -> Option<(&str, &str)> {
+    let (term, meaning) = line.strip_prefix("  ")?.split_once("  ")?;
+    Some((term.trim(), meaning.trim()))
 }
 
 fn wrapped(text: &str) -> String {
