@@ -65,12 +65,14 @@ fn a_pid_recycled_under_a_signaller_is_not_hit() {
         return;
     }
     let place = place();
-    // strace(1) stops `pidfile` behind its first question to the kernel (F_GETLK), which was answered with yes.
+    // strace(1) stops `pidfile` behind its first question to the kernel (F_GETLK), which was answered with yes. A build with
+    // debug assertions asks for a descriptor's flags before it closes it, so the question is not the first fcntl(2).
     let said = in_namespace(
         &place,
         "next 300; pidfile claim p sleep 1000 & wait_for=$!
         until pidfile -q read p; do :; done
-        strace -qq -o trace -e inject=fcntl:signal=STOP:when=1 pidfile signal KILL p & tracer=$!
+        strace -qq -o calls -e trace=fcntl pidfile read -q p; first=$(grep -n F_GETLK calls | head -1 | cut -d: -f1)
+        strace -qq -o trace -e inject=fcntl:signal=STOP:when=$first pidfile signal KILL p & tracer=$!
         until grep -q SIGSTOP trace 2>/dev/null; do :; done
         kill -9 300; wait $wait_for
         next 300; sleep 2000 & [ $! = 300 ] || exit 99
