@@ -2,23 +2,9 @@
 //!
 //! Small on purpose: numbers and inodes are used again as soon as they are free.
 
-use crate::process::{Aim, Process};
-
-/// So many numbers, from 1, and so many processes at once.
-pub const PIDS: usize = 4;
-/// So many files at once.
-pub const INODES: usize = 3;
-/// So many open file descriptions at once.
-pub const OFDS: usize = 8;
-
-/// Where a process is kept: at its number. Whoever refers to it learns of its end before the number is used again.
-pub type Slot = u8;
-/// A process's number; 0 is none.
-pub type Pid = u8;
-/// An open file description.
-pub type Ofd = u8;
-/// A file, whatever its name.
-pub type Inode = u8;
+use crate::numbers::{INODES, Inode, OFDS, Ofd, PIDS, Pid, Slot};
+use crate::process::{PidFd, Process};
+use crate::promises::Promise;
 
 /// Whom a flock admits; it belongs to open file descriptions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,10 +27,10 @@ pub struct File {
     pub flock: Flock,
     /// Which process called flock(2) for it: its number then, as /proc/PID/fdinfo shows it.
     pub caller: Pid,
-    /// Which process has locked the byte of each number, and beside it the newcomer's mark.
+    /// Which process has locked the byte of each number, and beside it the successor's mark.
     pub bytes: [[Option<Slot>; 2]; PIDS + 1],
-    /// Who has the ticket of a restart.
-    pub ticket: Option<Ofd>,
+    /// Who has the restart lock of a restart.
+    pub restart_lock: Option<Ofd>,
 }
 
 /// Which byte of a number.
@@ -52,7 +38,7 @@ pub struct File {
 pub enum Byte {
     /// The one that vouches.
     Own = 0,
-    /// The newcomer's mark.
+    /// The successor's mark.
     Mark = 1,
 }
 
@@ -68,9 +54,9 @@ pub struct World {
     /// The processes; a zombie is still one.
     pub processes: [Option<Process>; PIDS],
     /// Who of the cast has come, where each comes once, one bit each.
-    pub come: u8,
+    pub arrived: u8,
     /// A promise that has just been broken.
-    pub broken: Option<&'static str>,
+    pub broken: Option<Promise>,
 }
 
 impl World {
@@ -81,12 +67,12 @@ impl World {
     }
 
     /// The process in a slot that is known to be taken.
-    pub fn of(&self, slot: Slot) -> &Process {
+    pub fn process(&self, slot: Slot) -> &Process {
         self.processes[slot as usize].as_ref().expect("a slot that is taken")
     }
 
     /// The same, to be changed.
-    pub fn of_mut(&mut self, slot: Slot) -> &mut Process {
+    pub fn process_mut(&mut self, slot: Slot) -> &mut Process {
         self.processes[slot as usize].as_mut().expect("a slot that is taken")
     }
 
@@ -120,7 +106,7 @@ impl World {
     pub fn open_path(&mut self, by: Slot) -> Option<Ofd> {
         let ofd = self.open.iter().position(Option::is_none)? as Ofd;
         self.open[ofd as usize] = self.path;
-        self.of_mut(by).fds |= 1 << ofd;
+        self.process_mut(by).fds |= 1 << ofd;
         Some(ofd)
     }
 
@@ -154,14 +140,14 @@ impl World {
     pub fn close(&mut self, by: Slot, ofd: Ofd) {
         let file = self.file_mut(ofd);
         file.bytes.iter_mut().flatten().filter(|owner| **owner == Some(by)).for_each(|owner| *owner = None);
-        self.of_mut(by).fds &= !(1 << ofd);
+        self.process_mut(by).fds &= !(1 << ofd);
         if self.processes.iter().flatten().any(|p| p.fds & (1 << ofd) != 0) {
             return;
         }
         self.unlock(ofd);
         let file = self.file_mut(ofd);
-        if file.ticket == Some(ofd) {
-            file.ticket = None;
+        if file.restart_lock == Some(ofd) {
+            file.restart_lock = None;
         }
         self.open[ofd as usize] = None;
         self.sweep();
@@ -178,7 +164,7 @@ impl World {
 
     /// flock(2), LOCK_EX | LOCK_NB.
     pub fn lock(&mut self, by: Slot, ofd: Ofd) -> bool {
-        let caller = self.of(by).pid;
+        let caller = self.process(by).pid;
         let file = self.file_mut(ofd);
         match file.flock {
             Flock::Exclusive(holder) => holder == ofd,
@@ -228,7 +214,7 @@ impl World {
     /// Whether a process has a descriptor that holds the flock of this file, as /proc/PID/fdinfo tells.
     pub fn holds(&self, slot: Slot, inode: Inode) -> bool {
         match self.files[inode as usize].flock {
-            Flock::Exclusive(ofd) => self.of(slot).fds & (1 << ofd) != 0,
+            Flock::Exclusive(ofd) => self.process(slot).fds & (1 << ofd) != 0,
             _ => false,
         }
     }
@@ -237,19 +223,19 @@ impl World {
     /// zombie, and its own children are nobody's.
     pub fn end(&mut self, slot: Slot) {
         for ofd in 0..OFDS as Ofd {
-            if self.of(slot).fds & (1 << ofd) != 0 {
+            if self.process(slot).fds & (1 << ofd) != 0 {
                 self.close(slot, ofd);
             }
         }
         for at in 0..PIDS {
             let Some(other) = &mut self.processes[at] else { continue };
-            for aim in [&mut other.aim, &mut other.old, &mut other.believed] {
-                if *aim == Aim::At(slot) {
-                    *aim = Aim::Gone;
+            for pidfd in [&mut other.pidfd, &mut other.old, &mut other.believed] {
+                if *pidfd == PidFd::At(slot) {
+                    *pidfd = PidFd::Gone;
                 }
             }
-            if other.minder == Some(slot) {
-                other.minder = None;
+            if other.launcher == Some(slot) {
+                other.launcher = None;
             }
             if other.parent == Some(slot) {
                 other.parent = None;
@@ -258,65 +244,8 @@ impl World {
                 }
             }
         }
-        let process = self.of(slot);
-        let waits = process.parent.is_some_and(|parent| self.of(parent).reaps_late());
+        let process = self.process(slot);
+        let waits = process.parent.is_some_and(|parent| self.process(parent).reaps_late());
         self.processes[slot as usize] = waits.then(|| Process::zombie(process));
-    }
-
-    /// The same state with files and open file descriptions numbered in the order in which one comes across them: what
-    /// differs by these numbers only is one state.
-    pub fn canonical(&mut self) {
-        let mut order: Vec<Ofd> = Vec::with_capacity(OFDS);
-        for process in self.processes.iter().flatten() {
-            let named = [process.claim, process.read, process.ticket].into_iter().flatten();
-            for ofd in named.chain((0..OFDS as Ofd).filter(|ofd| process.fds & (1 << ofd) != 0)) {
-                if !order.contains(&ofd) {
-                    order.push(ofd);
-                }
-            }
-        }
-        let mut inodes: Vec<Inode> = self.path.into_iter().collect();
-        for inode in order.iter().filter_map(|&ofd| self.open[ofd as usize]) {
-            if !inodes.contains(&inode) {
-                inodes.push(inode);
-            }
-        }
-        if order.iter().enumerate().any(|(new, &old)| new != old as usize) {
-            self.renumber_descriptions(&order);
-        }
-        if inodes.iter().enumerate().any(|(new, &old)| new != old as usize) {
-            let new = |old: Inode| inodes.iter().position(|&inode| inode == old).expect("all that are used") as Inode;
-            let mut files: [File; INODES] = Default::default();
-            for &old in &inodes {
-                files[new(old) as usize] = std::mem::take(&mut self.files[old as usize]);
-            }
-            self.files = files;
-            self.path = self.path.map(new);
-            self.open = self.open.map(|inode| inode.map(new));
-        }
-    }
-
-    fn renumber_descriptions(&mut self, order: &[Ofd]) {
-        let new = |old: Ofd| order.iter().position(|&ofd| ofd == old).expect("all that are open") as Ofd;
-        let set = |old: u8| order.iter().enumerate().fold(0, |set, (new, ofd)| set | ((old >> ofd & 1) << new));
-        let mut open = [None; OFDS];
-        for (new, &old) in order.iter().enumerate() {
-            open[new] = self.open[old as usize];
-        }
-        self.open = open;
-        for file in &mut self.files {
-            file.ticket = file.ticket.map(new);
-            file.flock = match file.flock {
-                Flock::Free => Flock::Free,
-                Flock::Exclusive(ofd) => Flock::Exclusive(new(ofd)),
-                Flock::Shared(ofds) => Flock::Shared(set(ofds)),
-            };
-        }
-        for process in self.processes.iter_mut().flatten() {
-            process.fds = set(process.fds);
-            for ofd in [&mut process.claim, &mut process.read, &mut process.ticket] {
-                *ofd = ofd.map(new);
-            }
-        }
     }
 }

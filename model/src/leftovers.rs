@@ -1,20 +1,22 @@
 //! The look for what killed restarts have left, and its end.
 
-use crate::claim::{after_leftovers, owner, stood_for};
-use crate::kernel::{Byte, Flock, Ofd, Pid, Slot, World};
-use crate::moves::{LOOK, Mover};
-use crate::process::{Aim, At, Leftover, Plan, Process, Reading};
+use crate::at::{At, Leftover, Reading};
+use crate::kernel::{Byte, Flock, World};
+use crate::mover::{LOOK, Mover};
+use crate::numbers::{Ofd, Pid, Slot};
+use crate::owner::{owner, stood_for};
+use crate::process::{PidFd, Plan, Process};
 use crate::promises;
 use crate::setup::Flaw;
 
 /// The descriptor through which the process asks.
 fn asks_through(p: &Process) -> Option<Ofd> {
-    p.read.or(p.ticket).or(p.claim)
+    p.read.or(p.restart_lock).or(p.claim)
 }
 
 /// Who stands behind the byte of a number.
 fn stands(w: &World, asks: Slot, ofd: Ofd, pid: Pid) -> Option<Slot> {
-    owner(w, asks, ofd, pid).and_then(|o| stood_for(w, w.of(o).pid, pid))
+    owner(w, asks, ofd, pid).and_then(|o| stood_for(w, w.process(o).pid, pid))
 }
 
 fn is_another(w: &World, asks: Slot, ofd: Ofd, pid: Pid, named: Pid) -> bool {
@@ -32,17 +34,17 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
     let next = At::Left(Leftover::Stands, pid + 1);
     let then = |step| At::Left(step, pid);
     let flawed = setup.has(Flaw::LeftoverJudgedFirst);
-    let skip = |m: &mut Mover, code, does| m.go(code, does, next, |w| w.of_mut(slot).aim = Aim::None);
+    let skip = |m: &mut Mover, code, does| m.go(code, does, next, |w| w.process_mut(slot).pidfd = PidFd::None);
     match step {
         Leftover::Stands if flawed && pid == 1 && p.named == 0 => {
             m.go("(the flaw)", "reads the text, once for all", then(Leftover::Another), |w| {
-                w.of_mut(slot).named = w.file(ofd).text;
+                w.process_mut(slot).named = w.file(ofd).text;
             });
         }
         Leftover::Another if flawed => {
             m.go("(the flaw)", "asks whether another stands, once for all", At::Left(Leftover::Hold, pid), |w| {
                 let text = w.file(ofd).text;
-                w.of_mut(slot).another = text != 0 && stands(w, slot, ofd, text).is_some();
+                w.process_mut(slot).another = text != 0 && stands(w, slot, ofd, text).is_some();
             });
         }
         Leftover::Stands => {
@@ -59,7 +61,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         Leftover::Hold => match m.world.living(pid) {
             Some(other) if !flawed || p.named != pid && (p.another || is_another(m.world, slot, ofd, pid, 0)) => {
                 m.go("core::process::pidfd::PidFd::open", "holds it", then(Leftover::StandsAgain), |w| {
-                    w.of_mut(slot).aim = Aim::At(other)
+                    w.process_mut(slot).pidfd = PidFd::At(other)
                 });
             }
             _ => quietly(m, next),
@@ -72,7 +74,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
             None => skip(m, "core::claim::restart_lock::is_unannounced", "sees that it stands no more"),
         },
         Leftover::Text => m.go("core::claim::status::read_text", "reads the text", then(Leftover::Another), |w| {
-            w.of_mut(slot).named = w.file(ofd).text;
+            w.process_mut(slot).named = w.file(ofd).text;
         }),
         Leftover::Another => match is_another(m.world, slot, ofd, pid, p.named) {
             true => {
@@ -81,7 +83,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
             false => skip(m, "core::claim::restart_lock::is_unannounced", "judges it none"),
         },
         Leftover::End => end(m, &p, then(Leftover::Await)),
-        Leftover::Await if p.aim == Aim::Gone => skip(m, "pidfile::claim::leftovers::end", "sees its end"),
+        Leftover::Await if p.pidfd == PidFd::Gone => skip(m, "pidfile::claim::leftovers::end", "sees its end"),
         Leftover::Await | Leftover::Open => {}
     }
 }
@@ -94,16 +96,17 @@ fn quietly(m: &mut Mover, next: At) {
 fn open(m: &mut Mover) {
     let slot = m.slot;
     let Some(inode) = m.world.path else { return over(m, &m.process().clone()) };
-    if m.world.files[inode as usize].ticket.is_some() {
+    if m.world.files[inode as usize].restart_lock.is_some() {
         return over(m, &m.process().clone());
     }
-    let once = m.setup.has(Flaw::TicketAskedOnce) || m.setup.has(Flaw::LeftoverJudgedFirst);
-    m.step("core::claim::restart_lock::leftovers", "takes the ticket, to look for leftovers of restarts", |w| {
+    let once = m.setup.has(Flaw::RestartLockAskedOnce) || m.setup.has(Flaw::LeftoverJudgedFirst);
+    m.step("core::claim::restart_lock::leftovers", "takes the restart lock, to look for leftovers of restarts", |w| {
         let ofd = w.open_path(slot)?;
-        w.file_mut(ofd).ticket = (!once).then_some(ofd);
-        let p = w.of_mut(slot);
-        (p.read, p.at, p.aim) = (Some(ofd), LOOK, if p.freeing || p.plan != Plan::Stop { Aim::None } else { p.aim });
-        p.old = p.aim;
+        w.file_mut(ofd).restart_lock = (!once).then_some(ofd);
+        let p = w.process_mut(slot);
+        (p.read, p.at, p.pidfd) =
+            (Some(ofd), LOOK, if p.freeing || p.plan != Plan::Stop { PidFd::None } else { p.pidfd });
+        p.old = p.pidfd;
         Some(())
     });
 }
@@ -111,9 +114,9 @@ fn open(m: &mut Mover) {
 fn end(m: &mut Mover, p: &Process, next: At) {
     let setup = m.setup;
     m.go("pidfile::claim::leftovers::end", "ends it", next, |w| {
-        if let Aim::At(other) = p.aim {
+        if let PidFd::At(other) = p.pidfd {
             promises::ended_as_leftover(w, other, setup);
-            w.of_mut(other).told = true;
+            w.process_mut(other).signalled = true;
         }
     });
 }
@@ -125,18 +128,18 @@ fn over(m: &mut Mover, p: &Process) {
         if let Some(ofd) = p.read {
             w.close(slot, ofd);
         }
-        let p = w.of_mut(slot);
-        (p.read, p.named, p.another, p.aim) = (None, 0, false, Aim::None);
+        let p = w.process_mut(slot);
+        (p.read, p.named, p.another, p.pidfd) = (None, 0, false, PidFd::None);
     };
     match p.plan {
         Plan::Stop if p.freeing => m.exit("pidfile::stop::one_daemon::Stopping::outcome", "has stopped it, and ends"),
         Plan::Stop => m.go(code, "has seen all bytes", At::AwaitEnd, |w| {
-            let old = w.of(slot).old;
+            let old = w.process(slot).old;
             forget(w);
-            let p = w.of_mut(slot);
-            (p.aim, p.old) = (old, Aim::None);
+            let p = w.process_mut(slot);
+            (p.pidfd, p.old) = (old, PidFd::None);
         }),
-        Plan::Replace if p.ticket.is_some() => {
+        Plan::Replace if p.restart_lock.is_some() => {
             m.go(code, "has seen all bytes", At::Read(Reading::Open), forget);
         }
         plan if p.claim.is_some_and(|ofd| m.world.file(ofd).flock == Flock::Exclusive(ofd)) => {
@@ -144,4 +147,9 @@ fn over(m: &mut Mover, p: &Process) {
         }
         _ => m.go(code, "has seen all bytes", At::Open, forget),
     }
+}
+
+/// What comes once nothing is left of an earlier restart.
+pub fn after_leftovers(plan: Plan) -> At {
+    if plan == Plan::Claim { At::NameByte } else { At::Fork }
 }

@@ -1,8 +1,10 @@
 //! Those who know nothing of our steps: daemons and their workers, flock(1), whoever may write the directory or the file.
 
-use crate::kernel::{Byte, Flock, Inode, Ofd, Pid, World};
-use crate::moves::{Mover, Step, outside};
-use crate::process::{At, Plan, Process};
+use crate::at::At;
+use crate::kernel::{Byte, Flock, World};
+use crate::mover::{Mover, Step, outside};
+use crate::numbers::{INODES, Inode, Ofd, Pid};
+use crate::process::{Plan, Process};
 use crate::promises;
 use crate::setup::{Flaw, Setup};
 
@@ -32,8 +34,8 @@ fn daemon(m: &mut Mover, p: &Process, claim: Ofd) {
     if setup.closing && p.at == At::Daemon {
         m.step("(COMMAND)", "closes all its descriptors", |w| {
             w.close(slot, claim);
-            let supervised = p.parent.is_some_and(|parent| w.of(parent).plan == Plan::Supervise);
-            let p = w.of_mut(slot);
+            let supervised = p.parent.is_some_and(|parent| w.process(parent).plan == Plan::Supervise);
+            let p = w.process_mut(slot);
             (p.claim, p.at) = (None, At::Stranger);
             p.claims &= supervised;
             Some(())
@@ -51,7 +53,7 @@ fn daemon(m: &mut Mover, p: &Process, claim: Ofd) {
             m.step("(COMMAND)", "forks a worker", |w| {
                 let worker = Process {
                     parent: Some(slot),
-                    fds: w.of(slot).fds,
+                    fds: w.process(slot).fds,
                     claim: Some(claim),
                     ..Process::new(pid, Plan::Child, At::Worker)
                 };
@@ -82,7 +84,7 @@ fn enemy(m: &mut Mover, p: &Process) {
     let Some(claim) = p.claim else {
         m.step("(an enemy)", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
-            w.of_mut(slot).claim = Some(ofd);
+            w.process_mut(slot).claim = Some(ofd);
             Some(())
         });
         return;
@@ -127,7 +129,7 @@ pub fn adversary(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
     if let Some(fresh) = world.unused_inode() {
         put("puts an empty file there", Some(fresh));
     }
-    for inode in (0..crate::kernel::INODES as Inode).filter(|&inode| world.open.contains(&Some(inode))) {
+    for inode in (0..INODES as Inode).filter(|&inode| world.open.contains(&Some(inode))) {
         if world.path != Some(inode) {
             put("puts a file back that was there before", Some(inode));
         }

@@ -1,8 +1,65 @@
 //! The promises, judged after every step by what only the model knows.
 
-use crate::kernel::{Flock, Inode, Slot, World};
-use crate::process::{At, Plan, Process};
+use crate::at::At;
+use crate::kernel::{Flock, World};
+use crate::numbers::{Inode, Slot};
+use crate::process::{Plan, Process};
 use crate::setup::{Flaw, Setup};
+use std::fmt;
+
+/// What holds in every state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Promise {
+    /// Never two claimants at once.
+    OneClaimant,
+    /// Never a claimant beside a foreign holder of the lock.
+    NoForeignBeside,
+    /// Never a claim of a file that the path did not name while it was locked.
+    AtItsPath,
+    /// The file names the claimant.
+    FileNamesClaimant,
+    /// A reading names nobody but the claimant.
+    ReadingIsTrue,
+    /// A signal reaches nobody but the claimant.
+    SignalReachesClaimant,
+    /// Nothing is ended as the leftover of a restart but that.
+    OnlyLeftoversEnd,
+    /// Stop kills the holders of an orphaned lock, and no claim that came after.
+    OnlyHoldersKilled,
+    /// Never busy because of a reader.
+    ReaderDisturbsNobody,
+}
+
+impl Promise {
+    /// All promises.
+    pub const ALL: [Promise; 9] = [
+        Promise::OneClaimant,
+        Promise::NoForeignBeside,
+        Promise::AtItsPath,
+        Promise::FileNamesClaimant,
+        Promise::ReadingIsTrue,
+        Promise::SignalReachesClaimant,
+        Promise::OnlyLeftoversEnd,
+        Promise::OnlyHoldersKilled,
+        Promise::ReaderDisturbsNobody,
+    ];
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Promise::OneClaimant => "never two claimants at once",
+            Promise::NoForeignBeside => "never a claimant beside a foreign holder of the lock",
+            Promise::AtItsPath => "never a claim of a file that the path did not name while it was locked",
+            Promise::FileNamesClaimant => "the file names the claimant",
+            Promise::ReadingIsTrue => "a reading names nobody but the claimant",
+            Promise::SignalReachesClaimant => "a signal reaches nobody but the claimant",
+            Promise::OnlyLeftoversEnd => "nothing is ended as the leftover of a restart but that",
+            Promise::OnlyHoldersKilled => "stop kills the holders of an orphaned lock, and no claim that came after",
+            Promise::ReaderDisturbsNobody => "never busy because of a reader",
+        })
+    }
+}
 
 /// Judges a state.
 pub fn judge(world: &mut World, setup: &Setup) {
@@ -16,15 +73,15 @@ fn file_of(world: &World, process: &Process) -> Option<Inode> {
     process.claim.map(|ofd| world.inode(ofd))
 }
 
-fn two_claimants(world: &World, setup: &Setup) -> Option<&'static str> {
+fn two_claimants(world: &World, setup: &Setup) -> Option<Promise> {
     let claimants: Vec<&Process> = world.all_living().map(|(_, p)| p).filter(|p| p.claims).collect();
     let mut pairs = claimants.iter().enumerate().flat_map(|(n, a)| claimants[..n].iter().map(move |b| (a, b)));
     // With an adversary: of one *file*. The path can name only one of them.
     let at_once = pairs.any(|(a, b)| !setup.adversary || file_of(world, a) == file_of(world, b));
-    at_once.then_some("never two claimants at once")
+    at_once.then_some(Promise::OneClaimant)
 }
 
-fn foreign_beside_ours(world: &World) -> Option<&'static str> {
+fn foreign_beside_ours(world: &World) -> Option<Promise> {
     let held = |p: &Process| {
         let lock = p.claim.filter(|&ofd| p.at == At::ForeignHeld && world.file(ofd).flock == Flock::Exclusive(ofd));
         lock.map(|ofd| world.inode(ofd))
@@ -33,58 +90,58 @@ fn foreign_beside_ours(world: &World) -> Option<&'static str> {
     // A claim that could not be shared with the old one is not locked between the two.
     let ours = |p: &Process| p.claims && !p.unshared && file_of(world, p).is_some_and(|inode| foreign.contains(&inode));
     let both = world.all_living().any(|(_, p)| p.plan != Plan::Foreign && ours(p));
-    both.then_some("never a claimant beside a foreign holder of the lock")
+    both.then_some(Promise::NoForeignBeside)
 }
 
-fn unnamed_claimant(world: &World, setup: &Setup) -> Option<&'static str> {
+fn unnamed_claimant(world: &World, setup: &Setup) -> Option<Promise> {
     if setup.adversary || setup.has(Flaw::RemovedAtTheEnd) || setup.casts(Plan::Enemy) || setup.casts(Plan::Foreign) {
         return None;
     }
     let text = world.path.map(|inode| world.files[inode as usize].text).unwrap_or_default();
     let unnamed = world.all_living().any(|(_, p)| p.claims && p.pid != text);
-    unnamed.then_some("the file names the claimant")
+    unnamed.then_some(Promise::FileNamesClaimant)
 }
 
 /// A claim has been completed: the path must have named its file while it had the lock.
 pub fn claimed(world: &mut World, slot: Slot) {
-    let process = world.of(slot);
+    let process = world.process(slot);
     let locked = process.claim.is_some_and(|ofd| world.file(ofd).flock == Flock::Exclusive(ofd));
     if locked && !process.was_at {
-        world.broken = Some("never a claim of a file that the path did not name while it was locked");
+        world.broken = Some(Promise::AtItsPath);
     }
 }
 
 /// Whether the process has to do with the claim: what a reading may name, and a signal reach.
 pub fn is_party(world: &World, slot: Slot, inode: Inode) -> bool {
-    let p = world.of(slot);
+    let p = world.process(slot);
     let enemy = |p: &Process| p.plan == Plan::Enemy;
     p.claims
-        || p.newcomer
+        || p.successor
         || p.superseded
         || matches!(p.at, At::NameText | At::Exec)
         || world.holds(slot, inode)
         || enemy(p)
-        || p.parent.is_some_and(|parent| enemy(world.of(parent)))
+        || p.parent.is_some_and(|parent| enemy(world.process(parent)))
 }
 
 /// A leftover is about to be ended: it must be one, or (with an enemy, who can make the claimant look like one) a party.
 pub fn ended_as_leftover(world: &mut World, slot: Slot, setup: &Setup) {
-    let p = world.of(slot);
-    let left_behind = p.minder.is_none() && (p.newcomer || p.superseded);
+    let p = world.process(slot);
+    let left_behind = p.launcher.is_none() && (p.successor || p.superseded);
     let inode = world.path.unwrap_or_default();
     let party = (setup.casts(Plan::Enemy) || setup.adversary) && is_party(world, slot, inode);
     if !left_behind && !party {
-        world.broken = Some("nothing is ended as the leftover of a restart but that");
+        world.broken = Some(Promise::OnlyLeftoversEnd);
     }
 }
 
 /// A holder of an orphaned lock is about to be killed: it must have inherited it, and not be on its way to a claim.
 pub fn killed_as_holder(world: &mut World, slot: Slot) {
-    let p = world.of(slot);
+    let p = world.process(slot);
     // A claim half-way whose launcher was killed cannot be told from a worker.
     let abandoned = p.plan == Plan::Child && p.parent.is_none() && p.at != At::Daemon;
-    let left_behind = p.minder.is_none() && (p.newcomer || p.superseded);
+    let left_behind = p.launcher.is_none() && (p.successor || p.superseded);
     if !(p.at == At::Worker || abandoned || left_behind || p.plan == Plan::Enemy) {
-        world.broken = Some("stop kills the holders of an orphaned lock, and no claim that came after");
+        world.broken = Some(Promise::OnlyHoldersKilled);
     }
 }

@@ -1,41 +1,44 @@
-//! `pidfile claim --replace`: the ticket, the old one, the shared claim, the newcomer, the switch; and the way back.
+//! `pidfile claim --replace`: the restart lock, the old one, the shared claim, the successor, the switch; and the way back.
 
-use crate::claim::{child_of, fork, owner, reap};
-use crate::kernel::{Byte, Flock, Ofd, World};
-use crate::moves::{LOOK, Mover};
-use crate::process::{Aim, At, Plan, Process};
+use crate::at::At;
+use crate::kernel::{Byte, Flock, World};
+use crate::launch::{child_of, fork, reap};
+use crate::mover::{LOOK, Mover};
+use crate::numbers::Ofd;
+use crate::owner::owner;
+use crate::process::{PidFd, Plan, Process};
 use crate::setup::Flaw;
 
 /// The steps of a restart.
 pub fn moves(m: &mut Mover) {
     let (slot, p) = (m.slot, m.process().clone());
-    match (p.at, p.ticket, p.claim) {
-        (At::TicketOpen, ..) => m.step("core::claim::restart_lock::RestartLock::take_by", "opens the file", |w| {
+    match (p.at, p.restart_lock, p.claim) {
+        (At::RestartOpen, ..) => m.step("core::claim::restart_lock::RestartLock::take_by", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
-            let p = w.of_mut(slot);
-            (p.ticket, p.at) = (Some(ofd), At::TicketTake);
+            let p = w.process_mut(slot);
+            (p.restart_lock, p.at) = (Some(ofd), At::RestartTake);
             Some(())
         }),
-        (At::TicketTake, Some(ticket), _) if m.world.file(ticket).ticket.is_none() => {
-            m.go("core::claim::byte_lock::take_shared", "takes the ticket", At::TicketRecheck, |w| {
-                w.file_mut(ticket).ticket = Some(ticket);
+        (At::RestartTake, Some(restart_lock), _) if m.world.file(restart_lock).restart_lock.is_none() => {
+            m.go("core::claim::byte_lock::take_shared", "takes the restart lock", At::RestartRecheck, |w| {
+                w.file_mut(restart_lock).restart_lock = Some(restart_lock);
             });
         }
-        (At::TicketRecheck, Some(ticket), _) => match m.world.path == Some(m.world.inode(ticket)) {
+        (At::RestartRecheck, Some(restart_lock), _) => match m.world.path == Some(m.world.inode(restart_lock)) {
             true => m.go("core::lock::wait::still_at", "finds the file at its path", LOOK, |_| {}),
-            false => m.go("core::lock::wait::still_at", "finds another file at the path", At::TicketOpen, |w| {
-                w.close(slot, ticket);
-                w.of_mut(slot).ticket = None;
+            false => m.go("core::lock::wait::still_at", "finds another file at the path", At::RestartOpen, |w| {
+                w.close(slot, restart_lock);
+                w.process_mut(slot).restart_lock = None;
             }),
         },
         (At::Share, ..) => share(m, &p),
         (At::Fork, ..) => match p.plan {
-            Plan::Replace => fork(m, At::NewTicket, At::Ready),
+            Plan::Replace => fork(m, At::SuccessorRestartLock, At::Ready),
             Plan::Supervise => fork(m, At::NameText, At::Vouch),
             _ => fork(m, At::NameByte, At::Watch),
         },
-        (At::NewTicket | At::NewMark | At::NewByte, _, Some(claim)) => newcomer(m, &p, claim),
-        (_, _, Some(claim)) => minding(m, &p, claim),
+        (At::SuccessorRestartLock | At::SuccessorMark | At::SuccessorByte, _, Some(claim)) => successor(m, &p, claim),
+        (_, _, Some(claim)) => launcher_moves(m, &p, claim),
         _ => {}
     }
 }
@@ -44,12 +47,12 @@ fn share(m: &mut Mover, p: &Process) {
     let (slot, world) = (m.slot, m.world);
     let code = "core::claim::guard::ClaimGuard::shared_with";
     let theirs = world.path.and_then(|inode| match (p.old, world.files[inode as usize].flock) {
-        (Aim::At(old), Flock::Exclusive(ofd)) if world.of(old).fds & (1 << ofd) != 0 => Some(ofd),
+        (PidFd::At(old), Flock::Exclusive(ofd)) if world.process(old).fds & (1 << ofd) != 0 => Some(ofd),
         _ => None,
     });
     let held = |w: &mut World, ofd: Ofd, unshared| {
         let before = w.file(ofd).text;
-        let p = w.of_mut(slot);
+        let p = w.process_mut(slot);
         p.fds |= 1 << ofd;
         (p.claim, p.before, p.unshared, p.at) = (Some(ofd), before, unshared, At::Fork);
     };
@@ -68,29 +71,29 @@ fn share(m: &mut Mover, p: &Process) {
     }
 }
 
-/// The newcomer, between fork and exec.
-fn newcomer(m: &mut Mover, p: &Process, claim: Ofd) {
+/// The successor, between fork and exec.
+fn successor(m: &mut Mover, p: &Process, claim: Ofd) {
     let (slot, pid) = (m.slot, p.pid);
     match p.at {
-        At::NewTicket => {
-            let kept = m.setup.has(Flaw::TicketIsInherited);
-            m.go("core::process::pre_exec::close_first", "closes the ticket", At::NewMark, |w| {
-                if let (false, Some(ticket)) = (kept, p.ticket) {
-                    w.close(slot, ticket);
-                    w.of_mut(slot).ticket = None;
+        At::SuccessorRestartLock => {
+            let kept = m.setup.has(Flaw::RestartLockIsInherited);
+            m.go("core::process::pre_exec::close_first", "closes the restart lock", At::SuccessorMark, |w| {
+                if let (false, Some(restart_lock)) = (kept, p.restart_lock) {
+                    w.close(slot, restart_lock);
+                    w.process_mut(slot).restart_lock = None;
                 }
             });
         }
-        At::NewMark => m.step("core::claim::byte_lock::mark", "marks itself as a newcomer", |w| {
+        At::SuccessorMark => m.step("core::claim::byte_lock::mark", "marks itself as a successor", |w| {
             match w.take_byte(slot, claim, pid, Byte::Mark) {
-                true => w.of_mut(slot).at = At::NewByte,
+                true => w.process_mut(slot).at = At::SuccessorByte,
                 false => w.end(slot),
             }
             Some(())
         }),
         _ => m.step("core::claim::byte_lock::take", "locks its byte", |w| {
             match w.take_byte(slot, claim, pid, Byte::Own) {
-                true => w.of_mut(slot).at = At::Exec,
+                true => w.process_mut(slot).at = At::Exec,
                 false => w.end(slot),
             }
             Some(())
@@ -98,8 +101,8 @@ fn newcomer(m: &mut Mover, p: &Process, claim: Ofd) {
     }
 }
 
-/// The launcher, from the start of the newcomer on.
-fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
+/// The launcher, from the start of the successor on.
+fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
     let slot = m.slot;
     let Some(new) = p.child else { return };
     let (dead, runs, pid) = match child_of(m) {
@@ -125,8 +128,8 @@ fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
         }
         At::StopOld => {
             // It dies, the time is over, a signal comes.
-            fails(if p.old == Aim::Gone { At::Undo } else { At::PutOldBack });
-            if p.old == Aim::Gone {
+            fails(if p.old == PidFd::Gone { At::Undo } else { At::PutOldBack });
+            if p.old == PidFd::Gone {
                 m.go(
                     "pidfile::claim::replace::Restart::stop_old",
                     "sees the end of the old one",
@@ -143,14 +146,14 @@ fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
         At::LockShared => match m.world.clone().lock(slot, claim) {
             true => m.step("pidfile::claim::replace::Restart::lock", "takes the lock, and ends", |w| {
                 w.lock(slot, claim);
-                w.of_mut(new).unshared = false;
+                w.process_mut(new).unshared = false;
                 w.end(slot);
                 Some(())
             }),
             false => m.go("pidfile::claim::replace::Restart::lock", "finds the lock taken", At::Undo, |_| {}),
         },
         At::Undo => m.step("core::process::subreaper::Subreaper::end", "ends and reaps the new one, and ends", |w| {
-            if !w.of(new).zombie {
+            if !w.process(new).zombie {
                 w.end(new);
             }
             reap(w, slot);
@@ -163,17 +166,17 @@ fn minding(m: &mut Mover, p: &Process, claim: Ofd) {
 
 /// The switch, or the way back: who is the claimant from now on.
 fn announced(w: &mut World, slot: u8, p: &Process, new_one: bool) {
-    if let Some(new) = p.child.filter(|&new| !w.of(new).zombie) {
-        let new = w.of_mut(new);
-        (new.claims, new.newcomer) = (new_one, !new_one);
-        new.minder = (!new_one).then_some(slot);
+    if let Some(new) = p.child.filter(|&new| !w.process(new).zombie) {
+        let new = w.process_mut(new);
+        (new.claims, new.successor) = (new_one, !new_one);
+        new.launcher = (!new_one).then_some(slot);
     }
-    if let Aim::At(old) = p.old {
-        let old = w.of_mut(old);
+    if let PidFd::At(old) = p.old {
+        let old = w.process_mut(old);
         match new_one {
             true => (old.superseded, old.claims) = (old.claims, false),
             false => (old.claims, old.superseded) = (old.superseded, false),
         }
-        old.minder = new_one.then_some(slot);
+        old.launcher = new_one.then_some(slot);
     }
 }

@@ -3,9 +3,12 @@
 //! By hand, for it is a page: stateright, the crate for it, knows "always" and "sometimes", but not "from everywhere a way
 //! leads to", which is the promise that no crash blocks the next start.
 
+use crate::at::At;
 use crate::kernel::{Byte, World};
-use crate::moves::{Step, moves};
-use crate::process::{At, Plan, Process};
+use crate::mover::Step;
+use crate::moves::moves;
+use crate::process::{Plan, Process};
+use crate::promises::Promise;
 use crate::setup::Setup;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
@@ -31,7 +34,7 @@ pub struct Story {
     /// The steps.
     pub steps: Vec<Step>,
     /// The promise.
-    pub broken: &'static str,
+    pub broken: Promise,
 }
 
 impl fmt::Display for Story {
@@ -58,7 +61,7 @@ fn beginning(setup: &Setup) -> World {
         world.take_byte(daemon, ofd, 1, Byte::Own);
         let file = world.file_mut(ofd);
         (file.text, file.caller) = (1, u8::from(setup.casts(Plan::Stop)));
-        world.of_mut(daemon).claim = Some(ofd);
+        world.process_mut(daemon).claim = Some(ofd);
     }
     world
 }
@@ -67,7 +70,7 @@ fn beginning(setup: &Setup) -> World {
 pub fn search_from(start: World, setup: &Setup) -> Found {
     let mut found =
         Found { states: IndexSet::from_iter([start]), steps: 0, code: BTreeSet::new(), counter_example: None };
-    let mut came: Vec<Option<(u32, Step)>> = vec![None];
+    let mut reached_by: Vec<Option<(u32, Step)>> = vec![None];
     let mut at = 0;
     let mut next = Vec::new();
     while at < found.states.len() {
@@ -79,9 +82,9 @@ pub fn search_from(start: World, setup: &Setup) -> Found {
             if !found.states.insert(world) {
                 continue;
             }
-            came.push(Some((at as u32, step)));
+            reached_by.push(Some((at as u32, step)));
             if let Some(broken) = broken {
-                let steps = way_to(found.states.len() - 1, &came);
+                let steps = way_to(found.states.len() - 1, &reached_by);
                 found.counter_example = Some(Story { steps, broken });
                 return found;
             }
@@ -91,9 +94,9 @@ pub fn search_from(start: World, setup: &Setup) -> Found {
     found
 }
 
-fn way_to(mut at: usize, came: &[Option<(u32, Step)>]) -> Vec<Step> {
+fn way_to(mut at: usize, reached_by: &[Option<(u32, Step)>]) -> Vec<Step> {
     let mut steps = Vec::new();
-    while let Some((before, step)) = came[at] {
+    while let Some((before, step)) = reached_by[at] {
         steps.push(step);
         at = before as usize;
     }

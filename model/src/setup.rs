@@ -15,24 +15,50 @@ pub enum Flaw {
     NoSecondReading,
     /// The text alone is believed while the flock is held.
     TextIsBelieved,
-    /// A claimer does not heed the ticket of a restart.
-    NoTicket,
-    /// A newcomer inherits the ticket's descriptor, and closes it by exec, after it has locked its byte.
-    TicketIsInherited,
+    /// A claimer does not heed the restart lock of a restart.
+    NoRestartLock,
+    /// A successor inherits the restart lock's descriptor, and closes it by exec, after it has locked its byte.
+    RestartLockIsInherited,
     /// A leftover is judged before it is held.
     LeftoverJudgedFirst,
-    /// Who looks for leftovers asks for the ticket, and does not take it.
-    TicketAskedOnce,
+    /// Who looks for leftovers asks for the restart lock, and does not take it.
+    RestartLockAskedOnce,
     /// A stop kills whoever holds the lock of a dead daemon, by whatever right.
     HoldersAreKilled,
     /// A parent vouches by its number, which is not asked for again.
     ParentAskedOnce,
     /// A claimer asks whether a restart is under way, and one can begin a moment later.
-    TicketOnlyAsked,
+    RestartLockOnlyAsked,
     /// A claimer that cannot execute COMMAND restores the text without looking.
     PutBackBlindly,
     /// A daemon removes its PID file before it ends.
     RemovedAtTheEnd,
+    /// A claim goes on although it was refused the flock.
+    RefusalIgnored,
+    /// A claim takes any number in the file for a daemon that runs.
+    AnyTextIsBusy,
+}
+
+impl Flaw {
+    /// All flaws.
+    pub const ALL: [Flaw; 16] = [
+        Flaw::LockAfterWrite,
+        Flaw::NoRecheck,
+        Flaw::NoRetry,
+        Flaw::NoSecondReading,
+        Flaw::TextIsBelieved,
+        Flaw::NoRestartLock,
+        Flaw::RestartLockIsInherited,
+        Flaw::LeftoverJudgedFirst,
+        Flaw::RestartLockAskedOnce,
+        Flaw::HoldersAreKilled,
+        Flaw::ParentAskedOnce,
+        Flaw::RestartLockOnlyAsked,
+        Flaw::PutBackBlindly,
+        Flaw::RemovedAtTheEnd,
+        Flaw::RefusalIgnored,
+        Flaw::AnyTextIsBusy,
+    ];
 }
 
 /// A cast, and what may happen to it.

@@ -1,0 +1,105 @@
+//! What is done with a reading: the signal, the stop.
+
+use crate::at::{At, Leftover, Reading};
+use crate::kernel::World;
+use crate::mover::Mover;
+use crate::numbers::Pid;
+use crate::process::{PidFd, Plan, Process};
+use crate::promises;
+use crate::promises::Promise;
+use crate::setup::Flaw;
+
+/// The steps of a signal, and of a stop.
+pub fn moves(m: &mut Mover) {
+    let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
+    match p.at {
+        At::Hold => {
+            let pidfd = m.world.living(p.first).map_or(PidFd::None, PidFd::At);
+            let flawed = setup.has(Flaw::NoSecondReading) && p.plan != Plan::Replace;
+            let next = if flawed { At::Send } else { At::Read(Reading::Open) };
+            m.go("core::process::pidfd::PidFd::open", "holds the process", next, |w| {
+                let p = w.process_mut(slot);
+                p.pidfd = pidfd;
+                // The second reading says anew who was behind the number.
+                p.believed = if flawed { p.believed } else { PidFd::None };
+            });
+        }
+        At::Send => m.step("pidfile::signal::send", "sends the signal", |w| {
+            if let PidFd::At(other) = p.pidfd {
+                if p.believed != p.pidfd {
+                    w.broken = Some(Promise::SignalReachesClaimant);
+                }
+                w.process_mut(other).signalled = true;
+            }
+            match p.plan {
+                Plan::Signal => w.end(slot),
+                _ => w.process_mut(slot).at = At::Left(Leftover::Open, 1),
+            }
+            let sent = w.processes[slot as usize].as_mut().filter(|_| p.plan == Plan::Stop);
+            if let Some(p) = sent {
+                p.believed = PidFd::None;
+            }
+            Some(())
+        }),
+        At::AwaitEnd if matches!(p.pidfd, PidFd::Gone | PidFd::None) => {
+            m.go("pidfile::stop::one_daemon::Stopping::look", "sees its end", At::Read(Reading::Open), |w| {
+                let p = w.process_mut(slot);
+                (p.freeing, p.first, p.pidfd) = (true, 0, PidFd::None);
+            });
+        }
+        At::HolderHold => {
+            let pidfd = m.world.living(p.first).map_or(PidFd::None, PidFd::At);
+            let flawed = setup.has(Flaw::HoldersAreKilled);
+            let next = if flawed { At::HolderKill } else { At::HolderInherited };
+            m.go("core::process::pidfd::PidFd::open", "holds the holder", next, |w| w.process_mut(slot).pidfd = pidfd);
+        }
+        At::HolderInherited => {
+            let busy = m.world.path.is_some_and(|inode| m.world.files[inode as usize].restart_lock.is_some());
+            let orphan = inherited(m.world, p.first) && !busy;
+            let next = if orphan { At::HolderKill } else { At::Read(Reading::Open) };
+            m.go(
+                "core::lock::holders::inherited",
+                "asks whether it has inherited the lock, and no restart is under way",
+                next,
+                |_| {},
+            );
+        }
+        At::HolderKill => holder_kill(m, &p),
+        _ => {}
+    }
+}
+
+/// Whether a process holds the lock that another took, who is not there any more.
+fn inherited(w: &World, pid: Pid) -> bool {
+    let (Some(inode), Some(slot)) = (w.path, w.living(pid)) else { return false };
+    let caller = w.files[inode as usize].caller;
+    let caller_holds = w.living(caller).is_some_and(|caller| w.holds(caller, inode));
+    w.holds(slot, inode) && caller != pid && !caller_holds
+}
+
+fn holder_kill(m: &mut Mover, p: &Process) {
+    let (slot, world) = (m.slot, m.world);
+    let flawed = m.setup.has(Flaw::HoldersAreKilled);
+    let is_orphaned = |w: &World| {
+        let text = w.path.map(|inode| w.files[inode as usize].text).unwrap_or_default();
+        text != 0 && w.living(text).is_none()
+    };
+    let holds = match (world.path, world.living(p.first)) {
+        (Some(inode), Some(other)) => world.holds(other, inode),
+        _ => false,
+    };
+    let kills = holds && (flawed || is_orphaned(world));
+    m.go(
+        "pidfile::stop::one_daemon::Stopping::kill_holders",
+        "looks once more, and kills",
+        At::Read(Reading::Open),
+        |w| {
+            let pidfd = std::mem::take(&mut w.process_mut(slot).pidfd);
+            w.process_mut(slot).first = 0;
+            if let (true, PidFd::At(other)) = (kills, pidfd) {
+                promises::killed_as_holder(w, other);
+                w.process_mut(other).signalled = true;
+            }
+        },
+    );
+}
