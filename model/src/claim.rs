@@ -8,12 +8,12 @@ use crate::mover::{LOOK, Mover};
 use crate::numbers::Ofd;
 use crate::owner::{any_lock, owner, stood_for};
 use crate::process::{Plan, Process};
-use crate::promises::Promise;
+use crate::promise::Promise;
 use crate::record_pid;
 use crate::setup::Flaw;
 
 fn give_up(m: &mut Mover) {
-    m.exit("pidfile::claim::busy", "says that it is claimed");
+    m.exit("pidfile::claim::hold::busy", "says that it is claimed");
 }
 
 /// The steps of a claim.
@@ -138,7 +138,7 @@ fn refused(m: &mut Mover, ofd: Ofd) {
     if !only_probed {
         give_up(m);
         if named != 0 && world.living(named).is_none() {
-            m.go("pidfile::claim::Claim::hold", "finds it orphaned", At::Left(Leftover::Open, 1), |w| {
+            m.go("pidfile::claim::hold::claim", "finds it orphaned", At::Left(Leftover::Open, 1), |w| {
                 w.close(slot, ofd);
                 w.process_mut(slot).claim = None;
             });

@@ -4,7 +4,7 @@
 
 use crate::numbers::{INODES, Inode, OFDS, Ofd, PIDS, Pid, Slot};
 use crate::process::{PidFd, Process};
-use crate::promises::Promise;
+use crate::promise::Promise;
 
 /// Whom a flock admits; it belongs to open file descriptions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -213,10 +213,8 @@ impl World {
 
     /// Whether a process has a descriptor that holds the flock of this file, as /proc/PID/fdinfo tells.
     pub fn holds(&self, slot: Slot, inode: Inode) -> bool {
-        match self.files[inode as usize].flock {
-            Flock::Exclusive(ofd) => self.process(slot).fds & (1 << ofd) != 0,
-            _ => false,
-        }
+        let fds = self.process(slot).fds;
+        matches!(self.files[inode as usize].flock, Flock::Exclusive(ofd) if fds & (1 << ofd) != 0)
     }
 
     /// The end of a process, by whatever means: its descriptors are closed, its locks gone; a parent that lives finds a

@@ -59,7 +59,7 @@ pub fn watch(m: &mut Mover, p: &Process, _: Ofd) {
             Some(())
         }),
         Some(child) if p.plan == Plan::Background && matches!(child.at, At::Daemon | At::Stranger) => {
-            m.exit("pidfile::claim::start::Start::run", "has started it, and ends");
+            m.exit("pidfile::claim::background::launch_claimant", "has started it, and ends");
         }
         _ => {}
     }

@@ -17,6 +17,7 @@ pub mod numbers;
 pub mod others;
 pub mod owner;
 pub mod process;
+pub mod promise;
 pub mod promises;
 pub mod read;
 pub mod record_pid;

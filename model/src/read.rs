@@ -6,8 +6,8 @@ use crate::mover::Mover;
 use crate::numbers::{Ofd, Pid};
 use crate::owner::owner;
 use crate::process::{PidFd, Plan, Process};
+use crate::promise::Promise;
 use crate::promises;
-use crate::promises::Promise;
 use crate::setup::Flaw;
 
 /// The steps of one reading: the kernel is asked, then the flock is probed, then the kernel once more.

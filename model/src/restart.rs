@@ -116,7 +116,7 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
             fails(At::Undo);
             let has = owner(m.world, slot, claim, pid) == Some(new) || !dead && m.world.holds(new, inode);
             if runs && has {
-                let code = "pidfile::claim::ready::Start::alive_and_claimed";
+                let code = "pidfile::claim::ready::alive_and_claimed";
                 m.go(code, "sees that the new one is ready, alive and has its claim", At::Switch, |_| {});
             }
         }

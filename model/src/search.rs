@@ -8,7 +8,7 @@ use crate::kernel::{Byte, World};
 use crate::mover::Step;
 use crate::moves::moves;
 use crate::process::{Plan, Process};
-use crate::promises::Promise;
+use crate::promise::Promise;
 use crate::setup::Setup;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;

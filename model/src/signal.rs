@@ -5,8 +5,8 @@ use crate::kernel::World;
 use crate::mover::Mover;
 use crate::numbers::Pid;
 use crate::process::{PidFd, Plan, Process};
+use crate::promise::Promise;
 use crate::promises;
-use crate::promises::Promise;
 use crate::setup::Flaw;
 
 /// The steps of a signal, and of a stop.

@@ -3,7 +3,7 @@
 use model::at::At;
 use model::kernel::World;
 use model::process::{Plan::*, Process};
-use model::promises::Promise;
+use model::promise::Promise;
 use model::search::{Found, search, search_from};
 use model::setup::{Flaw, Setup};
 use std::collections::{BTreeSet, HashMap};

@@ -23,8 +23,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("waitfor", &["retry", "wait"]),
     ("waitfor", &["sockets", "sockets::proc_net", "sockets::sock_diag"]),
     ("waitfor", &["target", "target::conversation"]),
-    ("model", &["claim", "leftovers", "moves", "others", "read", "restart"]),
-    ("model", &["kernel", "process"]),
 ];
 
 /// Each module with the modules that it names. A module is a path such as `claim::guard`; `lib.rs` is the empty path.
