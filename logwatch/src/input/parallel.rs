@@ -98,7 +98,8 @@ fn hand_over(
     for (blocks, spares) in workers.iter().cycle() {
         // A worker that has ended has met the end of the file, or something that it cannot judge.
         let Ok(block) = blocks.recv() else { break };
-        // Race: truncation. Compare the bytes before the place after the block was read.
+        // Race: log-truncated (docs/races.md)
+        // Compare the bytes before the place after the block was read.
         if block.lines.start != reader.buffer.position()
             || !reader.is_still_the_same()?
             || each(reader, &block)?.is_break()

@@ -29,18 +29,29 @@ fn races() -> Vec<Race> {
     entries.map(|entry| Race { title: entry.lines().next().unwrap_or_default().into(), entry: entry.into() }).collect()
 }
 
-/// What stands in the product's sources between `before` and `after`.
-fn quoted_in_sources(before: &str, after: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for package in ["core", "pidfile", "withlock", "waitfor", "logwatch"] {
-        for (_, text) in sources::below(&format!("{package}/src")) {
-            // A call may be broken between its parenthesis and its argument.
-            let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").replace("( \"", "(\"");
-            let quoted = text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0.to_owned()));
-            found.extend(quoted.filter(|word| !word.contains(' ')));
-        }
+/// The text of each source of the product.
+fn product() -> Vec<String> {
+    let packages = ["core", "pidfile", "withlock", "waitfor", "logwatch"];
+    packages.iter().flat_map(|package| sources::below(&format!("{package}/src"))).map(|(_, text)| text).collect()
+}
+
+/// The ids in comments of the form `Race: ID (docs/races.md)`. A comment of another form gives a word that is no id.
+fn ids_in_comments() -> BTreeSet<String> {
+    let product = product();
+    let comments = product.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once("// Race: "));
+    comments.map(|(_, rest)| rest.strip_suffix(" (docs/races.md)").unwrap_or(rest).to_owned()).collect()
+}
+
+/// The first arguments of the calls of `trace`.
+fn ids_in_the_trace() -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    for text in product() {
+        // A call may be broken between its parenthesis and its argument.
+        let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").replace("( \"", "(\"");
+        let arguments = text.split("trace(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        ids.extend(arguments.map(String::from));
     }
-    found
+    ids
 }
 
 #[test]
@@ -57,8 +68,7 @@ fn every_race_has_an_id_of_its_own_in_kebab_case() {
 #[test]
 fn the_ids_in_comments_and_in_the_trace_are_those_of_the_page() {
     let known: BTreeSet<String> = races().iter().map(Race::id).collect();
-    let in_comments = quoted_in_sources("Race: ", " (docs/races.md)");
-    let in_the_trace = quoted_in_sources("trace(\"", "\"");
+    let (in_comments, in_the_trace) = (ids_in_comments(), ids_in_the_trace());
     let unknown: Vec<_> = in_comments.union(&in_the_trace).filter(|&id| !known.contains(id)).collect();
     assert!(unknown.is_empty(), "docs/races.md has no {unknown:?}");
 }
