@@ -20,15 +20,15 @@ _withlock() {
 '--wait=[Wait for the lock at most DUR (a bare number is seconds; 0 is -n)]:DUR:_default' \
 '-E+[The exit code for a lock that another process holds]:N:_default' \
 '--conflict-exit-code=[The exit code for a lock that another process holds]:N:_default' \
-'(--fd)-c+[Run this by the shell (\$SHELL, or /bin/sh)]:SHELL COMMAND:_default' \
-'(--fd)--command=[Run this by the shell (\$SHELL, or /bin/sh)]:SHELL COMMAND:_default' \
+'(--fd)-c+[Run this command by the shell (\$SHELL, or /bin/sh)]:SHELL COMMAND:_default' \
+'(--fd)--command=[Run this command by the shell (\$SHELL, or /bin/sh)]:SHELL COMMAND:_default' \
 '*-l+[One more file or directory to lock (repeatable)]:LOCK:_files' \
 '*--lock=[One more file or directory to lock (repeatable)]:LOCK:_files' \
 '(-l --lock)--fd=[Lock descriptor N, which the shell has opened]:N:_default' \
-'-s[Share the lock with others who say so too\: many readers, or one writer]' \
-'--shared[Share the lock with others who say so too\: many readers, or one writer]' \
-'-x[Share the lock with nobody (the default)]' \
-'--exclusive[Share the lock with nobody (the default)]' \
+'-s[Take a shared lock\: many readers, or one writer]' \
+'--shared[Take a shared lock\: many readers, or one writer]' \
+'-x[Take an exclusive lock (the default)]' \
+'--exclusive[Take an exclusive lock (the default)]' \
 '-n[Fail at once if another process holds the lock]' \
 '--nonblock[Fail at once if another process holds the lock]' \
 '--nb[Fail at once if another process holds the lock]' \
@@ -36,8 +36,8 @@ _withlock() {
 '(-F --no-fork)--close[Do not let COMMAND inherit the lock]' \
 '-F[Become COMMAND instead of waiting for it]' \
 '--no-fork[Become COMMAND instead of waiting for it]' \
-'(-c --command -l --lock)-u[Unlock a descriptor, for all who share it, before the shell closes it]' \
-'(-c --command -l --lock)--unlock[Unlock a descriptor, for all who share it, before the shell closes it]' \
+'(-c --command -l --lock)-u[Unlock a descriptor, for every process that shares it, before the shell closes it]' \
+'(-c --command -l --lock)--unlock[Unlock a descriptor, for every process that shares it, before the shell closes it]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
@@ -46,8 +46,8 @@ _withlock() {
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
 '--version[Print version]' \
-'::lockfile -- The file or directory to lock; without COMMAND, a descriptor'\''s number:_files' \
-'*::command -- What to run, and its arguments:_default' \
+'::lockfile -- The file or directory to lock; without COMMAND, the number of a descriptor:_files' \
+'*::command -- The command to run, and its arguments:_default' \
 && ret=0
 }
 

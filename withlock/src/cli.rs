@@ -1,4 +1,4 @@
-//! The command line: flock(1)'s, and more.
+//! The options: those of flock(1), and more.
 
 use crate::Task;
 use clap::Parser;
@@ -14,25 +14,25 @@ use std::time::Duration;
 
 /// Run COMMAND while holding the lock on LOCKFILE
 ///
-/// COMMAND inherits the lock, so exclusion holds even if withlock is killed; when COMMAND has ended the lock is
-/// released explicitly, so a daemon that was started meanwhile does not keep it. LOCKFILE is created if it is absent,
-/// never written, and never removed: removing it would let two commands run at once.
+/// COMMAND inherits the lock, so exclusion holds even if withlock is killed. When COMMAND has ended, withlock releases
+/// the lock explicitly, so a daemon that COMMAND started does not keep it. withlock creates LOCKFILE if it is absent,
+/// and never writes or removes it: a removal would let two commands run at once.
 ///
-/// Without COMMAND, LOCKFILE is the number of a descriptor that the shell has opened, as in `exec 9>>FILE; withlock 9`:
-/// it is locked, and stays so until the shell closes it, ends, or says `withlock -u 9`.
+/// Without COMMAND, LOCKFILE is the number of a descriptor that the shell has opened, as in `exec 9>>FILE; withlock 9`.
+/// withlock locks it, and it stays locked until the shell closes it, ends, or runs `withlock -u 9`.
 ///
-/// Wherever a script says flock it can say withlock: the options are the same. A lock that another process holds ends
-/// withlock with 75 where flock says 1, which is also COMMAND's; `-E 1` asks for that.
+/// A script can use withlock in the place of flock: the options are the same. If another process holds the lock,
+/// withlock exits 75 and flock exits 1. COMMAND may exit 1 too; `-E 1` asks for flock's code.
 #[derive(Debug, Parser)]
 #[command(name = "withlock", version, max_term_width = 100, args_override_self = true)]
 #[command(override_usage = "withlock [OPTIONS] LOCKFILE COMMAND [ARG]...\n       \
     withlock [OPTIONS] LOCKFILE -c 'SHELL COMMAND'\n       \
     withlock [OPTIONS] [-u] --fd N")]
 pub struct Cli {
-    /// Share the lock with others who say so too: many readers, or one writer
+    /// Take a shared lock: many readers, or one writer
     #[arg(short, long, overrides_with = "exclusive")]
     shared: bool,
-    /// Share the lock with nobody (the default)
+    /// Take an exclusive lock (the default)
     #[arg(short = 'x', short_alias = 'e', long, overrides_with = "shared")]
     exclusive: bool,
     /// Fail at once if another process holds the lock
@@ -40,7 +40,7 @@ pub struct Cli {
     nonblock: bool,
     /// Wait for the lock at most DUR (a bare number is seconds; 0 is -n)
     ///
-    /// Those who wait get the lock in the order in which they came.
+    /// Processes that wait get the lock in the order in which they came.
     #[arg(short = 'w', long, visible_alias = "wait", value_name = "DUR", value_parser = parse_duration)]
     timeout: Option<Duration>,
     /// The exit code for a lock that another process holds
@@ -48,36 +48,36 @@ pub struct Cli {
     conflict_exit_code: u8,
     /// Do not let COMMAND inherit the lock
     ///
-    /// Then COMMAND does not outlive withlock: if withlock is killed, COMMAND is killed too, for its lock is gone. What
-    /// COMMAND has started in turn lives on.
+    /// COMMAND then does not outlive withlock: if withlock is killed, the lock is free, and the kernel kills COMMAND. A
+    /// process that COMMAND has started lives on.
     #[arg(short = 'o', long, conflicts_with = "no_fork")]
     pub(crate) close: bool,
     /// Become COMMAND instead of waiting for it
     ///
-    /// The lock lasts until COMMAND and all that inherited it from COMMAND have ended or closed it, daemons too.
+    /// The lock lasts until COMMAND and every process that inherited it have ended or closed it, daemons too.
     #[arg(short = 'F', long)]
     pub(crate) no_fork: bool,
-    /// Run this by the shell ($SHELL, or /bin/sh)
+    /// Run this command by the shell ($SHELL, or /bin/sh)
     #[arg(short = 'c', long = "command", value_name = "SHELL COMMAND", conflicts_with_all = ["command", "fd"])]
     script: Option<OsString>,
     /// One more file or directory to lock (repeatable)
     ///
-    /// All are locked or none is, in an order that is the same for everybody: two users of the same files cannot block
-    /// each other.
+    /// withlock takes all of them or none, in an order that is the same for every process. So two users of the same
+    /// files cannot block each other.
     #[arg(short, long = "lock", value_name = "LOCK")]
     lock: Vec<PathBuf>,
     /// Lock descriptor N, which the shell has opened
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with_all = ["lock", "lockfile"])]
     fd: Option<i32>,
-    /// Unlock a descriptor, for all who share it, before the shell closes it
+    /// Unlock a descriptor, for every process that shares it, before the shell closes it
     #[arg(short, long, conflicts_with_all = ["command", "script", "lock"])]
     unlock: bool,
     #[command(flatten)]
     verbosity: Verbosity,
-    /// The file or directory to lock; without COMMAND, a descriptor's number
+    /// The file or directory to lock; without COMMAND, the number of a descriptor
     #[arg(required_unless_present = "fd")]
     lockfile: Option<PathBuf>,
-    /// What to run, and its arguments
+    /// The command to run, and its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }

@@ -14,26 +14,26 @@ use racefree_core::process::child;
 use std::ffi::OsString;
 use std::time::Instant;
 
-/// What each exit code says.
+/// The meaning of each exit code.
 pub const ENDINGS: &[Ending] = &[
     (Exit::Done, "COMMAND exited with status 0, or the descriptor is locked or unlocked as asked"),
     (Exit::Busy, "another process holds the lock (another code with -E)"),
 ];
 
-/// What is to be done, once the operands are understood.
+/// The task that the operands name.
 pub(crate) enum Task {
-    /// Run this while the lock is held.
+    /// Run these words as a command while the lock is held.
     Run(Vec<OsString>),
-    /// Lock a descriptor of the shell's, and leave it so.
+    /// Lock a descriptor of the shell, and leave it locked.
     Lock(i32),
-    /// Unlock it.
+    /// Unlock a descriptor of the shell.
     Unlock(i32),
 }
 
 /// Runs the utility.
 ///
 /// # Errors
-/// Everything that ends it otherwise than COMMAND ended.
+/// An error for every end other than COMMAND's own.
 pub fn run(cli: Cli) -> Result<Exit> {
     match cli.task()? {
         Task::Run(words) => cli.run(&words),
@@ -62,7 +62,7 @@ impl Cli {
 
     fn lock(&self, number: i32) -> Result<Exit> {
         let lockfile = lock::descriptor(number)?.of_kind(self.kind());
-        // Our copy is closed; by the shell's the lock lives on.
+        // This closes our copy of the descriptor. The shell's copy keeps the lock.
         drop(locks::hold(lockfile, self.deadline(), self.busy())?);
         Ok(Exit::Done)
     }

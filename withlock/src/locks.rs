@@ -1,6 +1,7 @@
-//! Several lock files as one: all or none, and nobody waits for anybody in a circle.
+//! Several lock files as one lock: all or none, and without a circle of waiters.
 //!
-//! Everybody takes them in one order, that of the files' own numbers. Paths would not do: a file may have several.
+//! Every process takes the files in one order, by device and inode. An order by path would not do, because a file may
+//! have several paths.
 
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Result, sentence};
@@ -8,10 +9,10 @@ use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile};
 use std::path::Path;
 
-/// Locks a file, or refuses as `busy` says when the deadline has passed.
+/// Locks a file. If the deadline passes, the error exits as `busy`.
 ///
 /// # Errors
-/// It is busy, or cannot be locked.
+/// Another process holds the lock, or the file cannot be locked.
 pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result<LockGuard> {
     match lockfile.hold_as_opened(deadline)? {
         Attempt::Held(held) => Ok(held),
@@ -19,16 +20,17 @@ pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result
     }
 }
 
-/// Locks all the files that the paths name at the end of it.
+/// Locks all files that the paths name when it returns.
 ///
 /// # Errors
-/// As [`hold`]; then none is locked.
+/// As [`hold`]. On an error no file is locked.
 pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Exit) -> Result<Vec<LockGuard>> {
     loop {
         let held = in_order(paths, kind)?.into_iter().map(|lockfile| hold(lockfile, deadline, busy));
         let held = held.collect::<Result<Vec<LockGuard>>>()?;
-        // One replaced meanwhile changes the order: waiting for its successor while we hold the others would close a
-        // circle. So they are all given back, and we start over.
+        // Race: lock-order (docs/races.md)
+        // If a file was replaced meanwhile, the order changes. A wait for the new file while we hold the others would
+        // close a circle. So release all of them, and start over.
         if held.iter().all(LockGuard::still_there) {
             return Ok(held);
         }
@@ -42,7 +44,7 @@ fn in_order(paths: &[&Path], kind: Kind) -> Result<Vec<Lockfile>> {
     };
     let mut lockfiles = paths.iter().map(open).collect::<Result<Vec<_>>>()?;
     lockfiles.sort_by_key(|(identity, _)| *identity);
-    // The same file twice, by whatever paths, is one lock; its second half would wait for the first.
+    // Two paths of one file are one lock. Its second half would wait for the first.
     lockfiles.dedup_by_key(|(identity, _)| *identity);
     Ok(lockfiles.into_iter().map(|(_, lockfile)| lockfile).collect())
 }

@@ -1,9 +1,10 @@
-//! A descriptor whose last close takes long, closed by the kernel's own worker instead of by us.
+//! A descriptor whose last close takes long. The kernel's own worker closes it instead of this process.
 //!
-//! Closing an inotify descriptor that watches something waits for a grace period of the kernel: 5 to 20 ms, in which a
-//! tool that has its answer could have ended. A descriptor in flight over a unix socket that is itself in flight over
-//! nothing but itself belongs to nobody; the kernel's garbage collector closes both (unix(7), SCM_RIGHTS). Before Linux
-//! 6.9 the collector runs in our own close, and nothing is won or lost.
+//! The close of an inotify descriptor that has a watch waits for a grace period of the kernel, 5 to 20 ms. A utility
+//! that has its answer could have ended by then. So we send the descriptor, together with the receiving socket, over
+//! that same socket, and close our copies. Nothing references the queue any more, and the kernel's garbage collector
+//! closes both (unix(7), SCM_RIGHTS). Before Linux 6.9 the collector runs inside our own close, and nothing is won or
+//! lost.
 
 use rustix::io;
 use rustix::net::{
@@ -13,7 +14,7 @@ use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A descriptor that is slow to close. Dropping it is quick.
+/// A descriptor that is slow to close. Its drop is quick.
 #[derive(Debug)]
 pub struct DeferredClose(Option<OwnedFd>);
 
@@ -32,7 +33,8 @@ impl AsFd for DeferredClose {
 impl Drop for DeferredClose {
     fn drop(&mut self) {
         if let Some(fd) = self.0.take() {
-            // Where too many are in flight already (ETOOMANYREFS), the close is ours, and takes its time.
+            // If too many descriptors are in flight already (ETOOMANYREFS), we close it ourselves, and that takes its
+            // time.
             let _ = leave_to_the_kernel(fd);
         }
     }
@@ -45,7 +47,7 @@ fn leave_to_the_kernel(fd: OwnedFd) -> io::Result<()> {
     let both = [inner.as_fd(), fd.as_fd()];
     message.push(SendAncillaryMessage::ScmRights(&both));
     sendmsg(&outer, &[IoSlice::new(b"x")], &mut message, SendFlags::NOSIGNAL)?;
-    // The last to go is the one whose close wakes the collector: by then the other two are garbage.
+    // The close of the last socket wakes the collector. By then the other two are garbage.
     drop(fd);
     drop(inner);
     drop(outer);
@@ -62,7 +64,7 @@ mod tests {
     fn what_is_left_to_the_kernel_is_closed() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         drop(DeferredClose::from(OwnedFd::from(theirs)));
-        // Its end is seen only once the last copy is closed.
+        // The reader sees the end only once the last copy is closed.
         assert_eq!(ours.read(&mut [0]).unwrap(), 0);
     }
 }

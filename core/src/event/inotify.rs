@@ -1,8 +1,8 @@
-//! Inotify from the kernel that a file or a directory has changed (inotify(7)).
+//! The kernel's events about changes of files and directories (inotify(7)).
 //!
-//! A hint wakes, and says nothing more: whoever is woken looks again, and behind each wait stands a bounded look, for
-//! there are file systems that never hint (NFS, overlays), and limits on watches. Add the watch, *then* look, and only
-//! then wait: so nothing falls in between.
+//! An event wakes the caller, and the caller looks again. A bounded look stands behind each wait, because some file
+//! systems send no events (NFS, overlays) and the number of watches is limited. Add the watch first, look then, and
+//! wait last: so no change is missed.
 
 use crate::event::deferred_close::DeferredClose;
 use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
@@ -15,24 +15,24 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What is watched, by one descriptor. It can be read when there is a hint.
+/// The watches behind one descriptor. It is readable when an event has come.
 #[derive(Debug)]
 pub struct Inotify {
     fd: DeferredClose,
 }
 
-/// One watched file or directory. The same one watched twice is the same watch.
+/// One watched file or directory. A second watch on the same file is the same watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watch(i32);
 
-/// Growth, truncation, renaming, removal, a change of permissions.
+/// Events of a file: growth, truncation, renaming, removal, a change of permissions.
 const OF_A_FILE: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::CLOSE_WRITE);
 
-/// Names that come and go, and the directory's own end.
+/// Events of a directory: names that come and go, and its own end.
 const OF_A_DIRECTORY: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVE)
     .union(WatchFlags::DELETE)
@@ -42,7 +42,7 @@ const OF_A_DIRECTORY: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::ONLYDIR);
 
 impl Inotify {
-    /// Begins to watch nothing.
+    /// Opens a descriptor that has no watch yet.
     ///
     /// # Errors
     /// The user's instances (`fs.inotify.max_user_instances`) or our descriptors run out.
@@ -50,24 +50,24 @@ impl Inotify {
         Ok(Inotify { fd: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?.into() })
     }
 
-    /// Watches a file's content and fate. A symbolic link is followed.
+    /// Watches a file's content and its removal. It follows a symbolic link.
     ///
     /// # Errors
-    /// It is not there, may not be read, or the user's watches (`fs.inotify.max_user_watches`) run out.
+    /// The file is absent or unreadable, or the user's watches (`fs.inotify.max_user_watches`) run out.
     pub fn on_file(&self, path: &Path) -> io::Result<Watch> {
         Ok(Watch(add_watch(&self.fd, path, OF_A_FILE)?))
     }
 
-    /// Watches which names a directory has.
+    /// Watches the names in a directory.
     ///
     /// # Errors
-    /// As [`Inotify::on_file`], and where it is no directory.
+    /// As [`Inotify::on_file`]; also if the path is no directory.
     pub fn on_directory(&self, path: &Path) -> io::Result<Watch> {
         Ok(Watch(add_watch(&self.fd, path, OF_A_DIRECTORY)?))
     }
 
-    /// Watches where `path` is to appear: its directory, or the nearest one above that is there. Watch anew whenever a
-    /// hint has come: by then a nearer one may be there.
+    /// Watches the directory of `path`, or the nearest existing directory above it. Watch again after each event: a
+    /// nearer directory may exist by then.
     ///
     /// # Errors
     /// As [`Inotify::on_directory`], for the root of the tree.
@@ -84,7 +84,7 @@ impl Inotify {
         nearest.unwrap_or_else(|| self.on_directory(&here))
     }
 
-    /// Stops watching what was watched `before` and is not wanted `now`.
+    /// Removes the watches that are in `before` and not in `now`.
     pub fn keep_only(&self, before: &BTreeSet<Watch>, now: &BTreeSet<Watch>) {
         for gone in before.difference(now) {
             // EINVAL: the kernel has removed the watch, because the file is gone.
@@ -92,18 +92,18 @@ impl Inotify {
         }
     }
 
-    /// Forgets the hints that have come so far. Do it *before* you look again.
+    /// Discards the events that have come so far. Call it *before* you look again.
     pub fn forget(&self) {
         self.drain_about(|_| true);
     }
 
-    /// The same, and says whether one of them was about such a name in a watched directory, or about what is watched
-    /// itself. In a directory like /tmp most are about what others do.
+    /// Discards the events that have come so far. Returns whether one of them was about a name for which `concerns` is
+    /// true, or about a watched file itself. In a directory like /tmp most events are about other programs' files.
     pub fn drain_about(&self, concerns: impl Fn(&OsStr) -> bool) -> bool {
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(&self.fd, &mut room);
         let mut concerned = false;
-        // Ends with EAGAIN; whatever else it ends with, a hint is only a hint.
+        // The loop ends with EAGAIN. Another error ends it too, because an event only wakes.
         while let Ok(hint) = reader.next() {
             concerned |= hint.file_name().is_none_or(|name| concerns(OsStr::from_bytes(name.to_bytes())));
         }

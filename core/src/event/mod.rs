@@ -1,7 +1,7 @@
 //! The one event loop: signals, descriptors, a deadline.
 //!
-//! Signals are blocked and read from a descriptor (signalfd(2)); no handler ever works. Arm the loop before a child is
-//! started: what is sent from then on is neither lost nor obeyed too early.
+//! The loop blocks signals and reads them from a descriptor (signalfd(2)); no handler does any work. Arm the loop
+//! before you start a child: a signal that is sent from then on is neither lost nor acted on too early.
 
 pub mod deferred_close;
 pub mod inotify;
@@ -18,12 +18,12 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// What woke the loop.
+/// The event that ended a wait.
 #[derive(Debug)]
 pub enum Event {
     /// A signal was sent to this process.
     Signal(Arrived),
-    /// The descriptor at this place of the list has something to tell.
+    /// The descriptor at this place of the list is ready.
     Ready(usize),
     /// The deadline has passed.
     Deadline,
@@ -32,25 +32,26 @@ pub enum Event {
 /// A signal, and where it came from.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived {
-    /// Which one.
+    /// The number of the signal.
     pub signal: Signal,
-    /// The terminal sent it (Ctrl-C, Ctrl-\, hang-up), hence to the whole foreground group: children have it already.
+    /// Whether the terminal sent it (Ctrl-C, Ctrl-\, hang-up). A terminal signals the whole foreground group, so
+    /// children have the signal already.
     pub from_terminal: bool,
 }
 
-/// A descriptor to wait for.
+/// A descriptor that the loop waits for.
 #[derive(Clone, Copy, Debug)]
 pub enum Watched<'a> {
-    /// Until it can be read; a pidfd can when the process has ended.
+    /// Wait until it is readable; a pidfd is readable when its process has ended.
     Read(BorrowedFd<'a>),
-    /// Until it can be written; a connecting socket can when it is connected or refused.
+    /// Wait until it is writable; a connecting socket is writable when it is connected or refused.
     Write(BorrowedFd<'a>),
 }
 
-/// The signals that ask a tool to do something, and that a wrapper passes on to COMMAND.
+/// The signals that ask a utility to do something, and that a wrapper passes on to COMMAND.
 ///
-/// Left alone: those that stop and continue (a terminal sends them to the whole group), those that report a fault of
-/// this very process, and WINCH and URG, which nobody dies of.
+/// The list leaves out signals that stop and continue (a terminal sends them to the whole group), signals that report a
+/// fault of this very process, and WINCH and URG, which end no process.
 const REQUESTS: [mask::Signal; 12] = [
     mask::SIGHUP,
     mask::SIGINT,
@@ -66,7 +67,7 @@ const REQUESTS: [mask::Signal; 12] = [
     mask::SIGSTKFLT,
 ];
 
-/// The armed loop. Dropping it gives the signals back.
+/// The armed loop. A drop restores the signal mask.
 #[derive(Debug)]
 pub struct Events {
     signals: SignalFd,
@@ -74,8 +75,8 @@ pub struct Events {
 }
 
 impl Events {
-    /// Blocks the signals that ask for something and begins to collect them. A signal that was ignored at the start
-    /// stays ignored (nohup(1)).
+    /// Blocks the signals of [`REQUESTS`] and begins to collect them. A signal that was ignored at the start stays
+    /// ignored (nohup(1)).
     ///
     /// # Errors
     /// A refused signalfd(2), as when descriptors run out.
@@ -83,7 +84,7 @@ impl Events {
         Events::collecting(&REQUESTS)
     }
 
-    /// The same, and SIGCHLD too: for a process that adopts orphans (PR_SET_CHILD_SUBREAPER(2const)).
+    /// Collects SIGCHLD too, for a process that adopts orphans (PR_SET_CHILD_SUBREAPER(2const)).
     ///
     /// # Errors
     /// As [`Events::armed`].
@@ -104,13 +105,13 @@ impl Events {
         Ok(Events { signals, before })
     }
 
-    /// The signal mask as it was before the loop was armed: what a child is to start with.
+    /// The signal mask from before the loop was armed; a child starts with it.
     pub fn mask_before(&self) -> SigSet {
         self.before
     }
 
-    /// Waits for the first of: a signal, one of the watched descriptors, the deadline. In this order where several are
-    /// there at once; a deadline that has already passed still sees what is ready.
+    /// Waits for a signal, one of the watched descriptors, or the deadline. Of several that are there at once it
+    /// returns the first in this order. A deadline that has passed already still lets it see what is ready.
     ///
     /// # Errors
     /// A refused poll(2).
@@ -144,12 +145,12 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        // Setting back a mask that the kernel gave us cannot fail.
+        // A mask that the kernel gave us cannot be refused.
         let _ = self.before.thread_set_mask();
     }
 }
 
-/// Whether the descriptor has something to tell at this very moment.
+/// Whether the descriptor is readable at this moment.
 ///
 /// # Errors
 /// A refused poll(2).
@@ -157,7 +158,7 @@ pub fn ready_now(fd: BorrowedFd<'_>) -> Result<bool> {
     ready_by(fd, Deadline::after(std::time::Duration::ZERO))
 }
 
-/// Waits until the descriptor has something to tell, or the deadline; no signal is collected meanwhile.
+/// Waits until the descriptor is readable, or the deadline. It collects no signal meanwhile.
 ///
 /// # Errors
 /// A refused poll(2).

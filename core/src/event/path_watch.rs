@@ -1,4 +1,4 @@
-//! A path that may not exist yet: watched at its nearest existing directory, and at the file itself once it exists.
+//! A watch on a path that may not exist yet: on its nearest existing directory, and on the file once it exists.
 
 use crate::event::inotify::{Inotify, Watch};
 use std::collections::BTreeSet;
@@ -6,8 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-/// A watch on a path. It opens nothing before it is armed: a path that is as it should be at the first look needs no
-/// watch, nor the time that it takes to close one.
+/// A watch on a path. It opens nothing before it is armed, so a path that is right at the first look costs neither a
+/// watch nor the time that its close takes.
 #[derive(Debug)]
 pub struct PathWatch {
     path: PathBuf,
@@ -48,7 +48,7 @@ impl PathWatch {
         self.trusted
     }
 
-    /// What becomes readable when an event has come; `None` before the watch is armed.
+    /// The descriptor that is readable when an event has come; `None` before the watch is armed.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.hints.as_ref().map(AsFd::as_fd)
     }
@@ -57,7 +57,8 @@ impl PathWatch {
         let Some(hints) = &self.hints else { return Ok(false) };
         let mut place = hints.on_place_of(&self.path)?;
         self.watches.insert(place);
-        // A nearer directory may have been made between the look at it and the watch on the one above.
+        // Race: look-before-watch (docs/races.md)
+        // A nearer directory may be made between the look and the watch on the directory above it.
         loop {
             let now = hints.on_place_of(&self.path)?;
             self.watches.insert(now);
@@ -72,8 +73,8 @@ impl PathWatch {
         Ok(!leads_nowhere(&self.path) && sees_every_change(&self.path))
     }
 
-    /// Takes the events that have come. Returns whether one of them is about the path: then arm the watch again, and
-    /// look.
+    /// Discards the events that have come. Returns whether one of them is about the path. If so, arm the watch again,
+    /// and look.
     pub fn drain(&mut self) -> bool {
         let Some(hints) = &self.hints else { return false };
         if !hints.drain_about(|name| self.path.iter().any(|part| part == name)) {
@@ -87,13 +88,14 @@ impl PathWatch {
     }
 }
 
-/// Whether a symbolic link on the way points to what is not there yet: that will appear where we do not watch.
+/// Whether a symbolic link in the path points to a missing file. That file will appear in a directory that is not
+/// watched.
 fn leads_nowhere(path: &Path) -> bool {
     path.ancestors().any(|above| above.is_symlink() && !above.exists())
 }
 
-/// Whether the kernel sees every change there: others write to a network file system without it, and the files of
-/// /proc change without being written.
+/// Whether the kernel sees every change of the path. Other hosts write to a network file system without this kernel,
+/// and the files of /proc change without a write.
 fn sees_every_change(path: &Path) -> bool {
     // NFS, CIFS, SMB2, FUSE, 9P, Ceph, AFS, Lustre, proc, sysfs, cgroup2 (statfs(2)).
     const SILENT: [i64; 11] = [

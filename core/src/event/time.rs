@@ -1,8 +1,8 @@
-//! Durations as people write them, the one deadline of a wait, and the pause between tries.
+//! Durations as people write them, the deadline of a wait, and the pause between tries.
 
 use std::time::{Duration, Instant};
 
-/// Reads `250ms`, `10`, `10s`, `1.5`, `2m`, `1h30m`, `2d`: a bare number is seconds.
+/// Parses `250ms`, `10`, `10s`, `1.5`, `2m`, `1h30m`, `2d`. A bare number is seconds.
 ///
 /// # Errors
 /// A sentence that shows what is accepted.
@@ -25,7 +25,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             "d" => 86400.0,
             _ => return Err(wrong()),
         };
-        // "1h30m" counts downwards; "30m1h" is a slip of the pen.
+        // The units must get smaller: "30m1h" is a slip of the pen.
         if unit >= smallest {
             return Err(wrong());
         }
@@ -39,17 +39,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
-/// A bound for a wait: a duration, or `none`.
+/// The limit of a wait: a duration, or `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// At most this long; zero means try once, do not wait.
+    /// At most this long. Zero means one try without a wait.
     AtMost(Duration),
-    /// As long as it takes.
+    /// No limit.
     None,
 }
 
 impl Limit {
-    /// Reads a duration or the word `none`.
+    /// Parses a duration or the word `none`.
     ///
     /// # Errors
     /// A sentence that shows what is accepted.
@@ -60,7 +60,7 @@ impl Limit {
         }
     }
 
-    /// The end of a sentence about a time that is over: ` after 30 s`, or nothing where there was no limit.
+    /// The end of a sentence about a wait that is over: ` after 30 s`, or nothing if there was no limit.
     pub fn after(self) -> String {
         match self {
             Limit::AtMost(duration) => format!(" after {}", for_people(duration)),
@@ -69,7 +69,7 @@ impl Limit {
     }
 }
 
-/// The instant at which a wait gives up: computed once, then passed down.
+/// The instant at which a wait gives up. It is computed once and passed down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Option<Instant>);
 
@@ -77,12 +77,12 @@ impl Deadline {
     /// No deadline.
     pub const NEVER: Deadline = Deadline(None);
 
-    /// The instant this long from now; one too far to count is never.
+    /// The instant this long from now; `NEVER` if that is too far to count.
     pub fn after(duration: Duration) -> Deadline {
         Deadline(Instant::now().checked_add(duration))
     }
 
-    /// The deadline that a limit asks for.
+    /// The deadline of a limit that begins now.
     pub fn within(limit: Limit) -> Deadline {
         match limit {
             Limit::AtMost(duration) => Deadline::after(duration),
@@ -90,17 +90,17 @@ impl Deadline {
         }
     }
 
-    /// What is left: nothing once it has passed, `None` where there is no deadline.
+    /// The time left: zero once the deadline has passed, `None` if there is no deadline.
     pub fn left(self) -> Option<Duration> {
         self.0.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether it has passed.
+    /// Whether the deadline has passed.
     pub fn passed(self) -> bool {
         self.left() == Some(Duration::ZERO)
     }
 
-    /// The earlier of the two.
+    /// The earlier of two deadlines.
     #[must_use]
     pub fn or(self, other: Deadline) -> Deadline {
         match (self.0, other.0) {
@@ -109,7 +109,7 @@ impl Deadline {
         }
     }
 
-    /// The later of the two.
+    /// The later of two deadlines.
     #[must_use]
     pub fn or_later(self, other: Deadline) -> Deadline {
         match (self.0, other.0) {
@@ -119,10 +119,10 @@ impl Deadline {
     }
 }
 
-/// The pause between two tries of what no kernel object can announce, such as a port that starts to listen.
+/// The pause between two tries for which the kernel has no event, such as a port that starts to listen.
 ///
-/// It grows with the time waited: 1 ms at first, then 5 % of the time already waited, never over 250 ms. So an answer
-/// is noticed at most 5 % late, and a long wait costs next to nothing.
+/// The pause grows with the time waited: 1 ms at first, then 5 % of the time already waited, never over 250 ms. So a
+/// success is noticed at most 5 % late, and a long wait costs next to nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Pause {
     since: Instant,
@@ -134,14 +134,14 @@ impl Pause {
         Pause { since: Instant::now() }
     }
 
-    /// When the next try is due.
+    /// The instant of the next try.
     pub fn next(&self) -> Deadline {
         let share = self.since.elapsed() / 20;
         Deadline::after(share.clamp(Duration::from_millis(1), Duration::from_millis(250)))
     }
 }
 
-/// A length of time for people: `12 ms`, `3.4 s`, `5 min`, `2 h`, `3 d`.
+/// A duration for people: `12 ms`, `3.4 s`, `5 min`, `2 h`, `3 d`.
 pub fn for_people(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
