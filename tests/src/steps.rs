@@ -19,6 +19,17 @@ pub struct Stop {
     pub pid: i32,
     /// Which call, as `libc::SYS_flock`.
     pub call: i64,
+    /// Its arguments, as the kernel got them.
+    pub arguments: [u64; 6],
+}
+
+impl Stop {
+    /// Whether the call asks for a lock: flock(2), or fcntl(2) with a command that locks.
+    pub fn asks_for_a_lock(&self) -> bool {
+        const COMMANDS: [i32; 4] = [libc::F_SETLK, libc::F_SETLKW, libc::F_OFD_SETLK, libc::F_OFD_SETLKW];
+        let is_fcntl = self.call == libc::SYS_fcntl && COMMANDS.iter().any(|&c| c as u64 == self.arguments[1]);
+        self.call == libc::SYS_flock || is_fcntl
+    }
 }
 
 /// A traced program and its children, until they become another program by execve(2).
@@ -184,7 +195,7 @@ impl Steps {
             Ok(WaitStatus::PtraceSyscall(_)) => {
                 let info = ptrace::syscall_info(pid).expect("a tracee at a call");
                 if info.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
-                    return Some(Stop { pid: pid.as_raw(), call: self.call_of(pid)? });
+                    return self.call_of(pid);
                 }
                 self.answer(pid);
                 self.go_on(pid, None);
@@ -211,9 +222,16 @@ impl Steps {
         None
     }
 
-    fn call_of(&self, pid: Pid) -> Option<i64> {
+    /// proc(5), /proc/PID/syscall: the number of the call, then its arguments.
+    fn call_of(&self, pid: Pid) -> Option<Stop> {
         let line = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
-        line.split_ascii_whitespace().next()?.parse().ok()
+        let mut words = line.split_ascii_whitespace();
+        let call = words.next()?.parse().ok()?;
+        let mut arguments = [0; 6];
+        for argument in &mut arguments {
+            *argument = u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?;
+        }
+        Some(Stop { pid: pid.as_raw(), call, arguments })
     }
 
     fn ended(&mut self, pid: Pid, status: i32) {

@@ -26,7 +26,11 @@ impl Race {
 fn races() -> Vec<Race> {
     let page = fs::read_to_string(sources::root().join("docs/races.md")).expect("races.md");
     let entries = page.split("\n### ").skip(1);
-    entries.map(|entry| Race { title: entry.lines().next().unwrap_or_default().into(), entry: entry.into() }).collect()
+    let races: Vec<Race> = entries
+        .map(|entry| Race { title: entry.lines().next().unwrap_or_default().into(), entry: entry.into() })
+        .collect();
+    assert!(races.len() > 20, "only {} races", races.len());
+    races
 }
 
 /// The text of each source of the product.
