@@ -12,6 +12,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+const LOCK: &str = "The lock";
+const WAIT: &str = "The wait for the lock";
+const COMMAND: &str = "The command";
+const SHELL: &str = "A descriptor of the shell";
+
 /// Run COMMAND while holding the lock on LOCKFILE
 ///
 /// COMMAND inherits the lock, so exclusion holds even if withlock is killed. When COMMAND has ended, withlock releases
@@ -30,47 +35,47 @@ use std::time::Duration;
     withlock [OPTIONS] [-u] --fd N")]
 pub struct Cli {
     /// Take a shared lock: many readers, or one writer
-    #[arg(short, long, overrides_with = "exclusive")]
+    #[arg(short, long, help_heading = LOCK, overrides_with = "exclusive")]
     shared: bool,
     /// Take an exclusive lock (the default)
-    #[arg(short = 'x', short_alias = 'e', long, overrides_with = "shared")]
+    #[arg(short = 'x', short_alias = 'e', long, help_heading = LOCK, overrides_with = "shared")]
     exclusive: bool,
     /// Fail at once if another process holds the lock
-    #[arg(short, long, visible_alias = "nb", alias = "nonblocking")]
+    #[arg(short, long, help_heading = WAIT, visible_alias = "nb", alias = "nonblocking")]
     nonblock: bool,
     /// Wait for the lock at most DUR (a bare number is seconds; 0 is -n)
     ///
     /// Processes that wait get the lock in the order in which they came.
-    #[arg(short = 'w', long, visible_alias = "wait", value_name = "DUR", value_parser = parse_duration)]
+    #[arg(short = 'w', long, help_heading = WAIT, visible_alias = "wait", value_name = "DUR", value_parser = parse_duration)]
     timeout: Option<Duration>,
     /// The exit code for a lock that another process holds
-    #[arg(short = 'E', long, value_name = "N", default_value_t = Exit::Busy.code())]
+    #[arg(short = 'E', long, help_heading = WAIT, value_name = "N", default_value_t = Exit::Busy.code())]
     conflict_exit_code: u8,
     /// Do not let COMMAND inherit the lock
     ///
     /// COMMAND then does not outlive withlock: if withlock is killed, the lock is free, and the kernel kills COMMAND. A
     /// process that COMMAND has started lives on.
-    #[arg(short = 'o', long, conflicts_with = "no_fork")]
+    #[arg(short = 'o', long, help_heading = COMMAND, conflicts_with = "no_fork")]
     pub(crate) close: bool,
     /// Become COMMAND instead of waiting for it
     ///
     /// The lock lasts until COMMAND and every process that inherited it have ended or closed it, daemons too.
-    #[arg(short = 'F', long)]
+    #[arg(short = 'F', long, help_heading = COMMAND)]
     pub(crate) no_fork: bool,
     /// Run this command by the shell ($SHELL, or /bin/sh)
-    #[arg(short = 'c', long = "command", value_name = "SHELL COMMAND", conflicts_with_all = ["command", "fd"])]
+    #[arg(short = 'c', long = "command", help_heading = COMMAND, value_name = "SHELL COMMAND", conflicts_with_all = ["command", "fd"])]
     script: Option<OsString>,
     /// One more file or directory to lock (repeatable)
     ///
     /// withlock takes all of them or none, in an order that is the same for every process. So two users of the same
     /// files cannot block each other.
-    #[arg(short, long = "lock", value_name = "LOCK")]
+    #[arg(short, long = "lock", help_heading = LOCK, value_name = "LOCK")]
     lock: Vec<PathBuf>,
     /// Lock descriptor N, which the shell has opened
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with_all = ["lock", "lockfile"])]
+    #[arg(long, help_heading = SHELL, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with_all = ["lock", "lockfile"])]
     fd: Option<i32>,
     /// Unlock a descriptor, for every process that shares it, before the shell closes it
-    #[arg(short, long, conflicts_with_all = ["command", "script", "lock"])]
+    #[arg(short, long, help_heading = SHELL, conflicts_with_all = ["command", "script", "lock"])]
     unlock: bool,
     #[command(flatten)]
     verbosity: Verbosity,
