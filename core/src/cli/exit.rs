@@ -1,7 +1,7 @@
-//! How a utility ends: one enum, and the only place where exit codes are numbers.
+//! The ways in which a utility ends. This is the only place where exit codes are numbers.
 //!
-//! A script tells the endings apart by these numbers, so they never change meaning. Sources: timeout(1) for 124 to
-//! 127, lockf(1) and sysexits(3) for 64 and 75, the LSB's init script actions for 0 to 4.
+//! A script tells the endings apart by these numbers, so they never change their meaning. Sources: timeout(1) for 124
+//! to 127, lockf(1) and sysexits(3) for 64 and 75, the LSB's init script actions for 0 to 4.
 
 use crate::claim::status::Status;
 use crate::error::{Refusal, Why};
@@ -14,36 +14,36 @@ use std::fmt;
 pub enum Exit {
     /// Yes, or done.
     Done,
-    /// No: a stale PID file, a ready command that said no, an error line.
+    /// No: a stale PID file, a ready command that failed, an error line.
     No,
-    /// The recorded process is dead but others still hold its lock.
+    /// The recorded process is dead, and other processes still hold its lock.
     Orphaned,
     /// Not running.
     NotRunning,
-    /// Nothing can be said: unreadable, or held without a PID that can be believed.
+    /// The status is unknown: the file is unreadable, or a lock is held and no PID can be believed.
     Unknown,
-    /// The command line makes no sense (`EX_USAGE`).
+    /// The command line is wrong (`EX_USAGE`).
     Usage,
-    /// Another holds the lock or the claim (`EX_TEMPFAIL`).
+    /// Another process holds the lock or the claim (`EX_TEMPFAIL`).
     Busy,
     /// Time ran out.
     TimedOut,
-    /// The tool itself failed.
+    /// The utility itself failed.
     Failed,
     /// COMMAND was found but could not be executed.
     CannotExecute,
     /// COMMAND was not found.
     NotFound,
-    /// What was to be stopped had to be killed.
+    /// The daemon had to be killed.
     Killed,
     /// COMMAND ended with this status, or the user chose it.
     Status(u8),
-    /// COMMAND, or the tool, was ended by this signal; the tool ends by it too.
+    /// A signal ended COMMAND or the utility. The utility ends by the same signal.
     Signalled(Signal),
 }
 
 impl Exit {
-    /// The number a shell sees in `$?`.
+    /// The number that a shell sees in `$?`.
     pub fn code(self) -> u8 {
         match self {
             Exit::Done => 0,
@@ -63,8 +63,7 @@ impl Exit {
         }
     }
 
-    /// Ends this process as this says: by the signal itself where a signal ended COMMAND, so that a shell sees what
-    /// happened.
+    /// Ends this process. If a signal ended COMMAND, this process ends by the same signal, so that a shell sees it.
     pub fn end(self) -> ! {
         if let Exit::Signalled(signal) = self {
             crate::sys::die_of(signal);
@@ -83,7 +82,7 @@ impl From<Ended> for Exit {
 }
 
 impl From<&Status> for Exit {
-    /// How `pidfile read` ends: the LSB's status codes.
+    /// The exit code of `pidfile read`: the LSB's status codes.
     fn from(status: &Status) -> Exit {
         match status {
             Status::Absent => Exit::NotRunning,
@@ -107,14 +106,14 @@ impl From<&Why> for Exit {
     }
 }
 
-/// An error of a utility that asks for an ending of its own.
+/// An error for which a utility chose the ending.
 #[derive(Debug)]
 struct Asked {
     exit: Exit,
     why: String,
 }
 
-/// An error that ends the utility as `exit` says.
+/// Makes an error that ends the utility with `exit`.
 pub fn exit_as(exit: Exit, why: impl Into<String>) -> anyhow::Error {
     Asked { exit, why: why.into() }.into()
 }
@@ -127,9 +126,9 @@ impl fmt::Display for Asked {
 
 impl std::error::Error for Asked {}
 
-/// How a utility ends that met this error: as the utility asked, else by the reason of the refusal.
+/// The ending of a utility that met this error: the one that the utility chose, else the one of the refusal's reason.
 pub fn ending(error: &anyhow::Error) -> Exit {
-    // anyhow finds an error through the contexts around it.
+    // anyhow finds an error below the contexts that were added to it.
     match (error.downcast_ref::<Asked>(), error.downcast_ref::<Refusal>()) {
         (Some(asked), _) => asked.exit,
         (None, Some(refusal)) => Exit::from(refusal.why()),
@@ -137,7 +136,7 @@ pub fn ending(error: &anyhow::Error) -> Exit {
     }
 }
 
-/// One line of a manual page's EXIT STATUS: an ending, and what it means for the utility in question.
+/// One line of EXIT STATUS in a manual page: an ending, and its meaning for the utility.
 pub type Ending = (Exit, &'static str);
 
 /// The endings that every wrapper of a COMMAND shares.

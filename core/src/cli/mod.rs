@@ -12,16 +12,16 @@ use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 
-/// A utility's command line.
+/// The command line of a utility.
 pub trait Cli: CommandFactory + FromArgMatches {
-    /// What its exit codes say, beside those that all share.
+    /// The meaning of its exit codes, without those that all utilities share.
     const ENDINGS: &'static [Ending] = &[];
 
-    /// How much it says.
+    /// The amount of output that the user asked for.
     fn verbosity(&self) -> Verbosity;
 }
 
-/// Runs a utility on the arguments of this process, the first of which is its name: the whole of its `main`.
+/// Runs a utility on the arguments of this process, the first of which is its name. A utility's `main` calls only this.
 pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exit {
     // Taking the definition apart costs as much as a lock: the process ends soon, and its memory with it.
     let mut command = ManuallyDrop::new(C::command());
@@ -60,7 +60,7 @@ fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
     }
 }
 
-/// The exit codes, for the end of `--help`.
+/// The text about exit codes at the end of `--help`.
 fn exit_status(endings: &[Ending]) -> String {
     if endings.is_empty() {
         return String::new();
@@ -70,10 +70,11 @@ fn exit_status(endings: &[Ending]) -> String {
     format!("\nExit status:\n{lines}")
 }
 
-/// Makes a function of the arguments the `main` of a program that says `#![no_main]`.
+/// Makes a function of the arguments the `main` of a program that has `#![no_main]`.
 ///
-/// Rust's runtime would come before it, and reads /proc/self/maps to find the end of the stack: a twentieth of the time
-/// that a small tool takes to start. What a tool needs of the runtime is done by [`crate::sys::runtime::begin`].
+/// Rust's runtime would run first, and it reads /proc/self/maps to find the end of the stack. That is a twentieth of
+/// the start-up time of a small program (docs/performance.md). [`crate::sys::runtime::begin`] does the part of the
+/// runtime's work that a utility needs.
 #[macro_export]
 macro_rules! main {
     ($function:expr) => {
@@ -86,7 +87,7 @@ macro_rules! main {
         extern "C" fn main(count: std::ffi::c_int, arguments: *const *const std::ffi::c_char) -> std::ffi::c_int {
             let function: fn(Vec<std::ffi::OsString>) -> $crate::cli::exit::Exit = $function;
             ARENA.populate();
-            // SAFETY: these are what the C library calls `main` with.
+            // SAFETY: the C library calls `main` with these arguments.
             function(unsafe { $crate::sys::runtime::begin(count, arguments) }).end()
         }
     };

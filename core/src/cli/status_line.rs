@@ -1,4 +1,4 @@
-//! One line on a terminal that says what is awaited. It is erased before anything else is said.
+//! The status line: one line on a terminal that names what a wait is for. It is erased before any other output.
 
 use crate::cli::output::{name, printable, verbosity};
 use crate::event::time::{Deadline, for_people};
@@ -9,17 +9,17 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One line on a terminal that says what is awaited, from the second second on; erased when it is dropped.
+/// One line on a terminal that names what a wait is for. It appears after the first second, and a drop erases it.
 #[derive(Debug)]
 pub struct StatusLine {
     since: Instant,
     on_terminal: bool,
 }
 
-/// A line is on the terminal, and must go before anything else is said there.
+/// Whether a status line is on the terminal. It must be erased before any other output.
 static STATUS_IS_SHOWN: AtomicBool = AtomicBool::new(false);
 
-/// What erases the line, where one is shown. Whoever asks writes it.
+/// The text that erases the line, or nothing if no line is shown. The caller writes it.
 pub(crate) fn erased() -> &'static str {
     if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) { ERASE } else { "" }
 }
@@ -29,19 +29,20 @@ const ERASE: &str = "\r\x1b[K";
 const TICK: Duration = Duration::from_secs(1);
 
 impl StatusLine {
-    /// Begins to count. Where stderr is no terminal, nothing will ever be shown.
+    /// Begins to measure the wait. If stderr is no terminal, it never shows a line.
     pub fn begin() -> StatusLine {
         let on_terminal = std::io::stderr().is_terminal() && !verbosity().quiet;
         StatusLine { since: Instant::now(), on_terminal }
     }
 
-    /// When the line is due again: never where there is no terminal, so that a wait there costs no wake-up.
+    /// The instant at which the line is due again. Without a terminal that is never, so that a wait there costs no
+    /// wake-up.
     pub fn due(&self) -> Deadline {
         if self.on_terminal { Deadline::after(TICK) } else { Deadline::NEVER }
     }
 
-    /// Waits in a call that blocks, and shows the line from a thread of its own: a wait interrupted for the line would
-    /// lose its place in the kernel's queue.
+    /// Calls `wait`, which blocks, and shows the line from another thread. If the line interrupted the wait itself, the
+    /// wait would lose its place in the kernel's queue.
     pub fn beside<T>(awaited: impl Fn() -> String + Sync, wait: impl FnOnce() -> T) -> T {
         let mut line = StatusLine::begin();
         if !line.on_terminal {
@@ -49,7 +50,8 @@ impl StatusLine {
         }
         let (waiting, over) = mpsc::channel::<()>();
         thread::scope(|scope| {
-            // Every signal is for the thread that waits. Blocking and giving back a mask of the kernel's cannot fail.
+            // The thread that waits gets every signal. To block signals, and to restore a mask that the kernel gave us,
+            // cannot fail.
             let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
             scope.spawn(|| {
                 let over = over;
@@ -64,7 +66,7 @@ impl StatusLine {
         })
     }
 
-    /// Shows the line, if it is time for it.
+    /// Shows the line if it is due.
     pub fn show(&mut self, awaited: impl FnOnce() -> String) {
         let waited = self.since.elapsed();
         if !self.on_terminal || waited < TICK {
@@ -79,7 +81,7 @@ impl StatusLine {
         let line: String = line.chars().take(columns - 1).collect();
         let (dim, plain) =
             if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) { ("", "") } else { ("\x1b[2m", "\x1b[0m") };
-        // A terminal that has gone away needs no status line.
+        // If the terminal is gone, the status line is not needed.
         let _ = write!(std::io::stderr().lock(), "{ERASE}{dim}{line}{plain}");
     }
 }
@@ -87,7 +89,7 @@ impl StatusLine {
 impl Drop for StatusLine {
     fn drop(&mut self) {
         if STATUS_IS_SHOWN.swap(false, Ordering::Relaxed) {
-            // As above: nothing is lost where the terminal has gone.
+            // If the terminal is gone, there is nothing to erase.
             let _ = write!(std::io::stderr().lock(), "{ERASE}");
         }
     }

@@ -1,4 +1,4 @@
-//! The beginning of a process, without Rust's runtime.
+//! The first steps of a process, in the place of Rust's runtime.
 
 use super::{is_ignored, set_ignored};
 use crate::signal::Signal;
@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static PIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHLD_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// The beginning of every process of ours: 0, 1 and 2 are open, SIGPIPE is ignored, children can be waited for. Gives the
+/// Opens descriptors 0, 1 and 2 if they are closed, ignores SIGPIPE, lets children be waited for, and returns the
 /// arguments.
 ///
-/// `trap '' PIPE` must reach COMMAND as it would without us, so what was ignored is noted. Where SIGCHLD is ignored the
-/// kernel reaps children itself and nobody learns how they ended (wait(2), NOTES): we take the default for ourselves.
+/// COMMAND must start with the signal actions that this process started with (`trap '' PIPE`), so the function notes
+/// which were ignored. If SIGCHLD is ignored, the kernel reaps children and discards their status (wait(2), NOTES). So
+/// this process sets it to the default.
 ///
 /// # Safety
 /// `arguments` must point to `count` C strings that stay as they are.
@@ -22,15 +23,16 @@ pub unsafe fn begin(count: libc::c_int, arguments: *const *const libc::c_char) -
     open_standard_descriptors();
     PIPE_WAS_IGNORED.store(is_ignored(Signal::PIPE), Ordering::Relaxed);
     CHLD_WAS_IGNORED.store(is_ignored(Signal::CHLD), Ordering::Relaxed);
-    // Neither can fail for a signal that can be ignored.
+    // Both calls succeed for every signal that can be ignored.
     let _ = set_ignored(Signal::PIPE, true);
     let _ = if chld_was_ignored() { set_ignored(Signal::CHLD, false) } else { Ok(()) };
-    // SAFETY: see above.
+    // SAFETY: the caller promises that these are `count` C strings.
     let argument = |at| unsafe { CStr::from_ptr(*arguments.add(at)) };
     (0..count as usize).map(|at| OsStr::from_bytes(argument(at).to_bytes()).to_owned()).collect()
 }
 
-/// A file opened as number 2 would get our messages.
+/// Opens /dev/null for each closed one of 0, 1 and 2. Otherwise a file that is opened as number 2 would get our
+/// messages.
 fn open_standard_descriptors() {
     let mut standard = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
     // SAFETY: the kernel writes to the three elements only.

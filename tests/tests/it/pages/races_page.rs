@@ -46,13 +46,13 @@ fn ids_in_comments() -> BTreeSet<String> {
     comments.map(|(_, rest)| rest.strip_suffix(" (docs/races.md)").unwrap_or(rest).to_owned()).collect()
 }
 
-/// The first arguments of the calls of `trace`.
+/// The first arguments of the calls of `listener::decision`, which make the trace.
 fn ids_in_the_trace() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for text in product() {
         // A call may be broken between its parenthesis and its argument.
         let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").replace("( \"", "(\"");
-        let arguments = text.split("trace(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let arguments = text.split("decision(\"").skip(1).filter_map(|rest| rest.split('"').next());
         ids.extend(arguments.map(String::from));
     }
     ids
