@@ -168,6 +168,29 @@ pub fn choose_port_between(socket: BorrowedFd<'_>, lowest: u16, highest: u16) ->
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Has the kernel drop whatever is sent to this datagram socket. The sender sees success (socket(7), SO_ATTACH_FILTER).
+///
+/// # Errors
+/// A kernel without socket filters.
+pub fn drop_all_received(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // One instruction: accept the first 0 bytes of each datagram, that is, none of it.
+    let mut drop_all = libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k: 0 };
+    let program = libc::sock_fprog { len: 1, filter: &raw mut drop_all };
+    let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
+    // SAFETY: the kernel reads `length` bytes from `program`, and the one instruction behind it; both live until the call
+    // returns.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            length,
+        )
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Sends a real-time signal through a pidfd (pidfd_send_signal(2)); `false` if the process has gone.
 pub(crate) fn send_real_time(pidfd: BorrowedFd<'_>, signal: Signal) -> std::result::Result<bool, rustix::io::Errno> {
     let (fd, number, flags) = (pidfd.as_raw_fd(), signal.number(), 0);

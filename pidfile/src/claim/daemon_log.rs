@@ -1,13 +1,84 @@
-//! The log of a daemon that is being started: where its output goes, and the last thing it said.
+//! Where the output of a daemon goes, and the last thing that it said.
 
+use crate::claim::kept_output::KeptOutput;
+use crate::claim::tail::Tail;
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::FileId;
 use racefree_core::open::{self, How, Links, Opened};
 use rustix::fs::{OFlags, fcntl_setfl};
 use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
+
+/// Where stdout and stderr of COMMAND go.
+pub(crate) enum Output<'a> {
+    /// Appended to a log.
+    Log(Log<'a>),
+    /// Where the output of this process goes: `--log -`.
+    Inherited,
+    /// Kept until COMMAND is ready, then dropped.
+    Kept(KeptOutput),
+    /// Dropped.
+    Dropped,
+}
+
+impl<'a> Output<'a> {
+    /// What `--log` asks for.
+    pub(crate) fn of(log: Option<&'a Path>) -> Result<Output<'a>> {
+        Ok(match log {
+            Some(log) if log == "-" => Output::Inherited,
+            Some(log) if log == "/dev/null" => Output::Dropped,
+            Some(log) => Output::Log(Log::open(log)?),
+            None => KeptOutput::begin().map_or(Output::Dropped, Output::Kept),
+        })
+    }
+
+    /// A descriptor of it for COMMAND.
+    pub(crate) fn for_writing(&self) -> Result<Stdio> {
+        match self {
+            Output::Log(log) => log.for_writing(),
+            Output::Inherited => Ok(Stdio::inherit()),
+            Output::Kept(kept) => kept.for_writing(),
+            Output::Dropped => Ok(Stdio::null()),
+        }
+    }
+
+    /// Readable when COMMAND has written what is to be kept: then call [`Output::drain`].
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Output::Kept(kept) => Some(kept.as_fd()),
+            Output::Log(_) | Output::Inherited | Output::Dropped => None,
+        }
+    }
+
+    pub(crate) fn drain(&self) {
+        if let Output::Kept(kept) = self {
+            kept.drain();
+        }
+    }
+
+    /// The end of the start has come: nobody reads on.
+    pub(crate) fn let_go(&self) -> Result<()> {
+        match self {
+            Output::Kept(kept) => kept.let_go(),
+            Output::Log(_) | Output::Inherited | Output::Dropped => Ok(()),
+        }
+    }
+
+    /// What COMMAND said last, as the end of a message. Nothing if it has said nothing.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        match self {
+            Output::Log(log) => Some(match log.last_line_gained() {
+                Some(line) => format!("the last line of {} is: {line}", log.path.display()),
+                None => format!("{} gained no line", log.path.display()),
+            }),
+            Output::Kept(kept) => kept.quote().map(|quote| format!("it said: {quote}")),
+            Output::Inherited | Output::Dropped => None,
+        }
+    }
+}
 
 /// A log, and how long it was before the start.
 #[derive(Debug)]
@@ -34,23 +105,19 @@ impl<'a> Log<'a> {
         Ok(Log { path, file, reader, length_before: metadata.len() })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.path
-    }
-
-    /// A descriptor of it for the daemon.
-    pub(crate) fn for_writing(&self) -> Result<Stdio> {
+    fn for_writing(&self) -> Result<Stdio> {
         Ok(self.file.try_clone().act("share", self.path.display())?.into())
     }
 
     /// The last line with something in it that came since the start. It is a quote for a message: a log that cannot be
     /// read any more just has none.
-    pub(crate) fn last_line_gained(&self) -> Option<String> {
+    fn last_line_gained(&self) -> Option<String> {
         let length = self.file.metadata().ok()?.len();
         let from = self.length_before.max(length.saturating_sub(LONGEST_QUOTE));
         let mut gained = vec![0; usize::try_from(length.checked_sub(from)?).ok()?];
         self.reader.as_ref()?.read_exact_at(&mut gained, from).ok()?;
-        let last = gained.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).rfind(|line| !line.is_empty())?;
-        Some(String::from_utf8_lossy(last).into_owned())
+        let mut tail = Tail::default();
+        tail.push(&gained);
+        tail.last_line()
     }
 }
