@@ -57,14 +57,20 @@ impl Stat {
     }
 }
 
+/// The name of the program, cut after 15 bytes (`comm`, proc(5)): what it was executed as, or calls itself since. A zombie still
+/// has it.
+pub fn name(pid: Pid) -> Option<String> {
+    let name = read_proc(&format!("/proc/{pid}/comm"), PAGE).ok()?;
+    Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
+}
+
 /// The command line as one would type it, or the name in brackets where there is none (kernel threads, zombies). One of
 /// more than 4 KiB is cut there.
 pub fn command_line(pid: Pid) -> Option<String> {
     let line = read_proc(&format!("/proc/{pid}/cmdline"), PAGE).ok()?;
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     if line.is_empty() {
-        let name = read_proc(&format!("/proc/{pid}/comm"), PAGE).ok()?;
-        return Some(format!("[{}]", String::from_utf8_lossy(name.trim_ascii_end())));
+        return name(pid).map(|name| format!("[{name}]"));
     }
     // A daemon that writes its state over its arguments pads them with blanks or zeroes.
     Some(String::from_utf8_lossy(line).replace('\0', " ").trim_end().to_owned())

@@ -6,9 +6,9 @@ use racefree_core::event::time::{Deadline, Limit};
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::signal::Signal;
 
-/// An act under way. Every failure of it begins with what it is: `start web: ...`.
+/// An act under way. Every failure of it begins with what it is, if that is known by then: `end the leftover of a restart: ...`.
 pub(crate) struct Attempt {
-    act: String,
+    act: Option<String>,
     limit: Limit,
     deadline: Deadline,
     events: Events,
@@ -16,13 +16,13 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// An act that is over within the limit, counted from when the deadline was made.
-    pub(crate) fn within(act: String, limit: Limit, deadline: Deadline, events: Events) -> Attempt {
+    pub(crate) fn within(act: Option<String>, limit: Limit, deadline: Deadline, events: Events) -> Attempt {
         Attempt { act, limit, deadline, events }
     }
 
     /// An act without a deadline.
     pub(crate) fn unlimited(act: String, events: Events) -> Attempt {
-        Attempt { act, limit: Limit::None, deadline: Deadline::NEVER, events }
+        Attempt { act: Some(act), limit: Limit::None, deadline: Deadline::NEVER, events }
     }
 
     pub(crate) fn events(&self) -> &Events {
@@ -59,6 +59,9 @@ impl Attempt {
     }
 
     pub(crate) fn failure(&self, exit: Exit, why: impl std::fmt::Display) -> anyhow::Error {
-        exit_as(exit, format!("{}: {why}", self.act))
+        match &self.act {
+            Some(act) => exit_as(exit, format!("{act}: {why}")),
+            None => exit_as(exit, why.to_string()),
+        }
     }
 }

@@ -30,8 +30,9 @@ pub(crate) fn start(options: &Claim, launch: Launch) -> Result<Exit> {
 pub(crate) fn launch_claimant(options: &Claim, launch: Launch, deadline: Deadline, held: ClaimGuard) -> Result<Exit> {
     let mut start = Start::prepare(options, launch, deadline, held)?;
     let started = start.spawn(Role::Claimant)?;
+    let pid = started.pid;
     output::detail(|| format!("started {} as process {}", options.name(), started.pid));
     let daemon = if launch == Launch::Forking { forking::find(&start, started) } else { Ok(started) };
     let ready = daemon.and_then(|mut daemon| ready::wait(&mut start, &mut daemon));
-    ready.map_err(|failure| start.undo(failure)).map(|()| Exit::Done)
+    ready.and_then(|()| start.succeed()).map_err(|failure| start.undo(failure, pid))
 }

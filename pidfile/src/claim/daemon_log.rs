@@ -74,7 +74,7 @@ impl<'a> Output<'a> {
                 Some(line) => format!("the last line of {} is: {line}", log.path.display()),
                 None => format!("{} gained no line", log.path.display()),
             }),
-            Output::Kept(kept) => kept.quote().map(|quote| format!("it said: {quote}")),
+            Output::Kept(kept) => kept.quote().map(|quote| format!("it said:{quote}")),
             Output::Inherited | Output::Dropped => None,
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn until_ready(options: &Claim, deadline: Deadline) -> Result<Option<
     let Some(line) = &options.detached.ready else { return Ok(Some(Exit::Done)) };
     let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);
     let act = format!("wait for process {}, which has claimed {}", daemon.pid(), pidfile.display());
-    let attempt = Attempt::within(act, options.detached.timeout, deadline, events);
+    let attempt = Attempt::within(Some(act), options.detached.timeout, deadline, events);
     let answer = ask(options, line, &daemon, &attempt);
     // Whatever is left of the ready command. The daemon is no descendant of this process.
     family.end(attempt.events(), Duration::ZERO)?;
@@ -37,17 +37,16 @@ fn ask(options: &Claim, line: &OsStr, daemon: &PidFd, attempt: &Attempt) -> Resu
     let mut status = StatusLine::begin();
     loop {
         status.show(|| format!("waiting for process {} to be ready", daemon.pid()));
-        let watched = [Watched::Read(daemon.as_fd()), Watched::Read(command.as_fd())];
-        match attempt.next(&watched, status.due(), || "not ready".into())? {
+        let mut watched = vec![Watched::Read(daemon.as_fd()), Watched::Read(command.as_fd())];
+        watched.extend(command.output().map(Watched::Read));
+        match attempt.next(&watched, status.due(), || command.late("not ready"))? {
             None => {}
             Some(0) => return Ok(None),
+            Some(2) => command.drain(),
             Some(_) => match command.answer()? {
                 Ended::Status(0) if daemon.has_ended()? => return Ok(None),
                 Ended::Status(0) => return Ok(Some(Exit::Done)),
-                no => {
-                    let why = format!("the ready command {no}");
-                    return Err(attempt.failure(Exit::No, why));
-                }
+                no => return Err(attempt.failure(Exit::No, command.refusal(no))),
             },
         }
     }

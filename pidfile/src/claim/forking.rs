@@ -29,6 +29,7 @@ pub(crate) fn find(start: &Start<'_>, command: Daemon) -> Result<Daemon> {
         None => left_behind(start)?,
     };
     start.held.name(pid)?;
+    start.learn_name(pid);
     output::detail(|| format!("its daemon is process {}", Holder::new(pid)));
     let gone = |_| start.attempt.failure(Exit::NotRunning, format!("its daemon, process {pid}, has ended"));
     Ok(Daemon { pid, child: Child::of(pid).map_err(gone)? })
@@ -36,7 +37,8 @@ pub(crate) fn find(start: &Start<'_>, command: Daemon) -> Result<Daemon> {
 
 fn wait_for_command(start: &Start<'_>, mut command: Daemon) -> Result<()> {
     let late = || "it has not gone into the background".to_owned();
-    while start.attempt.next(&[Watched::Read(command.child.process().as_fd())], Deadline::NEVER, late)?.is_none() {}
+    while start.next(&[Watched::Read(command.child.process().as_fd())], Deadline::NEVER, late)?.is_none() {}
+    start.learn_name(command.pid);
     match command.child.reap()? {
         Ended::Status(0) => Ok(()),
         exit => Err(start.attempt.failure(Exit::NotRunning, format!("it {exit}"))),
@@ -67,7 +69,7 @@ fn written_to(start: &Start<'_>, file: &Path) -> Result<Pid> {
         let look = if trusted { Deadline::after(LOOK) } else { pause.next() };
         let watched: Vec<Watched> = watch.descriptor().into_iter().map(Watched::Read).collect();
         let late = || format!("{} names no process that it has started", file.display());
-        if start.attempt.next(&watched, look, late)?.is_some() {
+        if start.next(&watched, look, late)?.is_some() {
             watch.drain();
         }
     }
@@ -98,6 +100,6 @@ fn left_behind(start: &Start<'_>) -> Result<Pid> {
             }
             _ => {}
         }
-        start.attempt.next(&[], moment.or(pause.next()), || "it has not gone into the background".to_owned())?;
+        start.next(&[], moment.or(pause.next()), || "it has not gone into the background".to_owned())?;
     }
 }

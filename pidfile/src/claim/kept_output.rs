@@ -1,37 +1,54 @@
 //! What COMMAND writes until it is ready, where no log is asked for: the last lines stand in the message of a start that fails.
 //!
-//! COMMAND writes to one end of a pair of datagram sockets, and this process keeps the last lines that arrive at the other end.
-//! When the start has succeeded, COMMAND's end is connected to itself, where a filter drops all that arrives. From then on
-//! COMMAND writes as if to /dev/null: nothing fails, blocks or grows. A pipe would fail or block then, a file would grow for
-//! as long as the daemon lives.
+//! COMMAND writes to a datagram socket that is connected to itself, and this process reads from it. When the start has
+//! succeeded, a filter is set that drops all that arrives: from then on COMMAND writes as if to /dev/null, and nothing fails,
+//! blocks or grows. A pipe would fail or block then, and a file would grow for as long as the daemon lives.
 
 use crate::claim::tail::{Quote, Tail};
 use racefree_core::error::{Context, Result};
 use racefree_core::sys;
 use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::net::{bind, connect, getsockname, recv, socketpair};
+use rustix::net::{bind, connect, getsockname, recv, socket_with};
 use std::cell::RefCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
+use std::time::Duration;
 
 pub(crate) struct KeptOutput {
-    theirs: OwnedFd,
-    ours: OwnedFd,
+    socket: OwnedFd,
     tail: RefCell<Tail>,
+}
+
+/// How long a write of COMMAND may block while this process does not read: it may have been killed, and then such a write
+/// fails. There is room for some 200 KiB.
+const BLOCKS_AT_MOST: Duration = Duration::from_secs(1);
+
+fn socket() -> std::result::Result<OwnedFd, Errno> {
+    socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+}
+
+/// An abstract name that the kernel chooses (unix(7), autobind). Who is connected, if only to himself, hears nobody else.
+fn connected_to_itself() -> std::result::Result<OwnedFd, Errno> {
+    let socket = socket()?;
+    bind(&socket, &SocketAddrUnix::new_unnamed())?;
+    connect(&socket, &getsockname(&socket)?)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(BLOCKS_AT_MOST))?;
+    Ok(socket)
 }
 
 impl KeptOutput {
     /// `None` where the kernel has no such sockets or filters: then nothing is kept.
     pub(crate) fn begin() -> Option<KeptOutput> {
-        let (theirs, ours) = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
-        sys::drop_all_received(theirs.as_fd()).ok()?;
-        Some(KeptOutput { theirs, ours, tail: RefCell::default() })
+        // Tried on another socket: the filter must not fail when COMMAND runs.
+        sys::drop_all_received(socket().ok()?.as_fd()).ok()?;
+        Some(KeptOutput { socket: connected_to_itself().ok()?, tail: RefCell::default() })
     }
 
-    /// A descriptor of COMMAND's end.
+    /// A descriptor of it for COMMAND.
     pub(crate) fn for_writing(&self) -> Result<Stdio> {
-        Ok(self.theirs.try_clone().act("share", "a socket")?.into())
+        Ok(self.socket.try_clone().act("share", "a socket")?.into())
     }
 
     /// Takes in all that has arrived. Each call is bounded, for COMMAND may write faster than this process reads.
@@ -39,8 +56,8 @@ impl KeptOutput {
         const AT_ONCE: usize = 64;
         let mut datagram = [0; 64 * 1024];
         for _ in 0..AT_ONCE {
-            match recv(&self.ours, &mut datagram[..], RecvFlags::DONTWAIT) {
-                Ok((read, _)) => self.tail.borrow_mut().push(&datagram[..read]),
+            match recv(&self.socket, &mut datagram[..], RecvFlags::DONTWAIT) {
+                Ok((read, _)) => drop(self.tail.borrow_mut().push(&datagram[..read])),
                 Err(Errno::INTR) => {}
                 // Nothing more is there; or what is there cannot be read, and then there is nothing to quote.
                 Err(_) => return,
@@ -57,18 +74,15 @@ impl KeptOutput {
     /// Lets COMMAND write to nobody from now on.
     ///
     /// # Errors
-    /// A refused bind(2) or connect(2).
+    /// A refused setsockopt(2).
     pub(crate) fn let_go(&self) -> Result<()> {
-        // An abstract name that the kernel chooses (unix(7), autobind). Nobody else can send anything through the filter.
-        bind(&self.theirs, &SocketAddrUnix::new_unnamed()).act("name", "the socket of the output")?;
-        let name = getsockname(&self.theirs).act("find the name of", "the socket of the output")?;
-        connect(&self.theirs, &name).act("connect", "the socket of the output")
+        sys::drop_all_received(self.socket.as_fd()).act("drop", "the output from now on")
     }
 }
 
 impl AsFd for KeptOutput {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ours.as_fd()
+        self.socket.as_fd()
     }
 }
 
@@ -80,11 +94,11 @@ mod tests {
     #[test]
     fn what_is_written_is_kept_until_it_is_let_go_and_writing_never_blocks_after_that() {
         let kept = KeptOutput::begin().expect("a pair of sockets with a filter");
-        write(&kept.theirs, b"before\n").expect("room");
-        assert_eq!(kept.quote().map(|quote| quote.to_string()), Some("before".into()));
-        write(&kept.theirs, b"unread\n").expect("room");
-        let theirs = kept.theirs.try_clone().expect("a descriptor");
-        kept.let_go().expect("a socket of its own");
+        write(&kept.socket, b"before\n").expect("room");
+        assert_eq!(kept.quote().map(|quote| quote.to_string()), Some(" before".into()));
+        write(&kept.socket, b"unread\n").expect("room");
+        let theirs = kept.socket.try_clone().expect("a descriptor");
+        kept.let_go().expect("a filter");
         drop(kept);
         for _ in 0..10_000 {
             assert_eq!(write(&theirs, &[b'x'; 1000]), Ok(1000));

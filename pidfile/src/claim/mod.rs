@@ -6,6 +6,7 @@ mod daemon_log;
 mod ensure;
 mod forking;
 mod hold;
+mod kept_output;
 mod leftovers;
 mod mode;
 mod options;
@@ -17,11 +18,12 @@ mod sd_notify;
 mod shell_fd;
 mod start;
 mod supervise;
+mod tail;
 
 pub(crate) use crate::claim::options::Claim;
 pub(crate) use crate::claim::supervise::{Supervisor, VERB as SUPERVISOR_VERB};
 
-use crate::claim::daemon_log::Log;
+use crate::claim::daemon_log::Output;
 use crate::claim::mode::Mode;
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
@@ -54,7 +56,7 @@ impl Claim {
     /// Refuses what can be refused before anything is claimed or written.
     fn look_ahead(&self) -> Result<()> {
         child::find(&self.command[0])?;
-        self.detached.log_file().map(Log::open).transpose().map(|_| ())
+        Output::of(self.detached.log.as_deref()).map(|_| ())
     }
 
     /// Goes to the directory where COMMAND is to run. Paths that the user gave relative to the old directory keep their

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args};
 use racefree_core::claim::ClaimOptions;
 use racefree_core::event::time::{Deadline, Limit, parse_duration};
 use racefree_core::signal::Signal;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -95,16 +95,24 @@ pub(crate) struct Claim {
 /// The options of a start in the background.
 #[derive(Debug, Args)]
 pub(crate) struct Detached {
-    /// Append stdout and stderr of COMMAND to FILE (default: /dev/null); `-` leaves them as they are
+    /// Append stdout and stderr of COMMAND to FILE; `-` leaves them as they are
+    ///
+    /// Without --log, what COMMAND writes until it is ready stands in the message if the start fails, and the rest is dropped.
+    /// stdout and stderr are then a socket, as under systemd, which no program can open again as /dev/stderr: where that is
+    /// needed, name /dev/null. With `-`, `$(pidfile claim ...)` in a shell waits until the daemon has ended too.
     #[arg(long, help_heading = SURROUNDINGS, value_name = "FILE", requires = "detached")]
     pub(crate) log: Option<PathBuf>,
+    /// What messages call the daemon (default: the program that runs by then)
+    #[arg(long, help_heading = READINESS, value_name = "NAME", requires = "detached")]
+    pub(crate) name: Option<String>,
     /// Leave descriptor N open in COMMAND
     #[arg(long, help_heading = SURROUNDINGS, value_name = "N", requires = "detached", value_parser = clap::value_parser!(i32).range(3..))]
     pub(crate) keep_fd: Vec<i32>,
     /// Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID
     ///
     /// If the ready command exits with another status, or COMMAND ends meanwhile, the start has failed: pidfile stops
-    /// COMMAND with every process that it started. The ready command must wait by itself, as waitfor(1) does.
+    /// COMMAND with every process that it started, and the message quotes what the ready command said last. The ready
+    /// command must wait by itself, as waitfor(1) does.
     #[arg(long, help_heading = READINESS, value_name = "SHELL COMMAND", requires = "detached")]
     pub(crate) ready: Option<OsString>,
     /// Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does
@@ -125,16 +133,17 @@ impl Claim {
         ClaimOptions { until, mode: self.mode }
     }
 
-    /// The name of the daemon in messages.
+    /// What messages call the daemon before it runs.
     pub(crate) fn name(&self) -> impl Display + '_ {
-        self.command[0].display()
+        self.detached.name.as_ref().map_or(self.command[0].display(), |name| OsStr::new(name).display())
     }
-}
 
-impl Detached {
-    /// The file that `--log` names.
-    pub(crate) fn log_file(&self) -> Option<&Path> {
-        self.log.as_deref().filter(|log| *log != "-")
+    /// What messages call the daemon when its process is called `runs` (comm, proc(5)), which the kernel cuts after 15 bytes: a
+    /// COMMAND that only prepares things, as setpriv(1) does, has become another program by then.
+    pub(crate) fn name_of(&self, runs: &str) -> String {
+        let first = Path::new(&self.command[0]).file_name().unwrap_or_default().to_string_lossy();
+        let same = first == runs || (runs.len() >= 15 && first.starts_with(runs));
+        if same || self.detached.name.is_some() { self.name().to_string() } else { runs.to_owned() }
     }
 }
 

@@ -20,38 +20,41 @@ struct Notified {
     error: Option<String>,
 }
 
+/// What the wait looks at, in the order in which it is judged: a daemon that has ended is not ready, whatever else was said.
+#[derive(Clone, Copy)]
+enum Source {
+    Daemon,
+    Notification,
+    Answer,
+    AnswersOutput,
+}
+
 /// Waits until the daemon is ready.
 pub(crate) fn wait(start: &mut Start<'_>, daemon: &mut Daemon) -> Result<()> {
     let mut notified = Notified { ready: start.notify.is_none(), ..Notified::default() };
-    let detached = &start.options.detached;
     let begin = |line| ReadyCommand::begin(line, &start.options.pidfile, daemon.pid, start.attempt.events());
-    let mut command = detached.ready.as_deref().map(begin).transpose()?;
+    let mut command = start.options.detached.ready.as_deref().map(begin).transpose()?;
     let mut line = StatusLine::begin();
     while command.is_some() || !notified.ready {
         line.show(|| {
             let status = notified.status.as_deref().map_or(String::new(), |status| format!(": {status}"));
             format!("waiting for {} to be ready{status}", start.options.name())
         });
-        // The order is the order of places below: a daemon that has ended is not ready, whatever else was said.
-        let mut watched = vec![Watched::Read(daemon.child.process().as_fd())];
-        watched.extend(start.notify.iter().map(|socket| Watched::Read(socket.as_fd())));
-        watched.extend(command.iter().map(|command| Watched::Read(command.as_fd())));
-        let late =
-            || format!("not ready{}", notified.status.as_deref().map_or(String::new(), |s| format!(" (it says: {s})")));
-        match start.attempt.next(&watched, line.due(), late)? {
+        let mut sources = vec![(Source::Daemon, daemon.child.process().as_fd())];
+        sources.extend(start.notify.iter().map(|socket| (Source::Notification, socket.as_fd())));
+        sources.extend(command.iter().map(|command| (Source::Answer, command.as_fd())));
+        sources.extend(command.iter().filter_map(|command| Some((Source::AnswersOutput, command.output()?))));
+        let watched: Vec<Watched> = sources.iter().map(|(_, descriptor)| Watched::Read(*descriptor)).collect();
+        let late = || late(&notified, command.as_ref());
+        match start.next(&watched, line.due(), late)?.map(|place| sources[place].0) {
             None => {}
-            Some(0) => {
+            Some(Source::Daemon) => {
                 hear(start, daemon, &mut notified)?;
                 return Err(early_death_said(start, daemon, &notified));
             }
-            Some(1) if start.notify.is_some() => hear(start, daemon, &mut notified)?,
-            Some(_) => match command.take().map_or(Ok(Ended::Status(0)), |mut command| command.answer())? {
-                Ended::Status(0) => {}
-                no => {
-                    let why = format!("the ready command {no}");
-                    return Err(start.attempt.failure(Exit::No, why));
-                }
-            },
+            Some(Source::Notification) => hear(start, daemon, &mut notified)?,
+            Some(Source::Answer) => judge(start, command.take())?,
+            Some(Source::AnswersOutput) => command.iter_mut().for_each(ReadyCommand::drain),
         }
     }
     let asked = start.options.detached.ready.is_some()
@@ -59,6 +62,20 @@ pub(crate) fn wait(start: &mut Start<'_>, daemon: &mut Daemon) -> Result<()> {
         || start.launch == Launch::Forking
         || start.options.replace;
     if asked { alive_and_claimed(start, daemon, &notified) } else { Ok(()) }
+}
+
+fn late(notified: &Notified, command: Option<&ReadyCommand>) -> String {
+    let said = notified.status.as_deref().map_or(String::new(), |status| format!(" (it says: {status})"));
+    let late = format!("not ready{said}");
+    command.map_or(late.clone(), |command| command.late(&late))
+}
+
+fn judge(start: &Start<'_>, command: Option<ReadyCommand>) -> Result<()> {
+    let Some(mut command) = command else { return Ok(()) };
+    match command.answer()? {
+        Ended::Status(0) => Ok(()),
+        no => Err(start.attempt.failure(Exit::No, command.refusal(no))),
+    }
 }
 
 /// Ready is not enough: the daemon may have died or lost its claim at the very moment of the answer.
@@ -88,6 +105,7 @@ pub(crate) fn early_death(start: &Start<'_>, daemon: &mut Daemon) -> anyhow::Err
 }
 
 fn early_death_said(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified) -> anyhow::Error {
+    start.learn_name(daemon.pid);
     // How a process ended that is not our child, only its parent knows.
     let how = daemon.child.reap().map_or("has ended".into(), |ended| ended.to_string());
     let said = [&notified.error, &notified.status].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");

@@ -80,7 +80,7 @@ impl<'a> Restart<'a> {
         let mut new = self.start.spawn(Role::Successor)?;
         output::detail(|| format!("started {} as process {}", self.options.name(), new.pid));
         let outcome = ready::wait(&mut self.start, &mut new).and_then(|()| self.switch(&mut new));
-        outcome.map(|()| Exit::Done).map_err(|failure| self.start.undo(failure))
+        outcome.and_then(|()| self.start.succeed()).map_err(|failure| self.start.undo(failure, new.pid))
     }
 
     /// Lets the new daemon be the claimant, and stops the old one. If the old one does not end, it is the claimant again.
@@ -104,13 +104,13 @@ impl<'a> Restart<'a> {
 
     fn stop_old(&self, new: &mut Daemon) -> Result<()> {
         send(ACT, &self.options.pidfile, &self.old, self.options.stop_signal)?;
-        let (attempt, old) = (&self.start.attempt, self.old.pid());
+        let old = self.old.pid();
         let mut status = StatusLine::begin();
         loop {
             status.show(|| format!("waiting for process {old} to end"));
             let watched = [Watched::Read(self.old.as_fd()), Watched::Read(new.child.process().as_fd())];
             let late = || format!("the old one, process {old}, has not ended");
-            match attempt.next(&watched, status.due(), late).map_err(|e| self.interrupted(e))? {
+            match self.start.next(&watched, status.due(), late).map_err(|e| self.interrupted(e))? {
                 None => {}
                 Some(0) => return Ok(()),
                 Some(_) => return Err(ready::early_death(&self.start, new)),

@@ -1,7 +1,7 @@
 //! The processes of a start in the background: started with the claim, and ended again if the start fails.
 
 use crate::claim::attempt::Attempt;
-use crate::claim::daemon_log::Log;
+use crate::claim::daemon_log::Output;
 use crate::claim::mode::Launch;
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
@@ -9,14 +9,16 @@ use crate::claim::sd_notify::Socket;
 use crate::claim::supervise::Background;
 use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::restart_lock::RestartLock;
-use racefree_core::cli::exit::{ending, exit_as};
+use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::{Result, sentence};
-use racefree_core::event::Events;
 use racefree_core::event::time::Deadline;
+use racefree_core::event::{Events, Watched};
 use racefree_core::process::child::{self, Child};
+use racefree_core::process::procfs;
 use racefree_core::process::subreaper::Subreaper;
 use rustix::process::Pid;
+use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 
@@ -30,7 +32,9 @@ pub(crate) struct Start<'a> {
     pub(crate) held: ClaimGuard,
     /// Of the restart that this start is part of.
     restart: Option<RestartLock>,
-    log: Option<Log<'a>>,
+    output: Output<'a>,
+    /// What the process of the daemon is called.
+    runs: RefCell<Option<String>>,
 }
 
 /// What a start has brought to life.
@@ -48,11 +52,11 @@ impl<'a> Start<'a> {
         deadline: Deadline,
         held: ClaimGuard,
     ) -> Result<Start<'a>> {
-        let log = options.detached.log_file().map(Log::open).transpose()?;
+        let output = Output::of(options.detached.log.as_deref())?;
         let notify = options.detached.notify.then(Socket::listen).transpose()?;
         let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);
-        let attempt = Attempt::within(format!("start {}", options.name()), options.detached.timeout, deadline, events);
-        Ok(Start { options, launch, attempt, family, notify, held, restart: None, log })
+        let attempt = Attempt::within(None, options.detached.timeout, deadline, events);
+        Ok(Start { options, launch, attempt, family, notify, held, restart: None, output, runs: RefCell::default() })
     }
 
     /// Keeps the lock of a restart to the end of the start.
@@ -103,11 +107,7 @@ impl<'a> Start<'a> {
     fn detach(&self, command: &mut Command, kept: &[i32]) -> Result<()> {
         command.stdin(Stdio::null());
         for into in [Command::stdout, Command::stderr] {
-            match (&self.log, &self.options.detached.log) {
-                (Some(log), _) => into(command, log.for_writing()?),
-                (None, Some(_as_it_is)) => into(command, Stdio::inherit()),
-                (None, None) => into(command, Stdio::null()),
-            };
+            into(command, self.output.for_writing()?);
         }
         if let Some(socket) = &self.notify {
             command.env("NOTIFY_SOCKET", socket.name());
@@ -117,26 +117,54 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// Ends all that was started. The failure gains the last line of the log.
-    pub(crate) fn undo(&self, failure: anyhow::Error) -> anyhow::Error {
+    /// Waits as [`Attempt::next`] does, and takes in what COMMAND writes meanwhile.
+    pub(crate) fn next(
+        &self,
+        watched: &[Watched<'_>],
+        look: Deadline,
+        late: impl FnOnce() -> String,
+    ) -> Result<Option<usize>> {
+        let with_output =
+            [watched, &self.output.descriptor().map(Watched::Read).into_iter().collect::<Vec<_>>()].concat();
+        match self.attempt.next(&with_output, look, late)? {
+            Some(place) if place == watched.len() => {
+                self.output.drain();
+                Ok(None)
+            }
+            event => Ok(event),
+        }
+    }
+
+    /// Remembers what the daemon is called, for messages. A process that has been reaped has no name any more.
+    pub(crate) fn learn_name(&self, pid: Pid) {
+        if let Some(name) = procfs::name(pid) {
+            *self.runs.borrow_mut() = Some(name);
+        }
+    }
+
+    /// The end of a start that has succeeded.
+    pub(crate) fn succeed(&self) -> Result<Exit> {
+        self.output.let_go().map(|()| Exit::Done)
+    }
+
+    /// The end of a start that has failed: all that was started is ended. The failure gains what was to be started, and what
+    /// it said last.
+    pub(crate) fn undo(&self, failure: anyhow::Error, pid: Pid) -> anyhow::Error {
+        // The number of a process that has been reaped may be a stranger's by now.
+        if self.runs.borrow().is_none() {
+            self.learn_name(pid);
+        }
         // What the daemon says when it is told to end is not the reason.
-        let failure = self.with_last_words(failure);
+        let last_words = self.output.last_words().map_or(String::new(), |words| format!("; {words}"));
         self.end_all();
-        failure
+        let runs = self.runs.borrow();
+        let name = runs.as_deref().map_or(self.options.name().to_string(), |runs| self.options.name_of(runs));
+        exit_as(ending(&failure), format!("start {name}: {}{last_words}", sentence(&failure)))
     }
 
     fn end_all(&self) {
         if let Err(e) = self.family.end(self.attempt.events(), self.options.detached.kill_after) {
             output::failure(&e);
         }
-    }
-
-    fn with_last_words(&self, failure: anyhow::Error) -> anyhow::Error {
-        let Some(log) = &self.log else { return failure };
-        let last = match log.last_line_gained() {
-            Some(line) => format!("the last line of {} is: {line}", log.path().display()),
-            None => format!("{} gained no line", log.path().display()),
-        };
-        exit_as(ending(&failure), format!("{}; {last}", sentence(&failure)))
     }
 }

@@ -11,36 +11,42 @@ const QUOTED_BYTES: usize = 4096;
 const QUOTED_LINES: usize = 10;
 
 impl Tail {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    /// Adds what has been written, and returns what is forgotten for it.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.0.extend_from_slice(bytes);
-        self.0.drain(..self.0.len().saturating_sub(QUOTED_BYTES));
+        self.0.drain(..self.0.len().saturating_sub(QUOTED_BYTES)).collect()
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
+    fn lines(&self) -> impl DoubleEndedIterator<Item = String> + '_ {
+        let lines = self.0.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
+        lines.map(|line| String::from_utf8_lossy(line).into_owned())
+    }
+
+    /// The last line that has something in it.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        self.lines().next_back().map(|line| line.trim_start().to_owned())
     }
 
     /// The last lines that have something in them. `None` if there is none.
     pub(crate) fn quote(&self) -> Option<Quote> {
-        let lines = self.0.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
-        let lines: Vec<String> = lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        let lines: Vec<String> = self.lines().collect();
         let first = lines.len().saturating_sub(QUOTED_LINES);
         (!lines.is_empty()).then(|| Quote(lines[first..].to_vec()))
     }
 }
 
-/// Lines to stand at the end of a message: one beside it, several below it.
+/// Lines to stand after a colon at the end of a message: one beside it, several below it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Quote(Vec<String>);
 
 impl Display for Quote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
-            [only] => f.write_str(only.trim_start()),
+            [only] => write!(f, " {}", only.trim_start()),
             lines => lines.iter().try_for_each(|line| write!(f, "\n    {line}")),
         }
     }
@@ -55,12 +61,13 @@ mod tests {
         let mut tail = Tail::default();
         assert_eq!(tail.quote(), None);
         tail.push(b"\n  one \r\n\n");
-        assert_eq!(tail.quote().map(|quote| quote.to_string()), Some("one".into()));
+        assert_eq!(tail.quote().map(|quote| quote.to_string()), Some(" one".into()));
         tail.push(b"  two");
         assert_eq!(tail.quote().map(|quote| quote.to_string()), Some("\n      one\n      two".into()));
-        (0..10_000).for_each(|number| tail.push(format!("line {number}\n").as_bytes()));
-        assert_eq!(tail.bytes().len(), QUOTED_BYTES);
+        (0..10_000).for_each(|number| drop(tail.push(format!("line {number}\n").as_bytes())));
         let quote = tail.quote().map(|quote| quote.to_string()).unwrap_or_default();
         assert!(quote.starts_with("\n    line 9990\n") && quote.ends_with("\n    line 9999"), "{quote}");
+        assert_eq!(tail.push(&[b'x'; QUOTED_BYTES + 1]).len(), QUOTED_BYTES + 1);
+        assert_eq!(tail.take().len(), QUOTED_BYTES);
     }
 }

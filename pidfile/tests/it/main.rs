@@ -4,5 +4,6 @@ mod common;
 
 mod claim;
 mod read;
+mod said;
 mod security;
 mod stop;
