@@ -67,7 +67,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__claim)
-            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --help"
+            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --name --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -82,6 +82,10 @@ _pidfile() {
                     return 0
                     ;;
                 --log)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -35,7 +35,8 @@ complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "stop" -d 'Stop the 
 complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid-from -d 'With --forking: the daemon is the process whose PID COMMAND writes to FILE, which is not PIDFILE' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l stop-signal -d 'With --replace: the signal that asks the old daemon to end, such as QUIT for an nginx that finishes its requests' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l log -d 'Append stdout and stderr of COMMAND to FILE (default: /dev/null); `-` leaves them as they are' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l log -d 'Append stdout and stderr of COMMAND to FILE; `-` leaves them as they are' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l name -d 'What messages call the daemon (default: the program that runs by then)' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l keep-fd -d 'Leave descriptor N open in COMMAND' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ready -d 'Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l timeout -d 'How long the whole start may take, or `none`' -r

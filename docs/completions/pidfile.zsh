@@ -36,7 +36,8 @@ _pidfile() {
 _arguments "${_arguments_options[@]}" : \
 '--pid-from=[With --forking\: the daemon is the process whose PID COMMAND writes to FILE, which is not PIDFILE]:FILE:_files' \
 '--stop-signal=[With --replace\: the signal that asks the old daemon to end, such as QUIT for an nginx that finishes its requests]:SIG:_default' \
-'--log=[Append stdout and stderr of COMMAND to FILE (default\: /dev/null); \`-\` leaves them as they are]:FILE:_files' \
+'--log=[Append stdout and stderr of COMMAND to FILE; \`-\` leaves them as they are]:FILE:_files' \
+'--name=[What messages call the daemon (default\: the program that runs by then)]:NAME:_default' \
 '*--keep-fd=[Leave descriptor N open in COMMAND]:N:_default' \
 '--ready=[Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID]:SHELL COMMAND:_default' \
 '--timeout=[How long the whole start may take, or \`none\`]:DUR:_default' \

@@ -65,16 +65,16 @@ fn a_start_whose_log_does_not_grow_is_given_up() {
 fn the_report_of_an_error_has_the_new_part_of_the_log_and_how_it_ended() {
     let place = place();
     for (daemon, code, how) in [
-        ("echo one; echo two >&2; exit 3", 3, "it exited with status 3 before it was ready"),
-        ("echo one; echo two >&2; kill -SEGV $$", 3, "it was ended by SIGSEGV before it was ready"),
-        ("echo one; echo two >&2; exec sleep 60", 124, "not ready after 500 ms"),
+        ("echo one; echo two >&2; exit 3", 3, "sh: it exited with status 3 before it was ready"),
+        ("echo one; echo two >&2; kill -SEGV $$", 3, "sh: it was ended by SIGSEGV before it was ready"),
+        ("echo one; echo two >&2; exec sleep 60", 124, "sleep: not ready after 500 ms"),
     ] {
         place.write("log", "of yesterday\n");
         let said = place.sh(&format!(
             "logwatch log -- pidfile claim -b --log log --ready 'waitfor file:never' --timeout 500ms p sh -c '{daemon}'"
         ));
         let report =
-            format!("pidfile: start sh: {how}; the last line of log is: two\nlogwatch: log gained:\none\ntwo\n");
+            format!("pidfile: start {how}; the last line of log is: two\nlogwatch: log gained:\none\ntwo\n");
         assert_eq!((said.stderr, said.code), (report, code), "{daemon}");
     }
     let said = place.sh("rm log; logwatch log -- pidfile claim -b --log log --ready 'waitfor file:never' p false");

@@ -116,7 +116,7 @@ fn if_the_new_one_fails_the_old_one_is_untouched() {
             "it has closed the descriptor of its claim; start it with --supervise",
         ),
     ] {
-        let said = place.sh(&format!("pidfile claim --replace {options}"));
+        let said = place.sh(&format!("pidfile claim --replace --log /dev/null {options}"));
         assert_eq!((said.code, said.stderr), (code, format!("pidfile: start demod: {why}\n")), "{options}");
         assert_eq!((place.content("p"), place.says("pidfile read p")), (before.clone(), before.clone()));
         assert_eq!(daemons(&place).len(), 1);
@@ -130,7 +130,7 @@ fn if_the_old_one_will_not_go_it_stays_the_claimant() {
     let place = place();
     place.says(&format!("{START} --ignore-term"));
     let before = place.content("p");
-    let said = place.sh("pidfile claim --replace --notify --timeout 1s p demod --notify READY=1");
+    let said = place.sh("pidfile claim --replace --log /dev/null --notify --timeout 1s p demod --notify READY=1");
     let why = format!("the old one, process {}, has not ended after 1.0 s", before.trim());
     assert_eq!((said.code, said.stderr), (124, format!("pidfile: start demod: {why}\n")));
     assert_eq!((place.content("p"), place.says("pidfile read p")), (before.clone(), before));
@@ -155,7 +155,7 @@ fn an_interrupted_restart_changes_nothing() {
     place.says(START);
     let before = place.content("p");
     let said = place.sh(
-        "pidfile claim --replace --ready 'echo >asked; sleep 60' p demod & until test -e asked; do :; done; kill -TERM $!; wait $!; echo $?",
+        "pidfile claim --replace --log /dev/null --ready 'echo >asked; sleep 60' p demod & until test -e asked; do :; done; kill -TERM $!; wait $!; echo $?",
     );
     assert_eq!(said.stdout, "143\n");
     assert!(said.stderr.contains("pidfile: start demod: SIGTERM arrived\n"), "{said:?}");
@@ -172,7 +172,7 @@ fn concurrent_restarts_go_one_after_the_other() {
     assert_eq!(daemons(&place).len(), 1);
     assert_eq!(place.says("pidfile read p"), place.content("p"));
     let said = place
-        .sh("pidfile claim --replace --ready 'echo >asked; sleep 60' p demod & until test -e asked; do :; done
+        .sh("pidfile claim --replace --log /dev/null --ready 'echo >asked; sleep 60' p demod & until test -e asked; do :; done
          pidfile claim --replace --timeout 50ms p demod; echo $?; kill $!; wait $!");
     assert_eq!(said.stdout, "75\n");
     assert!(said.stderr.starts_with("pidfile: replace the claimant of p: another restart is under way\n"), "{said:?}");
@@ -192,7 +192,7 @@ fn if_the_old_one_dies_meanwhile_the_new_one_takes_over() {
 
 /// Kills the launcher while the new one is not ready yet: it is left running, unannounced.
 const KILLED_LAUNCHER: &str =
-    "pidfile claim --replace --ready 'echo >asked; sleep 60' p demod & until test -e asked; do :; done
+    "pidfile claim --replace --log /dev/null --ready 'echo >asked; sleep 60' p demod & until test -e asked; do :; done
      kill -9 $!; wait $! 2>/dev/null; rm asked;";
 
 #[test]
@@ -330,7 +330,7 @@ fn where_the_lock_is_taken_over_a_foreign_claimer_can_come_first_and_nothing_is_
     // It queues for the lock, and the restart is stopped while the old one ends: so the foreign claimer comes first.
     let said = place.sh(&format!(
         "flock p sh -c 'echo >in; exec sleep 60' & before=$(cat p)
-         {WITHOUT_PTRACE} pidfile claim --replace --notify --timeout 5s p demod --notify READY=1 & while test $(cat p) = $before; do :; done
+         {WITHOUT_PTRACE} pidfile claim --replace --log /dev/null --notify --timeout 5s p demod --notify READY=1 & while test $(cat p) = $before; do :; done
          kill -STOP $!; : >end; until test -e in; do :; done; kill -CONT $!; wait $!; echo $?"
     ));
     assert_eq!(said.stdout, "75\n", "{said:?}");
