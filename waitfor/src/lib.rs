@@ -46,6 +46,8 @@ use wait::{Rules, Wait};
 /// at once; the rest is tried again after a pause of 1 ms at first, and of 5 % of the time
 /// waited later on, 250 ms at most. Nothing is said on success; if time runs out, each TARGET
 /// that was not ready has a line that says why.
+// The brackets of the help text are no links.
+#[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Debug, Parser)]
 #[command(name = "waitfor", version, max_term_width = 100, verbatim_doc_comment)]
 pub struct Cli {

@@ -75,7 +75,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// Blocks the signals of [`REQUESTS`] and begins to collect them. A signal that was ignored at the start stays
+    /// Blocks the signals of `REQUESTS` and begins to collect them. A signal that was ignored at the start stays
     /// ignored (nohup(1)).
     ///
     /// # Errors

@@ -123,7 +123,7 @@ impl Lockfile {
     /// Waits in the kernel's queue until the deadline, and for the file that the path names in the end.
     ///
     /// # Errors
-    /// As [`Lockfile::queue_until`].
+    /// As `Lockfile::queue_until`.
     pub fn hold_by(mut self, deadline: Deadline) -> Result<Attempt> {
         loop {
             match (self.queue_until(deadline)?, &self.name) {
@@ -137,7 +137,7 @@ impl Lockfile {
     /// Waits likewise, for the file as it was opened: see [`LockGuard::still_there`].
     ///
     /// # Errors
-    /// As [`Lockfile::queue_until`].
+    /// As `Lockfile::queue_until`.
     pub fn hold_as_opened(self, deadline: Deadline) -> Result<Attempt> {
         match self.queue_until(deadline)? {
             true => Ok(Attempt::Held(LockGuard { file: self.file, name: self.name })),

@@ -22,8 +22,8 @@ impl CursorFile {
     /// Locks the cursor file, creating it if it is absent, and reads it.
     ///
     /// # Errors
-    /// [`Exit::Busy`]: another run holds the lock. A symbolic link, another user's file and a file that holds no cursors are
-    /// refused and left unchanged.
+    /// [`Why::Busy`](racefree_core::error::Why::Busy): another run holds the lock. A symbolic link, another user's
+    /// file and a file that holds no cursors are refused and left unchanged.
     pub(crate) fn open(path: &Path, deadline: Deadline) -> Result<CursorFile> {
         let refuse = |why: &str| Err(anyhow::anyhow!("{why}")).act("use the cursor file", path.display());
         match fs::symlink_metadata(path) {

@@ -142,7 +142,7 @@ impl OpenFiles {
     /// Scans the oldest file that has not been read to its end on several processors.
     ///
     /// # Errors
-    /// As [`ParallelScan::judge`].
+    /// As [`ParallelScan::scan`].
     pub(crate) fn scan_parallel(
         &mut self,
         matcher: &Matcher,
