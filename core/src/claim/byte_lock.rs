@@ -124,15 +124,19 @@ pub(crate) fn free_shared(file: impl AsFd, offset: i64) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&byte_at(libc::F_UNLCK, offset))).map(|_| ())
 }
 
-/// Whether another has locked the byte of any PID; nobody has where there are no such locks.
+/// Whether another has locked the byte of any PID for writing; nobody has where there are no such locks.
 pub(crate) fn is_locked(file: impl AsFd) -> bool {
-    let mut asked = byte_at(libc::F_WRLCK, 0);
+    let mut asked = byte_at(libc::F_RDLCK, 0);
     asked.l_len = ALL_PIDS;
     fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Every range that others have locked for writing, in no order; also read locks, of which one is seen where several
-/// overlap (fcntl(2), F_GETLK). The caller's own are not seen.
+/// So many locked ranges are looked at: a claim has one, and a restart two more. Each question costs the kernel a walk along
+/// all the locks that the file has.
+pub const RANGES_AT_MOST: usize = 64;
+
+/// The first [`RANGES_AT_MOST`] ranges that others have locked for writing, in no order. Who may only read the file cannot
+/// add to them. The caller's own are not seen.
 ///
 /// # Errors
 /// As [`owner`].
@@ -141,21 +145,36 @@ pub fn locked_ranges(file: impl AsFd) -> Result<Vec<Range>, Errno> {
     let mut found = Vec::new();
     // The kernel tells one conflict at a time: what lies before and behind it is asked again.
     let mut unasked = vec![(0, 0)];
-    while let Some((start, end)) = unasked.pop() {
-        let mut asked = byte(libc::F_WRLCK, Pid::INIT);
-        (asked.l_start, asked.l_len) = (start, if end == 0 { 0 } else { end - start });
-        fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
-        if i32::from(asked.l_type) == libc::F_UNLCK {
-            continue;
+    while let Some((start, end)) = unasked.pop().filter(|_| found.len() < RANGES_AT_MOST) {
+        let Some(range) = conflict(file, libc::F_RDLCK, start, end)? else { continue };
+        found.push(range);
+        if range.start > start {
+            unasked.push((start, range.start));
         }
-        found.push(Range { start: asked.l_start, length: asked.l_len, pid: Pid::from_raw(asked.l_pid.max(0)) });
-        if asked.l_start > start {
-            unasked.push((start, asked.l_start));
-        }
-        let behind = asked.l_start + asked.l_len;
-        if asked.l_len != 0 && (end == 0 || behind < end) {
+        let behind = range.start + range.length;
+        if range.length != 0 && (end == 0 || behind < end) {
             unasked.push((behind, end));
         }
     }
     Ok(found)
+}
+
+/// One who has locked any byte, for reading or for writing, and keeps us from locking all of it.
+///
+/// # Errors
+/// As [`owner`].
+pub(crate) fn any_locker(file: impl AsFd) -> Result<Option<Pid>, Errno> {
+    Ok(conflict(file, libc::F_WRLCK, 0, 0)?.and_then(|range| range.pid))
+}
+
+/// One range between `start` and `end` (0: as long as the file may grow) that is in the way of a lock of this kind.
+fn conflict(file: impl AsFd, kind: i32, start: i64, end: i64) -> Result<Option<Range>, Errno> {
+    let mut asked = byte_at(kind, start);
+    asked.l_len = if end == 0 { 0 } else { end - start };
+    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+    if i32::from(asked.l_type) == libc::F_UNLCK {
+        return Ok(None);
+    }
+    // The kernel tells the whole of the other's range, which may begin before the part that was asked for.
+    Ok(Some(Range { start: asked.l_start, length: asked.l_len, pid: Pid::from_raw(asked.l_pid.max(0)) }))
 }

@@ -139,8 +139,7 @@ fn no_ticket(path: &Path) -> Result<Claimed> {
 
 /// The refusal that names who has locked a byte that is not theirs.
 pub(crate) fn record_locked(file: &File, path: &Path) -> anyhow::Error {
-    let culprits = byte_lock::locked_ranges(file).unwrap_or_default();
-    let who = match culprits.iter().find_map(|range| range.pid) {
+    let who = match byte_lock::any_locker(file).unwrap_or_default() {
         Some(pid) => format!("process {}", Holder::new(pid)),
         None => "another process".into(),
     };
