@@ -5,10 +5,12 @@ mod locks;
 
 pub use cli::Cli;
 
+use racefree_core::cli::end_by;
 use racefree_core::cli::exit::{Ending, Exit};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Events;
+use racefree_core::event::time::Deadline;
 use racefree_core::lock;
 use racefree_core::process::child;
 use std::ffi::OsString;
@@ -46,7 +48,8 @@ impl Cli {
     fn run(&self, words: &[OsString]) -> Result<Exit> {
         child::find(&words[0])?;
         let begun = Instant::now();
-        let held = locks::hold_all(&self.lockfiles(), self.kind(), self.deadline(), self.busy())?;
+        let held =
+            self.within_time(|deadline| locks::hold_all(&self.lockfiles(), self.kind(), deadline, self.busy()))?;
         output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
         if self.close {
             return child::run_bound_to_us(words, &Events::armed()?).map(Exit::from);
@@ -63,7 +66,14 @@ impl Cli {
     fn lock(&self, number: i32) -> Result<Exit> {
         let lockfile = lock::descriptor(number)?.of_kind(self.kind());
         // This closes our copy of the descriptor. The shell's copy keeps the lock.
-        drop(locks::hold(lockfile, self.deadline(), self.busy())?);
+        drop(self.within_time(|deadline| locks::hold(lockfile, deadline, self.busy()))?);
         Ok(Exit::Done)
+    }
+
+    /// Nothing is to be undone while no lock is held: what hangs past the deadline is ended.
+    fn within_time<T>(&self, hold: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
+        let deadline = self.deadline();
+        let _backstop = end_by(deadline);
+        hold(deadline)
     }
 }

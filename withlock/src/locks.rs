@@ -4,9 +4,9 @@
 //! have several paths.
 
 use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::{Result, sentence};
+use racefree_core::error::{Result, Why, refused, sentence};
 use racefree_core::event::time::Deadline;
-use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile};
+use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile, REPLACED_AT_MOST};
 use std::path::Path;
 
 /// Locks a file. If the deadline passes, the error exits as `busy`.
@@ -25,7 +25,7 @@ pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result
 /// # Errors
 /// As [`hold`]. On an error no file is locked.
 pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Exit) -> Result<Vec<LockGuard>> {
-    loop {
+    for _ in 0..REPLACED_AT_MOST {
         let held = in_order(paths, kind)?.into_iter().map(|lockfile| hold(lockfile, deadline, busy));
         let held = held.collect::<Result<Vec<LockGuard>>>()?;
         // Race: lock-order (docs/races.md)
@@ -35,6 +35,8 @@ pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Ex
             return Ok(held);
         }
     }
+    let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    Err(refused("lock", names, Why::Replaced("something keeps replacing it".into())))
 }
 
 fn in_order(paths: &[&Path], kind: Kind) -> Result<Vec<Lockfile>> {

@@ -23,6 +23,7 @@ use crate::claim::status::Status;
 use crate::error::{Context, Result, Why, refused};
 use crate::event::ready_by;
 use crate::event::time::Deadline;
+use crate::lock::REPLACED_AT_MOST;
 use crate::lock::holders::Holder;
 use crate::lock::wait::{flock_by, still_at, try_flock};
 use crate::open::{How, Links, Refused};
@@ -46,9 +47,6 @@ pub enum Claimed {
 
 /// Probing readers and claims half-way hold the flock for microseconds; this is how long a refusal may be one of those.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// How often a file may be replaced under us before we take it for an attack.
-pub(crate) const REPLACED_AT_MOST: usize = 100;
 
 /// How to claim.
 #[derive(Clone, Copy, Debug)]

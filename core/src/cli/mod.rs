@@ -7,6 +7,8 @@ pub mod status_line;
 use crate::cli::exit::{Ending, Exit, OF_ALL, ending};
 use crate::cli::output::Verbosity;
 use crate::error::{Result, sentence};
+use crate::event::time::Deadline;
+use crate::sys::backstop::Backstop;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
@@ -40,6 +42,13 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
         }
         Err(error) => usage(&name, &error, if whole { C::ENDINGS } else { &[] }),
     }
+}
+
+/// Ends this process with 124 a second after the deadline, whatever it hangs in, unless the answer is dropped before. For a
+/// tool that has nothing to undo.
+pub fn end_by(deadline: Deadline) -> Option<Backstop> {
+    // Without timers (the user's limit is reached) only what the kernel blocks for ever is unguarded.
+    deadline.left().and_then(|left| Backstop::after(left, output::speaker()).ok())
 }
 
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {

@@ -60,6 +60,11 @@ pub(crate) fn name() -> &'static str {
     SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
 }
 
+/// The name that stands before each message.
+pub(crate) fn speaker() -> &'static str {
+    SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
+}
+
 pub(crate) fn verbosity() -> Verbosity {
     SPEAKER.get().map(|speaker| speaker.verbosity).unwrap_or_default()
 }

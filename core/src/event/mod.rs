@@ -118,10 +118,7 @@ impl Events {
     pub fn next(&self, watched: &[Watched<'_>], deadline: Deadline) -> Result<Event> {
         let mut polled = Vec::with_capacity(watched.len() + 1);
         polled.push(PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN));
-        polled.extend(watched.iter().map(|watched| match *watched {
-            Watched::Read(fd) => PollFd::from_borrowed_fd(fd, PollFlags::IN),
-            Watched::Write(fd) => PollFd::from_borrowed_fd(fd, PollFlags::OUT),
-        }));
+        polled.extend(watched.iter().map(Watched::polled));
         loop {
             match poll(&mut polled, left(deadline).as_ref()) {
                 Ok(0) => return Ok(Event::Deadline),
@@ -163,11 +160,30 @@ pub fn ready_now(fd: BorrowedFd<'_>) -> Result<bool> {
 /// # Errors
 /// A refused poll(2).
 pub fn ready_by(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
-    let mut polled = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    Ok(first_ready(&[Watched::Read(fd)], deadline)?.is_some())
+}
+
+/// Waits until one of the descriptors has something to tell, and gives its place; `None` at the deadline. Signals keep
+/// their actions: for a process that has nothing to undo, and may die of one here as anywhere.
+///
+/// # Errors
+/// A refused poll(2).
+pub fn first_ready(watched: &[Watched<'_>], deadline: Deadline) -> Result<Option<usize>> {
+    let mut polled: Vec<PollFd> = watched.iter().map(Watched::polled).collect();
     loop {
         match poll(&mut polled, left(deadline).as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
-            answer => return answer.map(|ready| ready > 0).act("look at", "a descriptor"),
+            Err(e) => return Err(e).act("wait for", "events"),
+            Ok(_) => return Ok(polled.iter().position(|fd| !fd.revents().is_empty())),
+        }
+    }
+}
+
+impl Watched<'_> {
+    fn polled(&self) -> PollFd<'_> {
+        match *self {
+            Watched::Read(fd) => PollFd::from_borrowed_fd(fd, PollFlags::IN),
+            Watched::Write(fd) => PollFd::from_borrowed_fd(fd, PollFlags::OUT),
         }
     }
 }

@@ -25,6 +25,9 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 
+/// How often a file may be replaced before that is taken for an attack.
+pub const REPLACED_AT_MOST: usize = 100;
+
 /// Whom a lock admits beside its holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -125,13 +128,14 @@ impl Lockfile {
     /// # Errors
     /// As `Lockfile::queue_until`.
     pub fn hold_by(mut self, deadline: Deadline) -> Result<Attempt> {
-        loop {
+        for _ in 0..REPLACED_AT_MOST {
             match (self.queue_until(deadline)?, &self.name) {
                 (false, _) => return Ok(Attempt::Busy(self)),
                 (true, Name::Path(path)) if !still_at(&self.file, path) => self = open(path)?.of_kind(self.kind),
                 (true, _) => return Ok(Attempt::Held(LockGuard { file: self.file, name: self.name })),
             }
         }
+        Err(refused("lock", &self.name, Why::Replaced("something keeps replacing it".into())))
     }
 
     /// Waits likewise, for the file as it was opened: see [`LockGuard::still_there`].

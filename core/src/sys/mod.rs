@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub mod arena;
+pub mod backstop;
 pub mod runtime;
 
 use crate::signal::Signal;

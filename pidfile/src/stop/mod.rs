@@ -5,12 +5,13 @@ mod one_daemon;
 use crate::stop::one_daemon::Stopping;
 use crate::unlocked::Unlocked;
 use clap::Args;
+use racefree_core::cli;
 use racefree_core::cli::exit::{Exit, ending};
 use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, Limit, Pause, parse_duration};
-use racefree_core::event::{Event, Events, Watched};
+use racefree_core::event::{Watched, first_ready};
 use racefree_core::signal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,7 +43,8 @@ impl Stop {
     pub(crate) fn run(self) -> Result<Exit> {
         let deadline = Deadline::within(self.timeout);
         let mut kill_at = self.kill_after.map_or(Deadline::NEVER, Deadline::after);
-        let events = Events::armed()?;
+        // Nothing is to be undone here, so a signal ends this process at once, by its default action.
+        let _backstop = cli::end_by(deadline);
         let mut all: Vec<Stopping> = self.pidfiles.iter().map(|path| Stopping::begin(&self, path)).collect();
         let (mut pause, mut status) = (Pause::begin(), StatusLine::begin());
         loop {
@@ -56,10 +58,8 @@ impl Stop {
             let watched: Vec<Watched> = all.iter().flat_map(Stopping::watched).collect();
             // The end of a holder is an event; that one just closes its descriptor is not, hence the pause.
             let look_again = if all.iter().any(Stopping::is_freeing) { pause.next() } else { Deadline::NEVER };
-            let event = events.next(&watched, deadline.or(kill_at).or(look_again).or(status.due()))?;
-            if let Event::Signal(arrived) = event {
-                all.iter_mut().for_each(|one| one.interrupt(arrived.signal));
-            } else if kill_at.passed() {
+            first_ready(&watched, deadline.or(kill_at).or(look_again).or(status.due()))?;
+            if kill_at.passed() {
                 kill_at = Deadline::NEVER;
                 all.iter_mut().for_each(Stopping::kill);
             } else if deadline.passed() {

@@ -147,11 +147,6 @@ impl<'a> Stopping<'a> {
         restart_lock::leftovers(self.pidfile).unwrap_or_default().iter().any(|left| left.pid() == process.pid())
     }
 
-    pub(crate) fn interrupt(&mut self, by: Signal) {
-        let why = format!("stop {}: {by} arrived; the daemon may still be ending", self.pidfile.display());
-        self.fail(Exit::Signalled(by), why);
-    }
-
     /// The time is over.
     pub(crate) fn give_up(&mut self, after: &str) {
         let why = match &self.state {

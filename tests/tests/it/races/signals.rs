@@ -52,6 +52,8 @@ enum SoFar {
     ToolCollects,
     /// Both.
     Both,
+    /// The tool sleeps, and any signal has its default action.
+    ToolSleeps,
     /// The tool stands in the kernel's queue for the lock.
     ToolQueues,
 }
@@ -69,6 +71,10 @@ impl Row {
 
     const fn waiting(name: &'static str, before: &'static str, run: &'static str, finish: &'static str) -> Row {
         Row { name, before, run, so_far: SoFar::ToolCollects, finish, code: 0, to: To::Tool }
+    }
+
+    const fn asleep(name: &'static str, before: &'static str, run: &'static str, finish: &'static str) -> Row {
+        Row { so_far: SoFar::ToolSleeps, ..Row::waiting(name, before, run, finish) }
     }
 
     const fn daemon(name: &'static str, run: &'static str) -> Row {
@@ -140,7 +146,7 @@ const ROWS: [Row; 18] = [
             ": >yes",
         )
     },
-    Row::waiting(
+    Row::asleep(
         "`pidfile stop P`, while it waits",
         "pidfile claim --background --ready 'waitfor file:trapped' p perl stubborn",
         "pidfile stop p",
@@ -156,8 +162,8 @@ const ROWS: [Row; 18] = [
             ": >go",
         )
     },
-    Row::waiting("`waitfor TARGET`", "", "waitfor --timeout none file:go", ": >go"),
-    Row::waiting("`logwatch LOG`", ": >log", "logwatch --ready go log", "echo go >>log"),
+    Row::asleep("`waitfor TARGET`", "", "waitfor --timeout none file:go", ": >go"),
+    Row::asleep("`logwatch LOG`", ": >log", "logwatch --ready go log", "echo go >>log"),
     Row { so_far: SoFar::Both, ..Row::of("`logwatch LOG -- COMMAND`", "logwatch log -- perl command") },
     Row::daemon(
         "a daemon of `pidfile claim --background`",
@@ -200,6 +206,10 @@ impl Row {
                 SoFar::CommandRuns => runs,
                 SoFar::ToolCollects => collects(place, "tool"),
                 SoFar::Both => runs && collects(place, "tool"),
+                SoFar::ToolSleeps => {
+                    let tool = self.run.split(' ').next();
+                    state(place, "tool") == Some('S') && status(place, "tool", "Name:").as_deref() == tool
+                }
                 SoFar::ToolQueues => ["l", "p"].iter().any(|file| queues(place, file)),
             }
         });
