@@ -6,23 +6,23 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// The result of everything that can fail in this crate.
+/// The result of a function of this crate that can fail.
 pub type Result<T> = anyhow::Result<T>;
 
-/// The reason why the crate itself refuses an act that the kernel would have allowed, or did not take part in.
+/// The reason for which the crate itself refuses an act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// Another process holds the lock or the claim; the text names it.
     Busy(String),
-    /// There is no such COMMAND.
+    /// COMMAND does not exist.
     NotFound(String),
-    /// COMMAND is there and cannot be executed.
+    /// COMMAND exists and cannot be executed.
     CannotExecute(String),
-    /// What the path names cannot be a PID file or a lock file.
+    /// The file at the path cannot be a PID file or a lock file.
     Unfit(String),
     /// The path names another file than the one that was opened.
     Replaced(String),
-    /// Nobody can be signalled or believed without a guess.
+    /// No process can be signalled or believed without a guess.
     Unproven(String),
 }
 
@@ -41,7 +41,7 @@ impl Refusal {
     }
 }
 
-/// Refuses `act` on `object`.
+/// Makes the error that refuses `act` on `object`.
 pub fn refused(act: &'static str, object: impl fmt::Display, why: Why) -> anyhow::Error {
     Refusal { act, object: object.to_string(), why }.into()
 }
@@ -66,12 +66,12 @@ impl fmt::Display for Refusal {
 
 impl StdError for Refusal {}
 
-/// The whole sentence: each act, then the reason, without the number that Rust adds to the reason.
+/// The error as one sentence: each act, then the reason, without the number that Rust adds to the reason.
 pub fn sentence(error: &anyhow::Error) -> String {
     error.chain().map(reason).collect::<Vec<_>>().join(": ")
 }
 
-/// One link of the chain, in the words of strerror(3) where it is the kernel's.
+/// One link of the chain of causes. An error of the kernel is given in the words of strerror(3).
 pub fn reason(cause: &(dyn StdError + 'static)) -> String {
     let number = cause
         .downcast_ref::<std::io::Error>()
@@ -87,12 +87,12 @@ pub fn reason(cause: &(dyn StdError + 'static)) -> String {
     }
 }
 
-/// Names the act and its object for an error that has only a reason.
+/// Adds the act and its object to an error that has only a reason.
 pub trait Context<T> {
     /// `open(path).act("open", path.display())`.
     ///
     /// # Errors
-    /// The same error, with its act.
+    /// The error of `self`, with its act.
     fn act(self, act: &str, object: impl fmt::Display) -> Result<T>;
 }
 

@@ -1,8 +1,9 @@
-//! What the utilities `pidfile`, `withlock`, `waitfor` and `logwatch` have in common.
+//! The library behind the utilities `pidfile`, `withlock`, `waitfor` and `logwatch`.
 //!
-//! Six rooms, each of which uses only those before it: [`sys`] is the wall around `unsafe`; [`open`] opens files by name; [`event`] waits for signals,
-//! descriptors and a deadline; [`process`] holds processes and starts COMMAND; [`lock`] locks files; [`claim`] claims PID
-//! files and reads those of others; [`cli`] is the frame of a utility: arguments, output, exit codes.
+//! The rooms, each of which uses only rooms named before it: [`sys`] is the wall around `unsafe`; [`open`] opens files
+//! by name; [`event`] waits for signals, descriptors and a deadline; [`process`] pins processes and starts COMMAND;
+//! [`lock`] locks files; [`claim`] claims PID files and reads other processes' PID files; [`cli`] is the frame of a
+//! utility: arguments, output, exit codes.
 
 pub mod claim;
 pub mod cli;

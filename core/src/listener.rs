@@ -1,22 +1,22 @@
-//! What the crate tells while it works: decisions, warnings, and what a long wait is for.
+//! Notices of the crate while it works: decisions, warnings, and the object of a long wait.
 //!
-//! A utility installs a listener once, at its start. Without one, as in a daemon that uses the crate as a library, nothing
-//! is said and nothing is shown.
+//! A utility installs a listener once, at its start. Without a listener, as in a daemon that uses the crate as a
+//! library, the crate writes and shows nothing.
 
 use std::sync::OnceLock;
 
-/// Who is told.
+/// The receiver of the notices.
 pub trait Listener: Sync {
-    /// Whether decisions are to be told: their text is made only then.
+    /// Whether the listener wants decisions. The crate makes their text only then.
     fn wants_decisions(&self) -> bool;
 
-    /// A decision was taken because of a race; `race` is its id in docs/races.md.
+    /// Receives a decision that a race forced; `race` is its id in docs/races.md.
     fn decision(&self, race: &'static str, what: &str);
 
-    /// Something went wrong, and the work goes on.
+    /// Receives an error after which the work goes on.
     fn warning(&self, error: &anyhow::Error);
 
-    /// Calls `wait`, which blocks, and may show meanwhile what is awaited.
+    /// Calls `wait`, which blocks. The listener may show meanwhile what is awaited.
     fn waiting(&self, awaited: &(dyn Fn() -> String + Sync), wait: &mut dyn FnMut());
 }
 
@@ -28,14 +28,14 @@ pub fn install(listener: &'static dyn Listener) {
     let _ = LISTENER.set(listener);
 }
 
-/// Tells that a decision was taken because of the race with this id.
+/// Reports a decision that the race with this id forced.
 pub fn decision(race: &'static str, what: impl FnOnce() -> String) {
     if let Some(listener) = LISTENER.get().filter(|listener| listener.wants_decisions()) {
         listener.decision(race, &what());
     }
 }
 
-/// Tells of an error after which the work goes on.
+/// Reports an error after which the work goes on.
 pub fn warning(error: &anyhow::Error) {
     if let Some(listener) = LISTENER.get() {
         listener.warning(error);

@@ -1,9 +1,10 @@
-//! Files opened by their names: the one door.
+//! The one way in which the utilities open a file by its name.
 //!
-//! What a name leads to is the choice of whoever may write a directory on the way: a FIFO without a writer, a device, a
-//! file under a lease, a symbolic link to somebody else's file. So the object is found first, without being opened
-//! (`O_PATH`, open(2)); its type is looked at; and then this very object is opened, through `/proc/self/fd`, and no
-//! other that has taken its name since. No open by name waits, makes a terminal the controlling one, or is inherited.
+//! A user who may write a directory of the path chooses the file at its end: a FIFO without a writer, a device, a file
+//! under a lease, a symbolic link to another user's file. So [`open`] finds the file first, without opening it
+//! (`O_PATH`, open(2)), and checks its type. Then it opens this very file through `/proc/self/fd`, not a file that has
+//! taken its name since. No open by name waits, none makes a terminal the controlling one, and no child inherits the
+//! descriptor.
 
 mod walk;
 
@@ -19,18 +20,18 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-/// Which symbolic links on the way are followed.
+/// The symbolic links that may be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
-    /// All.
+    /// Every link.
     Follow,
-    /// Those that root or the caller has made; another user's is refused, in whichever component it stands.
+    /// A link that root or the caller has made. Another user's link is refused, in whichever component it stands.
     Trusted,
-    /// As [`Links::Trusted`], and the last component may be no link at all.
+    /// As [`Links::Trusted`], and the last component must be no link.
     TrustedNotLast,
 }
 
-/// What a file is opened for.
+/// The purpose for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading.
@@ -41,7 +42,7 @@ pub enum Access {
     Append,
 }
 
-/// What may be opened.
+/// The types of file that may be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kinds {
     /// A regular file.
@@ -50,42 +51,42 @@ pub enum Kinds {
     FileOrDirectory,
 }
 
-/// How to open.
+/// The way to open a file.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
-    /// What for.
+    /// The purpose.
     pub access: Access,
-    /// The permission bits, less the umask, of a file that is made where there is none; else none is made.
+    /// The permission bits, less the umask, of a new file. With `None` no file is made.
     pub create: Option<u32>,
-    /// Which links are followed.
+    /// The links that may be followed.
     pub links: Links,
-    /// What may be opened.
+    /// The types that may be opened.
     pub kinds: Kinds,
 }
 
 impl How {
-    /// A regular file, to be read.
+    /// Opens a regular file for reading.
     pub const fn read(links: Links) -> How {
         How { access: Access::Read, create: None, links, kinds: Kinds::File }
     }
 
-    /// A regular file, to be read and written.
+    /// Opens a regular file for reading and writing.
     pub const fn read_write(links: Links) -> How {
         How { access: Access::ReadWrite, create: None, links, kinds: Kinds::File }
     }
 
-    /// A regular file, to be appended to.
+    /// Opens a regular file for appending.
     pub const fn append(links: Links) -> How {
         How { access: Access::Append, create: None, links, kinds: Kinds::File }
     }
 
-    /// With a file made where there is none.
+    /// Makes the file if it is absent.
     #[must_use]
     pub const fn or_create(self, mode: u32) -> How {
         How { create: Some(mode), ..self }
     }
 
-    /// A directory as well.
+    /// Opens a directory as well.
     #[must_use]
     pub const fn or_directory(self) -> How {
         How { kinds: Kinds::FileOrDirectory, ..self }
@@ -101,39 +102,39 @@ impl How {
     }
 }
 
-/// An open file, and what was known of it a moment before it was opened.
+/// An open file, and its metadata from the moment before it was opened.
 #[derive(Debug)]
 pub struct Opened {
     /// The file.
     pub file: File,
-    /// Its metadata: the type and the identity are its own for good.
+    /// Its metadata. The type and the identity of an open file never change.
     pub metadata: Metadata,
 }
 
-/// Why a file was not opened.
+/// The reason why a file was not opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// A system call said so.
+    /// A system call failed.
     Errno(Errno),
-    /// It is a FIFO, a device or the like: this, in words.
+    /// The file is a FIFO, a device or the like; the text names the type.
     Kind(&'static str),
-    /// A symbolic link on the way was made by this user.
+    /// The path leads through this symbolic link, which this user has made.
     Link(String, u32),
-    /// Another process holds a lease on it (fcntl(2), F_SETLEASE).
+    /// Another process holds a lease on the file (fcntl(2), F_SETLEASE).
     Lease,
-    /// It was replaced again and again while it was opened.
+    /// Another process replaced the file again and again while it was opened.
     Changing,
-    /// It is longer than this many bytes.
+    /// The file is longer than this many bytes.
     TooLong(u64),
 }
 
 impl Refused {
-    /// Whether there is no such file.
+    /// Whether the file is absent.
     pub fn is_absent(&self) -> bool {
         matches!(self, Refused::Errno(Errno::NOENT))
     }
 
-    /// The system call's reason, if there is one.
+    /// The error of the system call, if one failed.
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Refused::Errno(errno) => Some(*errno),
@@ -174,10 +175,10 @@ impl From<Refused> for io::Error {
     }
 }
 
-/// How often a file may appear and vanish under us before we take it for an attack.
+/// The number of times that a file may appear and vanish before that counts as an attack.
 const CHANGED_AT_MOST: usize = 20;
 
-/// Opens what `path` leads to. Never waits: not for a FIFO's other end, not for a lease.
+/// Opens the file at `path`. It never waits, neither for the other end of a FIFO nor for a lease.
 ///
 /// # Errors
 /// See [`Refused`].
@@ -198,7 +199,7 @@ pub fn open(path: &Path, how: How) -> Result<Opened, Refused> {
     Err(Refused::Changing)
 }
 
-/// Opens a file for reading that is no longer than `limit` bytes, and reads it.
+/// Reads a file that has at most `limit` bytes.
 ///
 /// # Errors
 /// See [`Refused`].
@@ -207,8 +208,8 @@ pub fn read_small(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>, Refu
     if content.len() as u64 > limit { Err(Refused::TooLong(limit)) } else { Ok(content) }
 }
 
-/// Reads the first `limit` bytes of a file of the kernel's, in /proc or /sys; what comes after them is left out. The path
-/// must not lead through `/proc/PID/fd`, `cwd` or `root`, which are other people's files.
+/// Reads the first `limit` bytes of a file of the kernel, in /proc or /sys, and leaves out the rest. The path must not
+/// lead through `/proc/PID/fd`, `cwd` or `root`, because those lead to other processes' files.
 ///
 /// # Errors
 /// A refused open(2) or read(2).
@@ -226,8 +227,8 @@ fn read_at_most(file: &File, limit: u64) -> Result<Vec<u8>, Errno> {
     }
 }
 
-/// Finds what a path leads to, and opens nothing: the descriptor is only a name for it (`O_PATH`). Its close drops none of
-/// our record locks on the file.
+/// Finds the file at a path without opening it (`O_PATH`). The close of this descriptor drops none of our record locks
+/// on the file.
 pub(crate) fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let found = match links {
@@ -238,13 +239,14 @@ pub(crate) fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
         }
     };
     match found {
-        // LOOP: there is a link, so each is looked at. The others: the kernel is older than 5.6, or a filter refuses.
+        // LOOP: the path contains a link, so walk and check each one. The other errors: the kernel is older than 5.6,
+        // or a filter refuses openat2(2).
         Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk::to(path, links)?.end.ok_or(Errno::NOENT.into()),
         found => Ok(found?),
     }
 }
 
-/// Opens what was found; the path serves where there is no /proc.
+/// Opens the file that was found. Without /proc it opens the path again and compares.
 fn reopen(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
     let found = File::from(found);
     let metadata = found.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
@@ -258,7 +260,7 @@ fn reopen(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
     Ok(Opened { file: opened.into(), metadata })
 }
 
-/// Without /proc a name is opened a second time, in the directory that the way to it has led to, and compared.
+/// Opens the name in the directory to which the path has led, and compares the file with the one that was found.
 fn by_name(path: &Path, found: &Metadata, how: How) -> Result<OwnedFd, Refused> {
     let way = walk::to(path, how.links)?;
     let opened = openat(&way.directory, &way.name, how.flags() | OFlags::NOFOLLOW, Mode::empty());
@@ -272,10 +274,10 @@ fn by_name(path: &Path, found: &Metadata, how: How) -> Result<OwnedFd, Refused> 
     }
 }
 
-/// Makes the file. It is new (`O_EXCL`), so it is a regular file, without a lease, and nobody else's.
+/// Makes the file. The file is new (`O_EXCL`), so it is a regular file of this process, without a lease.
 ///
-/// `O_CREAT` alone would open what is there by now, and is refused for another's file in a sticky directory, even to root
-/// (`fs.protected_regular`, proc_sys_fs(5)).
+/// `O_CREAT` alone would open a file that has appeared since. The kernel also refuses it for another user's file in a
+/// sticky directory, even to root (`fs.protected_regular`, proc_sys_fs(5)).
 fn create(path: &Path, how: How) -> Result<Opened, Refused> {
     let way = walk::to(path, how.links)?;
     if way.end.is_some() {
@@ -291,10 +293,10 @@ fn create_in(directory: BorrowedFd<'_>, name: &OsStr, how: How) -> Result<OwnedF
     openat(directory, name, how.flags() | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)
 }
 
-/// Makes a file that is not there yet.
+/// Makes a file, which must be absent.
 ///
 /// # Errors
-/// EEXIST: it is there, whatever it is.
+/// EEXIST: something has this name.
 pub fn create_new(path: &Path, access: Access, links: Links, mode: u32) -> Result<Opened, Refused> {
     create(path, How { access, create: Some(mode), links, kinds: Kinds::File })
 }

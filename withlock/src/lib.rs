@@ -52,13 +52,16 @@ impl Cli {
             self.within_time(|deadline| locks::hold_all(&self.lockfiles(), self.kind(), deadline, self.busy()))?;
         output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
         if self.close {
+            // Race: command-outlives-lock (docs/races.md)
             return child::run_bound_to_us(words, &Events::armed()?).map(Exit::from);
         }
+        // Race: wrapper-killed (docs/races.md)
         held.iter().try_for_each(lock::LockGuard::let_children_inherit)?;
         if self.no_fork {
             return Err(child::become_command(words));
         }
         let ended = child::run(words, &Events::armed()?)?;
+        // Race: daemon-keeps-lock (docs/races.md)
         held.into_iter().try_for_each(lock::LockGuard::release)?;
         Ok(ended.into())
     }

@@ -1,5 +1,5 @@
-//! The way to a file, one component at a time: each symbolic link is looked at before it is followed, and each directory
-//! that is passed can be named.
+//! The walk along a path, one component at a time. It checks each symbolic link before it follows it, and records each
+//! directory that it passes.
 
 use crate::open::{Links, Refused};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat};
@@ -12,10 +12,10 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A directory on the way to a file: whoever may write it could have made the path lead elsewhere.
+/// A directory that a path passes. A user who may write it could have made the path lead elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
-    /// As the way has reached it, for messages.
+    /// Its path, as the walk has reached it, for messages.
     pub path: PathBuf,
     /// Its owner.
     pub uid: u32,
@@ -25,30 +25,30 @@ pub struct Directory {
     pub mode: u32,
 }
 
-/// Where a path leads.
+/// The end of a path.
 #[derive(Debug)]
 pub(super) struct Way {
-    /// The directory that has the last name, links followed.
+    /// The directory that contains the last name, with links followed.
     pub(super) directory: OwnedFd,
     /// The last name in that directory.
     pub(super) name: OsString,
-    /// What has that name, if anything has.
+    /// The file with that name, if there is one.
     pub(super) end: Option<OwnedFd>,
     passed: Vec<Directory>,
 }
 
-/// As many links as the kernel follows (path_resolution(7)).
+/// The number of links that the kernel follows (path_resolution(7)).
 const LINKS_AT_MOST: usize = 40;
 
-/// The kernel's PATH_MAX, and so many components the way may have.
+/// The number of components that a path may have: the kernel's PATH_MAX.
 const COMPONENTS_AT_MOST: usize = 4096;
 
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
-/// What a path leads to, and every directory passed on the way: each could have made it lead elsewhere.
+/// The metadata of the file at a path, and every directory that the path passes.
 ///
 /// # Errors
-/// It leads nowhere, or through a link that is not to be followed.
+/// The path leads to no file, or through a link that must not be followed.
 pub fn directories_of(path: &Path, links: Links) -> Result<(Metadata, Vec<Directory>), Refused> {
     let way = to(path, links)?;
     let end = File::from(way.end.ok_or(Errno::NOENT)?);
@@ -56,7 +56,7 @@ pub fn directories_of(path: &Path, links: Links) -> Result<(Metadata, Vec<Direct
     Ok((metadata, way.passed))
 }
 
-/// A walk that has come to a directory.
+/// A walk that has reached a directory.
 struct Walk {
     links: Links,
     directory: OwnedFd,
@@ -74,7 +74,7 @@ pub(super) fn to(path: &Path, links: Links) -> Result<Way, Refused> {
     let mut walk = Walk::from(start_of(path.as_os_str()), links)?;
     walk.put_ahead(path.as_os_str());
     for _ in 0..COMPONENTS_AT_MOST {
-        // "/" and "." have no last name but are there.
+        // "/" and "." have no last name, but they exist.
         let name = walk.ahead.pop_front().unwrap_or_else(|| ".".into());
         let last = walk.ahead.is_empty();
         let end = match openat(&walk.directory, &name, LOOK, Mode::empty()) {
@@ -109,7 +109,7 @@ impl Walk {
         Ok(Walk { links, directory, reached, passed, ahead: VecDeque::new(), followed: 0 })
     }
 
-    /// Goes this way next, before what is ahead already. A slash at the end asks for a directory.
+    /// Puts the names of a path before the names that are ahead already. A slash at its end asks for a directory.
     fn put_ahead(&mut self, way: &OsStr) {
         let names = way.as_bytes().split(|&b| b == b'/').filter(|name| !name.is_empty());
         let mut names: Vec<OsString> = names.map(|name| OsStr::from_bytes(name).to_owned()).collect();
@@ -132,7 +132,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Puts ahead what the link says; gives what it leads to where only the kernel knows.
+    /// Puts the link's target ahead. Returns the file to which the link leads if only the kernel knows it.
     fn follow(&mut self, name: &OsStr, link: &OwnedFd, stat: &Stat) -> Result<Option<OwnedFd>, Refused> {
         self.followed += 1;
         if self.followed > LINKS_AT_MOST {
@@ -144,7 +144,7 @@ impl Walk {
         }
         const PROC: i64 = 0x9fa0;
         if fstatfs(link)?.f_type as i64 == PROC {
-            // Those in /proc are the kernel's own, and the text of some is no path (`/proc/self/fd/0`).
+            // The links in /proc belong to the kernel, and the text of some is no path (`/proc/self/fd/0`).
             return Ok(Some(openat(&self.directory, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?));
         }
         let target = OsString::from(OsStr::from_bytes(readlinkat(link, "", Vec::new())?.as_bytes()));
@@ -157,8 +157,8 @@ impl Walk {
         Ok(None)
     }
 
-    /// Whether root or the caller has made the link. Whoever owns the root directory is root, also where a user
-    /// namespace shows him by another number (user_namespaces(7)); there he has that number in common with others.
+    /// Whether root or the caller has made the link. The owner of the root directory is root, also in a user namespace
+    /// that shows root by another number (user_namespaces(7)). There other users share that number.
     fn is_trusted(&self, link: &Stat) -> Result<bool, Errno> {
         if link.st_uid == 0 || link.st_uid == geteuid().as_raw() {
             return Ok(true);
