@@ -1,6 +1,7 @@
 //! `pidfile`: claim a PID file and become a daemon; read it, signal and stop who has claimed it.
 
 mod claim;
+mod meant;
 mod read;
 mod signal;
 mod stop;
@@ -83,6 +84,10 @@ impl cli::Cli for Cli {
 
     fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    fn meant(typed: &[OsString]) -> Option<String> {
+        meant::meant(typed)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The frame of every utility: parse, run, end.
 
 pub mod exit;
+pub mod meant;
 pub mod output;
 pub mod status_line;
 
@@ -21,6 +22,11 @@ pub trait Cli: CommandFactory + FromArgMatches {
 
     /// The amount of output that the user asked for.
     fn verbosity(&self) -> Verbosity;
+
+    /// The command line that was meant by one that makes no sense, where it can be told.
+    fn meant(_typed: &[OsString]) -> Option<String> {
+        None
+    }
 }
 
 /// Runs a utility on the arguments of this process, the first of which is its name. A utility's `main` calls only this.
@@ -30,7 +36,7 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
     let name = command.get_name().to_owned();
     let whole = arguments.iter().any(|argument| argument == "--help");
     let parsed = command
-        .try_get_matches_from_mut(arguments)
+        .try_get_matches_from_mut(&arguments)
         .and_then(|matches| C::from_arg_matches(&ManuallyDrop::new(matches)));
     match parsed {
         Ok(cli) => {
@@ -40,7 +46,16 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
                 ending(&error)
             })
         }
-        Err(error) => usage(&name, &error, if whole { C::ENDINGS } else { &[] }),
+        Err(error) => match C::meant(&arguments).filter(|_| error.use_stderr()) {
+            Some(meant) => {
+                output::speak_as(&name, Verbosity::default());
+                let text = error.render().to_string();
+                let what = text.lines().next().unwrap_or_default();
+                output::error(&format!("{}; did you mean: {meant}", what.strip_prefix("error: ").unwrap_or(what)));
+                Exit::Usage
+            }
+            None => usage(&name, &error, if whole { C::ENDINGS } else { &[] }),
+        },
     }
 }
 
