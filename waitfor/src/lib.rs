@@ -1,6 +1,7 @@
 //! `waitfor`: wait until a daemon is ready, no longer and no shorter.
 
 mod blocking_call;
+mod meant;
 mod retry;
 mod sockets;
 mod target;
@@ -103,6 +104,10 @@ impl cli::Cli for Cli {
 
     fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    fn meant(typed: &[OsString]) -> Option<String> {
+        meant::meant(typed)
     }
 }
 

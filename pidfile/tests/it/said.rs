@@ -32,6 +32,20 @@ fn what_a_daemon_said_before_it_failed_is_in_the_message_without_a_log() {
 }
 
 #[test]
+fn a_word_of_another_tool_is_answered_with_the_line_that_was_meant() {
+    let place = place();
+    place
+        .script("pidfile stop -9 'a b'")
+        .code(64)
+        .stdout("")
+        .stderr("pidfile: unexpected argument '-9' found; did you mean: pidfile stop --signal KILL 'a b'\n");
+    place
+        .script("pidfile status p")
+        .code(64)
+        .stderr("pidfile: unrecognized subcommand 'status'; did you mean: pidfile read p\n");
+}
+
+#[test]
 fn a_daemon_writes_on_without_an_error_when_nobody_reads_any_more() {
     let place = place();
     place
