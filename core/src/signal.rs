@@ -22,6 +22,8 @@ impl Signal {
     pub const KILL: Signal = Signal(nix::libc::SIGKILL);
     /// A pipe whose reader is gone.
     pub const PIPE: Signal = Signal(nix::libc::SIGPIPE);
+    /// A write beyond `ulimit -f`.
+    pub const XFSZ: Signal = Signal(nix::libc::SIGXFSZ);
     /// The alarm clock.
     pub const ALRM: Signal = Signal(nix::libc::SIGALRM);
     /// The polite request to end.

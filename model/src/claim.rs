@@ -21,7 +21,7 @@ pub fn moves(m: &mut Mover) {
     let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
     let flawed = setup.has(Flaw::LockAfterWrite);
     match (p.at, p.claim) {
-        (At::Open, _) => m.step("core::claim::open", "opens the file", |w| {
+        (At::Open, _) => m.step("core::claim::pid_file::PidFile::open_for_claim", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             let p = w.process_mut(slot);
             let lock = if p.plan == Plan::Foreign { At::ForeignLock } else { At::Lock };
@@ -83,12 +83,12 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
             true => m.go("core::claim::byte_lock::is_locked", "sees a record lock", At::ClaimText, |_| {}),
             false => ours(m, "core::claim::byte_lock::is_locked", "sees no record lock"),
         },
-        At::ClaimText => m.go("core::claim::owner::claimant", "reads the text", At::ClaimOwner, |w| {
+        At::ClaimText => m.go("core::claim::owner::named", "reads the text", At::ClaimOwner, |w| {
             w.process_mut(slot).named = w.file(ofd).text;
         }),
         At::ClaimOwner => match owner(m.world, slot, ofd, p.named).map(|o| m.world.process(o).pid) {
             Some(o) if stood_for(m.world, o, p.named).is_some() => give_up(m),
-            _ => ours(m, "core::claim::owner::claimant", "hears that nobody is vouched for"),
+            _ => ours(m, "core::claim::owner::named", "hears that nobody is vouched for"),
         },
         At::Ours if setup.has(Flaw::AnyTextIsBusy) && m.world.file(ofd).text != 0 => {
             m.exit("(the flaw)", "finds a number in the file, and says that it is claimed");
@@ -98,7 +98,7 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
                 true => LOOK,
                 false => after_leftovers(p.plan),
             };
-            m.go("core::claim::restart_lock::abandoned_successors", "asks for leftovers of restarts", next, |w| {
+            m.go("core::claim::leftovers::abandoned", "asks for leftovers of restarts", next, |w| {
                 // The text before matters only where it may be restored.
                 if p.plan == Plan::Supervise || setup.exec_fails {
                     w.process_mut(slot).before = w.file(ofd).text;

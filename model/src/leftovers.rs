@@ -52,7 +52,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
                 (pid..=setup.pids).filter(|&pid| stands(m.world, slot, ofd, pid).is_some()).collect();
             for &pid in &standing {
                 let next = At::Left(Leftover::Hold, pid);
-                m.go("core::claim::restart_lock::abandoned_successors", "sees who stands behind a byte", next, |_| {});
+                m.go("core::claim::leftovers::abandoned", "sees who stands behind a byte", next, |_| {});
             }
             if standing.is_empty() {
                 over(m, &p);
@@ -69,18 +69,18 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         Leftover::StandsAgain => match stands(m.world, slot, ofd, pid) {
             Some(_) => {
                 let next = then(if flawed { Leftover::End } else { Leftover::Text });
-                m.go("core::claim::restart_lock::is_unannounced", "sees that it still stands", next, |_| {});
+                m.go("core::claim::leftovers::candidates", "sees that it still stands", next, |_| {});
             }
-            None => skip(m, "core::claim::restart_lock::is_unannounced", "sees that it stands no more"),
+            None => skip(m, "core::claim::leftovers::candidates", "sees that it stands no more"),
         },
-        Leftover::Text => m.go("core::claim::status::read_text", "reads the text", then(Leftover::Another), |w| {
-            w.process_mut(slot).named = w.file(ofd).text;
-        }),
+        Leftover::Text => {
+            m.go("core::claim::pid_file::PidFile::text", "reads the text", then(Leftover::Another), |w| {
+                w.process_mut(slot).named = w.file(ofd).text;
+            })
+        }
         Leftover::Another => match is_another(m.world, slot, ofd, pid, p.named) {
-            true => {
-                m.go("core::claim::restart_lock::is_unannounced", "judges it a leftover", then(Leftover::End), |_| {})
-            }
-            false => skip(m, "core::claim::restart_lock::is_unannounced", "judges it none"),
+            true => m.go("core::claim::leftovers::candidates", "judges it a leftover", then(Leftover::End), |_| {}),
+            false => skip(m, "core::claim::leftovers::candidates", "judges it none"),
         },
         Leftover::End => end(m, &p, then(Leftover::Await)),
         Leftover::Await if p.pidfd == PidFd::Gone => skip(m, "pidfile::claim::leftovers::end", "sees its end"),
@@ -90,7 +90,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
 
 /// Goes on without a step of its own worth telling.
 fn quietly(m: &mut Mover, next: At) {
-    m.go("core::claim::restart_lock::abandoned_successors", "goes on", next, |_| {});
+    m.go("core::claim::leftovers::abandoned", "goes on", next, |_| {});
 }
 
 fn open(m: &mut Mover) {
@@ -100,7 +100,7 @@ fn open(m: &mut Mover) {
         return over(m, &m.process().clone());
     }
     let once = m.setup.has(Flaw::RestartLockAskedOnce) || m.setup.has(Flaw::LeftoverJudgedFirst);
-    m.step("core::claim::restart_lock::leftovers", "takes the restart lock, to look for leftovers of restarts", |w| {
+    m.step("core::claim::leftovers::leftovers", "takes the restart lock, to look for leftovers of restarts", |w| {
         let ofd = w.open_path(slot)?;
         w.file_mut(ofd).restart_lock = (!once).then_some(ofd);
         let p = w.process_mut(slot);
@@ -123,7 +123,7 @@ fn end(m: &mut Mover, p: &Process, next: At) {
 
 fn over(m: &mut Mover, p: &Process) {
     let slot = m.slot;
-    let code = "core::claim::restart_lock::abandoned_successors";
+    let code = "core::claim::leftovers::abandoned";
     let forget = |w: &mut World| {
         if let Some(ofd) = p.read {
             w.close(slot, ofd);

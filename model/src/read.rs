@@ -15,8 +15,8 @@ pub fn moves(m: &mut Mover, reading: Reading) {
     let (slot, p) = (m.slot, m.process().clone());
     let Some(ofd) = p.read else {
         match m.world.path {
-            None => answer(m, "core::claim::status::open", "finds no file", None),
-            Some(_) => m.step("core::claim::status::open", "opens the file", |w| {
+            None => answer(m, "core::claim::pid_file::PidFile::open", "finds no file", None),
+            Some(_) => m.step("core::claim::pid_file::PidFile::open", "opens the file", |w| {
                 let ofd = w.open_path(slot)?;
                 let p = w.process_mut(slot);
                 (p.read, p.at, p.believed) = (Some(ofd), At::Read(Reading::Text(0)), PidFd::None);
@@ -32,7 +32,7 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         Reading::Text(round) => {
             let text = m.world.file(ofd).text;
             let next = if text == 0 { otherwise(round) } else { At::Read(Reading::Owner(round)) };
-            m.go("core::claim::owner::claimant", "reads the text", next, |w| w.process_mut(slot).named = text);
+            m.go("core::claim::owner::named", "reads the text", next, |w| w.process_mut(slot).named = text);
         }
         Reading::Owner(round) => match owner(m.world, slot, ofd, p.named).map(|o| m.world.process(o).pid) {
             None => m.go("core::claim::byte_lock::owner", "hears that nobody owns the byte", otherwise(round), |_| {}),
@@ -107,7 +107,7 @@ fn believed_now(w: &World, named: Pid, ofd: Ofd) -> PidFd {
 /// The owner of the byte is another: its child's word is good while it is held, owns the byte, and lives.
 fn by_parent(m: &mut Mover, p: &Process, ofd: Ofd, reading: Reading) {
     let (slot, world) = (m.slot, m.world);
-    let code = "core::claim::owner::verify_parent";
+    let code = "core::claim::owner::verify_owner";
     let (Reading::OwnerHold(round) | Reading::OwnerAgain(round) | Reading::Child(round) | Reading::OwnerLives(round)) =
         reading
     else {

@@ -58,7 +58,7 @@ pub fn moves(m: &mut Mover) {
             let orphan = inherited(m.world, p.first) && !busy;
             let next = if orphan { At::HolderKill } else { At::Read(Reading::Open) };
             m.go(
-                "core::lock::holders::inherited",
+                "pidfile::stop::one_daemon::Stopping::kill_holders",
                 "asks whether it has inherited the lock, and no restart is under way",
                 next,
                 |_| {},

@@ -2,8 +2,9 @@
 
 use crate::unlocked::Unlocked;
 use clap::Args;
+use racefree_core::claim::authority;
 use racefree_core::claim::pin::Pinned;
-use racefree_core::claim::status::Evidence;
+use racefree_core::claim::status::{Claimant, Evidence};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::Holder;
@@ -43,24 +44,21 @@ impl Signal {
     }
 }
 
-/// The claimant, if more than the text says that it is: that alone is no ground for a signal.
-pub(crate) fn to_be_signalled(verb: &str, pidfile: &Path, found: Pinned) -> Result<Pinned> {
-    match found {
-        Pinned::Running(process, claimant) if claimant.evidence == Evidence::Recorded => {
-            let (path, pid) = (pidfile.display(), process.pid());
-            let why = format!("{verb} {path}: it is another user's, and only the file says that it is {pid}");
-            Err(exit_as(Exit::Unknown, why))
-        }
-        found => Ok(found),
+/// Refuses to signal a process on the word of the text alone, or on that of somebody who has no power over it.
+pub(crate) fn to_be_signalled(verb: &'static str, pidfile: &Path, process: &PidFd, claimant: &Claimant) -> Result<()> {
+    if claimant.evidence == Evidence::Recorded {
+        let (path, pid) = (pidfile.display(), process.pid());
+        let why = format!("{verb} {path}: it is another user's, and only the file says that it is {pid}");
+        return Err(exit_as(Exit::Unknown, why));
     }
+    authority::may_be_signalled(verb, pidfile, process, claimant)
 }
 
 /// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.
 pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: signal::Signal) -> Result<bool> {
-    let user = procfs::user(process.pid());
     process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
         let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));
-        match user.filter(|_| denied) {
+        match denied.then(|| procfs::user(process.pid())).flatten() {
             Some(user) => Err(rustix::io::Errno::PERM).act(
                 &format!("{verb} {}: send {signal} to", pidfile.display()),
                 format!("{}, which runs as {user}", Holder::new(process.pid())),

@@ -2,11 +2,13 @@
 
 use crate::signal::to_be_signalled;
 use clap::Args;
+use racefree_core::claim::authority;
 use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::pin::{self, Pinned};
-use racefree_core::claim::status::Status;
+use racefree_core::claim::status::{Evidence, Status};
 use racefree_core::claim::unlocked;
 use racefree_core::error::Result;
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use std::path::{Path, PathBuf};
 
@@ -34,16 +36,23 @@ impl Unlocked {
     }
 
     /// The claimant, held, if it may be believed.
-    pub(crate) fn to_be_signalled(&self, verb: &str, pidfile: &Path) -> Result<Pinned> {
+    pub(crate) fn to_be_signalled(&self, verb: &'static str, pidfile: &Path) -> Result<Pinned> {
         let found = pin::pin_as(|| self.read(pidfile))?;
-        if self.unlocked { Ok(found) } else { to_be_signalled(verb, pidfile, found) }
+        match &found {
+            Pinned::Running(process, claimant) if self.unlocked && claimant.evidence != Evidence::Vouched => {
+                authority::may_be_signalled_unlocked(verb, pidfile, process, self.exe.as_deref())?;
+            }
+            Pinned::Running(process, claimant) => to_be_signalled(verb, pidfile, process, claimant)?,
+            Pinned::Nobody(_) => {}
+        }
+        Ok(found)
     }
 
     /// What was found, in words; and where a living process has the recorded number, that there is `--unlocked`.
     pub(crate) fn in_words(&self, reading: &Status) -> String {
         let words = reading.in_words();
         match reading {
-            Status::Stale(Text::Names(pid)) if !self.unlocked && procfs::stat(*pid).is_some_and(|s| !s.zombie) => {
+            Status::Stale(Text::Names(pid)) if !self.unlocked && PidFd::is_alive(*pid) => {
                 let command = procfs::command_line(*pid).unwrap_or_default();
                 format!("{words}; {pid} is alive ({command}): --unlocked asks whether it may have written the file")
             }

@@ -2,6 +2,7 @@
 //! and the word that something real is missing.
 
 mod background;
+mod before_exec;
 pub mod manual;
 mod place;
 mod port;

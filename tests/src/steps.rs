@@ -51,7 +51,7 @@ impl Steps {
     /// # Panics
     /// It cannot be started or traced.
     pub fn of(mut command: Command) -> Steps {
-        racefree_core::process::child::before_exec(&mut command, || Ok(ptrace::traceme()?));
+        crate::before_exec::before_exec(&mut command, || Ok(ptrace::traceme()?));
         let child = command.spawn().expect("the program");
         let first = Pid::from_raw(child.id() as i32);
         assert!(matches!(waitpid(first, None), Ok(WaitStatus::Stopped(_, Signal::SIGTRAP))), "stopped by its exec");

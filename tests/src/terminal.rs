@@ -27,7 +27,7 @@ impl Terminal {
         let slave = File::from(rustix::fs::open(name, flags, rustix::fs::Mode::empty()).expect("our own terminal"));
         let copy = || slave.try_clone().expect("a descriptor");
         command.stdin(copy()).stdout(copy()).stderr(copy());
-        racefree_core::process::child::before_exec(&mut command, || {
+        crate::before_exec::before_exec(&mut command, || {
             rustix::process::setsid()?;
             Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
         });

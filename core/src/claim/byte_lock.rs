@@ -7,13 +7,17 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use rustix::process::Pid;
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 
-/// So many bytes there are for PIDs (PID_MAX_LIMIT is 2^22).
+/// The first byte beyond those of all PIDs (PID_MAX_LIMIT is 2^22).
 const ALL_PIDS: i64 = (1 << 22) + 1;
 
-/// Where the second bytes begin, beyond all PIDs.
-const MARKS: i64 = 1 << 23;
+/// The highest PID that Linux gives.
+pub(crate) const HIGHEST_PID: i32 = 1 << 22;
+
+/// Where the bytes begin that mark the successors of restarts, beyond all PIDs.
+pub(crate) const SUCCESSOR: i64 = 1 << 23;
 
 /// Who owns a byte, as the kernel tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +50,20 @@ pub fn take(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_SETLK(&byte(libc::F_WRLCK, pid))).map(|_| ())
 }
 
-/// Marks the calling process (or its child) as the newcomer of a restart, by a second byte. Async-signal-safe.
+/// Marks a child of the calling process as the successor of a restart, by a second byte.
 ///
 /// # Errors
 /// As [`take`].
-pub(crate) fn mark(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
-    fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, MARKS + i64::from(pid.as_raw_pid())))).map(|_| ())
+pub(crate) fn mark_successor(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
+    fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, SUCCESSOR + i64::from(pid.as_raw_pid())))).map(|_| ())
 }
 
-/// Whether the process is marked as the newcomer of a restart.
+/// Who owns the byte that marks `pid` as the successor of a restart.
 ///
 /// # Errors
 /// As [`owner`].
-pub(crate) fn is_marked(file: impl AsFd, pid: Pid) -> Result<bool, Errno> {
-    is_taken(file, MARKS + i64::from(pid.as_raw_pid()))
+pub(crate) fn successor_mark(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
+    owner_at(file, SUCCESSOR + i64::from(pid.as_raw_pid()))
 }
 
 /// Asks who owns the byte of `pid`, and takes nothing (fcntl(2), F_GETLK). The caller's own lock is not seen.
@@ -67,7 +71,11 @@ pub(crate) fn is_marked(file: impl AsFd, pid: Pid) -> Result<bool, Errno> {
 /// # Errors
 /// EBADF, EINVAL, ENOLCK: the file system has no such locks.
 pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
-    let mut asked = byte(libc::F_RDLCK, pid);
+    owner_at(file, pid.as_raw_pid().into())
+}
+
+fn owner_at(file: impl AsFd, offset: i64) -> Result<Option<Owner>, Errno> {
+    let mut asked = byte_at(libc::F_RDLCK, offset);
     fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
     if i32::from(asked.l_type) == libc::F_UNLCK {
         return Ok(None);
@@ -80,18 +88,18 @@ pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
 ///
 /// # Errors
 /// As [`take`].
-pub(crate) fn take_shared(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
+pub(crate) fn ofd_take(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&byte_at(libc::F_WRLCK, offset))) {
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
         answer => answer.map(|_| true),
     }
 }
 
-/// The same, in the kernel's queue.
+/// Locks one byte for the open file description, in the kernel's queue.
 ///
 /// # Errors
 /// EINTR: a signal came.
-pub(crate) fn wait_shared(file: impl AsFd, offset: i64) -> Result<(), Errno> {
+pub(crate) fn ofd_wait(file: impl AsFd, offset: i64) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_OFD_SETLKW(&byte_at(libc::F_WRLCK, offset))).map(|_| ())
 }
 
@@ -107,56 +115,57 @@ pub(crate) fn is_taken(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
 
 /// A range of the file that somebody has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// Its first byte.
-    pub start: i64,
+    pub(crate) start: i64,
     /// How many; 0 means as long as the file may grow.
-    pub length: i64,
+    pub(crate) length: i64,
     /// Its owner in our PID namespace; `None` for one without a number here, and for an open file description.
-    pub pid: Option<Pid>,
+    pub(crate) pid: Option<Pid>,
 }
 
-/// Gives it back, for all who share it. Async-signal-safe.
-///
-/// # Errors
-/// ENOLCK: the file system has no such locks.
-pub(crate) fn free_shared(file: impl AsFd, offset: i64) -> Result<(), Errno> {
-    fcntl(file, FcntlArg::F_OFD_SETLK(&byte_at(libc::F_UNLCK, offset))).map(|_| ())
+/// Whether another has locked a PID's byte in this range for writing; nobody has where there are no such locks.
+pub(crate) fn is_locked(file: impl AsFd, pids: RangeInclusive<i32>) -> bool {
+    let mut asked = byte_at(libc::F_RDLCK, (*pids.start()).into());
+    asked.l_len = i64::from(*pids.end()) - asked.l_start + 1;
+    asked.l_len > 0
+        && fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Whether another has locked the byte of any PID for writing; nobody has where there are no such locks.
-pub(crate) fn is_locked(file: impl AsFd) -> bool {
-    let mut asked = byte_at(libc::F_RDLCK, 0);
-    asked.l_len = ALL_PIDS;
-    fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
+/// Whether no other has locked any part of the file for writing.
+pub fn is_free(file: impl AsFd) -> bool {
+    matches!(conflict(file, libc::F_RDLCK, 0, 0), Ok(None))
 }
 
 /// So many locked ranges are looked at: a claim has one, and a restart two more. Each question costs the kernel a walk along
 /// all the locks that the file has.
 pub const RANGES_AT_MOST: usize = 64;
 
-/// The first [`RANGES_AT_MOST`] ranges that others have locked for writing, in no order. Who may only read the file cannot
-/// add to them. The caller's own are not seen.
+/// The ranges among the PIDs' bytes that others have locked for writing, in no order; `None` if there are more than
+/// [`RANGES_AT_MOST`]. Who may only read the file cannot add to them. The caller's own are not seen.
 ///
 /// # Errors
 /// As [`owner`].
-pub fn locked_ranges(file: impl AsFd) -> Result<Vec<Range>, Errno> {
+pub(crate) fn locked_ranges(file: impl AsFd) -> Result<Option<Vec<Range>>, Errno> {
     let file = file.as_fd();
     let mut found = Vec::new();
     // The kernel tells one conflict at a time: what lies before and behind it is asked again.
-    let mut unasked = vec![(0, 0)];
-    while let Some((start, end)) = unasked.pop().filter(|_| found.len() < RANGES_AT_MOST) {
+    let mut unasked = vec![(1, ALL_PIDS)];
+    while let Some((start, end)) = unasked.pop() {
         let Some(range) = conflict(file, libc::F_RDLCK, start, end)? else { continue };
+        if found.len() == RANGES_AT_MOST {
+            return Ok(None);
+        }
         found.push(range);
         if range.start > start {
             unasked.push((start, range.start));
         }
         let behind = range.start + range.length;
-        if range.length != 0 && (end == 0 || behind < end) {
+        if range.length != 0 && behind < end {
             unasked.push((behind, end));
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// One who has locked any byte, for reading or for writing, and keeps us from locking all of it.

@@ -1,38 +1,40 @@
 //! Claiming a PID file: whether it is ours.
 //!
-//! Three layers, each with one job: the flock decides who may claim; the text is for people; the record lock on the
-//! byte whose offset is the PID vouches that the text is true. The file is never removed: removal is the race in which
-//! two daemons run. A crash at any point leaves nothing held, or a claim that is true.
+//! Three layers, each with one job: the flock decides who may claim; the text is for people; the record lock on the byte
+//! whose offset is the PID vouches that the text is true. The byte excludes too: nobody claims while a living process owns
+//! its own byte, whatever the text says and whoever has unlocked the flock. The file is never removed: removal is the race in
+//! which two daemons run. A crash at any point leaves nothing held, or a claim that is true.
 
+pub mod authority;
 pub mod byte_lock;
 pub mod guard;
+pub mod leftovers;
 pub(crate) mod owner;
+pub(crate) mod pid_file;
 pub mod pid_text;
 pub mod pin;
+pub(crate) mod plausible;
 pub mod process_arg;
 pub mod record_pid;
 pub mod restart_lock;
 pub mod status;
 pub mod unlocked;
 
-pub use crate::claim::guard::ClaimGuard;
-use crate::claim::owner::claimant;
-use crate::claim::pid_text::Text;
+pub use guard::ClaimGuard;
+
+use crate::claim::owner::{Standing, Verdict};
+use crate::claim::pid_file::PidFile;
 use crate::claim::restart_lock::RestartLock;
-use crate::claim::status::Status;
+use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::ready_by;
 use crate::event::time::Deadline;
+use crate::listener::decision;
 use crate::lock::REPLACED_AT_MOST;
 use crate::lock::holders::Holder;
-use crate::lock::wait::{flock_by, still_at, try_flock};
-use crate::open::{How, Links, Refused};
+use crate::lock::wait::{flock_by, try_flock};
 use crate::process::pidfd::PidFd;
-use rustix::fs::Mode;
-use rustix::process::Pid;
-use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -72,97 +74,118 @@ pub fn try_claim(path: &Path) -> Result<Claimed> {
     claim_by(ClaimOptions::at_once(), path)
 }
 
-/// Claims the PID file at `path` as the terms say, creating it if it is absent.
+/// Claims the PID file at `path` as the options say, creating it if it is absent.
 ///
 /// # Errors
 /// The file cannot be opened or created, is not a regular file, is a symbolic link, or holds what cannot have been
 /// a PID file; it is left as it was.
-pub fn claim_by(terms: ClaimOptions, path: &Path) -> Result<Claimed> {
-    let patience = Deadline::after(PATIENCE).or_later(terms.until);
+pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
+    let patience = Deadline::after(PATIENCE).or_later(options.until);
     let mut replaced = 0;
-    loop {
-        let file = open(path, terms.mode)?;
-        acceptable(&file, path)?;
-        if !take_flock(&file, terms.until, path).act("lock", path.display())? {
-            return Ok(Claimed::Busy(Status::of(path)));
-        }
-        // Removed or replaced between open and lock: another may hold what the path names now.
-        if !cfg!(racefree_broken = "no-inode-check") && !still_at(&file, path) {
-            replaced += 1;
-            if replaced == REPLACED_AT_MOST {
-                let why = Why::Replaced("something keeps replacing it".into());
-                return Err(refused("claim", path.display(), why));
-            }
-            continue;
-        }
-        // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And from here
-        // until we are named none begins: it could take us for the daemon whose number the text still has.
-        if !restart_lock::try_take(&file)? {
-            drop(file);
-            match RestartLock::take_by(path, patience)? {
-                Some(_) => continue,
-                None => return no_ticket(path),
+    while replaced < REPLACED_AT_MOST {
+        match attempt(options, patience, path)? {
+            Attempt::Over(claimed) => return Ok(claimed),
+            Attempt::Waited => {}
+            Attempt::Replaced => {
+                // Race: file-replaced (docs/races.md). Another may hold what the path names now.
+                decision("file-replaced", || format!("claim {}: replaced before it was locked, again", path.display()));
+                replaced += 1;
             }
         }
-        // One question; on a file that nobody else has locked, the next need not be asked. The kernel vouches: a claim
-        // by fcntl(2), which is another kind of lock.
-        if byte_lock::is_locked(&file)
-            && let Some(claimant) = claimant(&file)?
-        {
-            drop(file);
-            if terms.until.passed() {
-                return Ok(Claimed::Busy(Status::Held(claimant)));
-            }
-            wait_for_end(claimant.pid, terms.until)?;
-            continue;
-        }
-        let before = acceptable(&file, path)?;
-        if let Some(mode) = terms.mode {
-            rustix::fs::fchmod(&file, Mode::from_bits_truncate(mode)).act("set the mode of", path.display())?;
-        }
-        return Ok(Claimed::Ours(ClaimGuard::new(file, path.to_owned(), before)));
     }
+    Err(refused("claim", path.display(), Why::Replaced("something keeps replacing it".into())))
 }
 
-/// Somebody has locked where the ticket is: a restart, or a foreign program that has locked more than that.
-fn no_ticket(path: &Path) -> Result<Claimed> {
+/// What one attempt came to.
+enum Attempt {
+    Over(Claimed),
+    /// The path names another file than the one that was locked.
+    Replaced,
+    /// A claimant or a restart has been waited for.
+    Waited,
+}
+
+fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Attempt> {
+    let busy = |status| Ok(Attempt::Over(Claimed::Busy(status)));
+    let file = PidFile::open_for_claim(path, options.mode)?;
+    file.check_content()?;
+    if !take_flock(&file, options.until)? {
+        return busy(Status::of(path));
+    }
+    if !file.still_at_path() {
+        return Ok(Attempt::Replaced);
+    }
+    // Race: claim-beside-a-restart (docs/races.md). Between two generations of a daemon whose descriptor could not be shared
+    // the claim is promised. And until the text names us no restart begins: it could take us for the old daemon.
+    if !restart_lock::try_take(&file)? {
+        decision("claim-beside-a-restart", || format!("claim {}: a restart is under way, waiting", path.display()));
+        drop(file);
+        return match RestartLock::take_by(path, patience)? {
+            Some(_) => Ok(Attempt::Waited),
+            None => restart_under_way(path).map(Attempt::Over),
+        };
+    }
+    // Race: an-heir-unlocks (docs/races.md). The flock is ours, and a living process still owns its own byte.
+    match owner::judge(&file)? {
+        Verdict::Nobody => {}
+        Verdict::One(standing) if !options.until.passed() => {
+            drop(file);
+            wait_for_end(standing, options.until)?;
+            return Ok(Attempt::Waited);
+        }
+        verdict => {
+            return busy(Status::of_verdict(verdict).unwrap_or(Status::Unknown("another process has it".into())));
+        }
+    }
+    let before = file.check_content()?;
+    if let Some(mode) = options.mode {
+        file.set_mode(mode)?;
+    }
+    Ok(Attempt::Over(Claimed::Ours(ClaimGuard::new(file, before))))
+}
+
+/// Somebody has locked the place of the restart lock: a restart, or a foreign program that has locked more than that.
+fn restart_under_way(path: &Path) -> Result<Claimed> {
     let under_way = Ok(Claimed::Busy(Status::Unknown("a restart is under way".into())));
-    let Some(file) = status::open(path)? else { return under_way };
-    match claimant(&file)? {
-        Some(claimant) => Ok(Claimed::Busy(Status::Held(claimant))),
-        None if restart_lock::is_taken(&file)? => under_way,
-        None => Err(record_locked(&file, path)),
+    let Some(file) = PidFile::open(path)? else { return under_way };
+    match owner::judge(&file)? {
+        Verdict::One(Standing { pid, .. }) => {
+            Ok(Claimed::Busy(Status::Held(Claimant { pid, evidence: Evidence::Vouched })))
+        }
+        _ if restart_lock::is_taken(&file)? => under_way,
+        _ => Err(record_locked(&file)),
     }
 }
 
 /// The refusal that names who has locked a byte that is not theirs.
-pub(crate) fn record_locked(file: &File, path: &Path) -> anyhow::Error {
+pub(crate) fn record_locked(file: &PidFile) -> anyhow::Error {
     let who = match byte_lock::any_locker(file).unwrap_or_default() {
         Some(pid) => format!("process {}", Holder::new(pid)),
         None => "another process".into(),
     };
-    refused("claim", path.display(), Why::Busy(format!("{who} has a record lock on it")))
+    refused("claim", file.path().display(), Why::Busy(format!("{who} has a record lock on it")))
 }
 
-/// Takes the flock; where it is refused, but the kernel vouches for nobody, once more until the patience is over.
-pub(crate) fn take_flock(file: &File, until: Deadline, path: &Path) -> Result<bool> {
-    if cfg!(racefree_broken = "no-flock") {
-        return Ok(claimant(file)?.is_none());
-    }
-    if try_flock(file)? {
+/// Takes the flock. Where it is refused although the kernel vouches for nobody, tries again until the patience is over.
+pub(crate) fn take_flock(file: &PidFile, until: Deadline) -> Result<bool> {
+    let path = file.path();
+    let lock = |answer: std::io::Result<bool>| answer.act("lock", path.display());
+    if lock(try_flock(file.file()))? {
         return Ok(true);
     }
     if !until.passed() {
         let awaited = || format!("waiting for {}: {}", path.display(), Status::of(path).in_words());
-        return Ok(flock_by(file, until, awaited)?);
+        return lock(flock_by(file.file(), until, awaited));
     }
+    // Race: probe-meets-claim (docs/races.md). A reader's probe holds the flock for microseconds.
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
     while !patience.passed() {
-        if claimant(file)?.is_some() {
+        if !matches!(owner::judge(file)?, Verdict::Nobody) {
             return Ok(false);
         }
-        if flock_by(file, Deadline::after(pause).or(patience), String::new)? {
+        decision("probe-meets-claim", || format!("claim {}: locked by nobody that is known, again", path.display()));
+        if lock(flock_by(file.file(), Deadline::after(pause).or(patience), String::new))? {
             return Ok(true);
         }
         pause *= 2;
@@ -170,45 +193,11 @@ pub(crate) fn take_flock(file: &File, until: Deadline, path: &Path) -> Result<bo
     Ok(false)
 }
 
-/// Waits for the end of a claimant by fcntl(2), or a moment: it may give its lock back and live on.
-fn wait_for_end(pid: Pid, until: Deadline) -> Result<()> {
+/// Waits for the end of a claimant by its byte, or a moment: it may give its lock back and live on.
+fn wait_for_end(standing: Standing, until: Deadline) -> Result<()> {
     const MOMENT: Duration = Duration::from_millis(50);
-    match PidFd::open(pid)? {
+    match PidFd::open(standing.pid)? {
         Some(process) => ready_by(process.as_fd(), Deadline::after(MOMENT).or(until)).map(|_| ()),
         None => Ok(()),
-    }
-}
-
-pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<File> {
-    let how = How::read_write(Links::TrustedNotLast).or_create(mode.unwrap_or(0o644));
-    match crate::open::open(path, how) {
-        Ok(opened) => Ok(opened.file),
-        Err(Refused::Kind(kind)) => {
-            let why = format!("it is {kind}; name a regular file, or one that does not exist yet");
-            Err(refused("claim", path.display(), Why::Unfit(why)))
-        }
-        Err(why) => Err(why).act("open", path.display()),
-    }
-}
-
-/// The content, if it can have been a PID file: nothing, zeroes, or a number.
-pub(crate) fn acceptable(file: &File, path: &Path) -> Result<Vec<u8>> {
-    let refuse = |why: &str| {
-        let why = format!("this was never a PID file: {why}; name another file, or empty this one");
-        refused("claim", path.display(), Why::Unfit(why))
-    };
-    let metadata = file.metadata().act("look at", path.display())?;
-    if !metadata.is_file() {
-        return Err(refuse("it is not a regular file"));
-    }
-    // Whoever made the second name may want us to write into the file behind the first.
-    if metadata.nlink() > 1 {
-        let why = "it has several names (hard links); name a file of its own";
-        return Err(refused("claim", path.display(), Why::Unfit(why.into())));
-    }
-    let content = status::read_start(file)?;
-    match pid_text::parse(&content) {
-        Text::Garbage(why) => Err(refuse(why)),
-        Text::Empty | Text::Names(_) => Ok(content),
     }
 }

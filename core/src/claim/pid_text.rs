@@ -48,35 +48,10 @@ pub fn parse(text: &[u8]) -> Text {
     }
 }
 
-/// The text that a claim writes, in a buffer of its own: made between fork and exec, where nothing may be allocated.
-#[derive(Clone, Copy, Debug)]
-pub struct Line {
-    bytes: [u8; 12],
-    start: usize,
-}
-
-impl Line {
-    /// `PID\n`.
-    pub fn of(pid: Pid) -> Line {
-        let mut line = Line { bytes: [b'\n'; 12], start: 11 };
-        let mut rest = pid.as_raw_pid().unsigned_abs();
-        while rest > 0 {
-            line.start -= 1;
-            line.bytes[line.start] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        line
-    }
-
-    /// The bytes to write.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::PidLine;
 
     fn names(number: i32) -> Text {
         Text::Names(Pid::from_raw(number).expect("not 0"))
@@ -133,7 +108,7 @@ mod tests {
     fn what_is_written_is_read() {
         for number in [1, 9, 10, 4_194_304, i32::MAX] {
             let pid = Pid::from_raw(number).expect("not 0");
-            assert_eq!(Line::of(pid).as_bytes(), format!("{number}\n").as_bytes());
+            assert_eq!(PidLine::of(pid).as_bytes(), format!("{number}\n").as_bytes());
         }
     }
 }
@@ -141,6 +116,7 @@ mod tests {
 #[cfg(test)]
 mod properties {
     use super::*;
+    use crate::sys::PidLine;
     use proptest::prelude::*;
 
     /// What a PID file may look like, or nearly: a number amid what other programs, crashes and enemies leave.
@@ -173,7 +149,7 @@ mod properties {
         #[test]
         fn whatever_is_written_is_read_as_it_was(number in 1..=HIGHEST_PID, rest in "(\n[ -~\n]{0,20})?") {
             let pid = Pid::from_raw(number).expect("not 0");
-            let line = Line::of(pid);
+            let line = PidLine::of(pid);
             prop_assert_eq!(parse(line.as_bytes()), Text::Names(pid));
             // One write over a longer text leaves its end behind until the cut.
             prop_assert_eq!(parse(&[line.as_bytes(), rest.as_bytes()].concat()), Text::Names(pid));

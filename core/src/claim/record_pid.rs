@@ -1,14 +1,13 @@
-//! The moment in which a claim gets its name: in the new process, between fork(2) and execve(2).
+//! The steps by which the claim gets the PID of the new process: in that process, between fork(2) and execve(2).
 
-use crate::claim::byte_lock;
-use crate::claim::pid_text::Line;
+use crate::claim::byte_lock::SUCCESSOR;
 use crate::claim::restart_lock;
-use crate::sys;
-use rustix::process::Pid;
+use crate::sys::{Step, Told, before_exec_told};
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::RawFd;
+use std::process::Command;
 
-/// The steps by which a process takes a claim that its parent holds. Only system calls: it runs after fork(2).
+/// How a process takes over a claim that its parent holds.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordPid {
     descriptor: RawFd,
@@ -24,53 +23,46 @@ impl RecordPid {
         self.descriptor
     }
 
-    /// Locks the byte of the calling process, writes its number, lets restarts begin again, and the descriptor be inherited
-    /// over exec.
-    ///
-    /// # Errors
-    /// EAGAIN: another process has locked the byte. ENOSPC, EIO: the text cannot be written.
-    pub fn lock_and_write(self) -> io::Result<()> {
-        byte_lock::take(sys::borrow(self.descriptor), rustix::process::getpid())?;
-        self.write()
+    /// Locks the byte of the process, writes its PID, frees the restart lock, and keeps the descriptor over exec.
+    pub fn lock_and_write(self) -> Vec<Step> {
+        [vec![Step::LockOwnByte(self.descriptor, 0)], self.write()].concat()
     }
 
-    /// Locks the byte only, as the newcomer of a restart: the text still names the old one.
-    ///
-    /// # Errors
-    /// EAGAIN: another process has locked the byte.
-    pub fn lock_as_successor(self) -> io::Result<()> {
-        let (file, pid) = (sys::borrow(self.descriptor), rustix::process::getpid());
-        byte_lock::mark(file, pid)?;
-        byte_lock::take(file, pid)?;
-        self.inherit()
+    /// Locks the byte of the process and the byte that marks a successor, and keeps the descriptor over exec. The text still
+    /// names the old daemon.
+    pub fn lock_as_successor(self) -> Vec<Step> {
+        vec![
+            Step::LockOwnByte(self.descriptor, SUCCESSOR),
+            Step::LockOwnByte(self.descriptor, 0),
+            Step::Inherit(self.descriptor),
+        ]
     }
 
-    /// The same without the byte: the parent will vouch.
-    ///
-    /// # Errors
-    /// ENOSPC, EIO: the text cannot be written.
-    pub fn write(self) -> io::Result<()> {
-        write_text(sys::borrow(self.descriptor), rustix::process::getpid())?;
-        restart_lock::release(sys::borrow(self.descriptor));
-        self.inherit()
+    /// Writes the PID of the process, frees the restart lock, and keeps the descriptor over exec. Locks no byte: the parent
+    /// locks it, which supervises.
+    pub fn write(self) -> Vec<Step> {
+        vec![
+            Step::WriteOwnPid(self.descriptor),
+            Step::UnlockShared(self.descriptor, restart_lock::PLACE),
+            Step::Inherit(self.descriptor),
+        ]
     }
 
-    /// Neither: only lets the descriptor be inherited over exec.
-    ///
-    /// # Errors
-    /// A refused fcntl(2).
-    pub fn inherit(self) -> io::Result<()> {
-        sys::set_inherited(self.descriptor, true)
+    /// Keeps the descriptor over exec, so that COMMAND inherits the claim. Locks no byte, writes no PID.
+    pub fn inherit(self) -> Vec<Step> {
+        vec![Step::Inherit(self.descriptor)]
     }
 }
 
-/// One write, then the cut: the first line is a whole number at every instant.
-pub(crate) fn write_text(file: BorrowedFd<'_>, pid: Pid) -> io::Result<()> {
-    let line = Line::of(pid);
-    let text = line.as_bytes();
-    let written = rustix::io::pwrite(file, text, 0)?;
-    if written < text.len() {
-        return Err(io::ErrorKind::WriteZero.into());
-    }
-    Ok(rustix::fs::ftruncate(file, text.len() as u64)?)
+/// Takes the steps in this process.
+pub(crate) fn take(steps: &[Step]) -> io::Result<()> {
+    steps.iter().try_for_each(|step| step.take())
+}
+
+/// Lets a child take the steps before it becomes COMMAND, and tells whether they failed.
+///
+/// # Errors
+/// No memory.
+pub fn before_exec(command: &mut Command, steps: &[Step]) -> io::Result<Told> {
+    before_exec_told(command, steps)
 }

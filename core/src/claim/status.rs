@@ -3,18 +3,15 @@
 //! The kernel is asked first (the record lock on the byte whose offset is the PID), and nothing is taken. Only where it
 //! vouches for nobody is the flock probed, shared and without waiting; claimers expect such a probe and try again.
 
-use crate::claim::owner::{self, claimant};
-use crate::claim::pid_text::{self, Text};
-use crate::claim::unlocked;
+use crate::claim::owner::{self, Verdict};
+use crate::claim::pid_file::PidFile;
+use crate::claim::pid_text::Text;
+use crate::claim::plausible;
 use crate::error::{Context, Result, sentence};
-use crate::lock::holders::{self, Holder, Holders, Holds};
-use crate::lock::locked_file::LockedFile;
-use crate::open::{self, How, Links, Refused};
+use crate::lock::holders::{self, Holder, Holders, Holds, holds};
 use crate::process::pidfd::PidFd;
 use fs4::{FileExt, TryLockError};
 use rustix::process::Pid;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 /// What a PID file turned out to be.
@@ -69,7 +66,7 @@ impl Evidence {
 impl Status {
     /// Reads the PID file at `path`. Never fails: what cannot be read is [`Status::Unknown`].
     pub fn of(path: &Path) -> Status {
-        let file = match open(path) {
+        let file = match PidFile::open(path) {
             Ok(Some(file)) => file,
             Ok(None) => return Status::Absent,
             Err(e) => return Status::Unknown(sentence(&e)),
@@ -77,19 +74,35 @@ impl Status {
         Status::of_open(&file).act("read", path.display()).unwrap_or_else(|e| Status::Unknown(sentence(&e)))
     }
 
-    fn of_open(file: &File) -> Result<Status> {
-        if let Some(claimant) = claimant(file)? {
-            return Ok(Status::Held(claimant));
+    fn of_open(file: &PidFile) -> Result<Status> {
+        if let Some(status) = Status::of_verdict(owner::judge(file)?) {
+            return Ok(status);
         }
         // Free *now*; what the file says may only be read after that, for a claim may have come and gone before.
         if !is_flocked(file)? {
-            return Ok(Status::Stale(read_text(file)?));
+            return Ok(Status::Stale(file.text()?));
         }
-        // A claim may have been completed since the first look.
-        if let Some(claimant) = claimant(file)? {
-            return Ok(Status::Held(claimant));
+        // Race: read-before-write (docs/races.md). A claim may have been completed since the first look.
+        match Status::of_verdict(owner::judge(file)?) {
+            Some(status) => Ok(status),
+            None => second_opinion(file),
         }
-        second_opinion(file)
+    }
+
+    pub(crate) fn of_verdict(verdict: Verdict) -> Option<Status> {
+        match verdict {
+            Verdict::Nobody => None,
+            Verdict::One(standing) => Some(Status::Held(Claimant { pid: standing.pid, evidence: Evidence::Vouched })),
+            Verdict::Several(all) => {
+                let all: Vec<String> = all.iter().map(|one| Holder::new(one.pid).to_string()).collect();
+                let why = "each of these processes owns the byte of its PID, and only one can be the claimant";
+                Some(Status::Unknown(format!("{why}: {}", all.join(", "))))
+            }
+            Verdict::Invisible => {
+                let why = "a process that has no PID here (it is in another PID namespace) owns the byte of its PID";
+                Some(Status::Unknown(why.into()))
+            }
+        }
     }
 
     /// The word for it in `--json`.
@@ -120,41 +133,11 @@ impl Status {
     }
 }
 
-/// Opens a PID file for reading; `None` if there is none.
-pub(crate) fn open(path: &Path) -> Result<Option<File>> {
-    match open::open(path, How::read(Links::Trusted)) {
-        Ok(opened) => Ok(Some(opened.file)),
-        Err(why) if why.is_absent() => Ok(None),
-        Err(Refused::Kind(kind)) => anyhow::bail!("read {}: it is {kind}, so no PID file", path.display()),
-        Err(why) => Err(why).act("open", path.display()),
-    }
-}
-
-/// Reads a file from its start, as far as it takes to see what it is.
-pub(crate) fn read_start(file: &File) -> Result<Vec<u8>> {
-    let mut start = vec![0; pid_text::LONGEST + 1];
-    let mut filled = 0;
-    loop {
-        match file.read_at(&mut start[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e).act("read", "the PID file"),
-        }
-    }
-    start.truncate(filled);
-    Ok(start)
-}
-
-pub(crate) fn read_text(file: &File) -> Result<Text> {
-    Ok(pid_text::parse(&read_start(file)?))
-}
-
 /// Whether anybody holds the flock at this moment.
-fn is_flocked(file: &File) -> Result<bool> {
-    match FileExt::try_lock_shared(file) {
+fn is_flocked(file: &PidFile) -> Result<bool> {
+    match FileExt::try_lock_shared(file.file()) {
         Ok(()) => {
-            FileExt::unlock(file).act("release", "the probe")?;
+            FileExt::unlock(file.file()).act("release", "the probe")?;
             Ok(false)
         }
         Err(TryLockError::WouldBlock) => Ok(true),
@@ -162,13 +145,12 @@ fn is_flocked(file: &File) -> Result<bool> {
     }
 }
 
-/// The flock is held but the kernel vouches for nobody: a foreign tool's claim, a daemon that opened and closed its own
-/// PID file, the children of a dead one, or a claim half-way.
-fn second_opinion(file: &File) -> Result<Status> {
-    let metadata = file.metadata().act("look at", "the PID file")?;
-    let identity = LockedFile::of(file).act("look at", "the PID file")?;
-    let seen = || holders::of(identity);
-    let pid = match read_text(file)? {
+/// Looks behind the flock, where the kernel vouches for nobody: it is held by a foreign tool's claim, by a daemon that opened
+/// and closed its own PID file, by the children of a dead one, or by a claim half-way.
+fn second_opinion(file: &PidFile) -> Result<Status> {
+    let locked = file.locked_file()?;
+    let seen = || holders::of(locked);
+    let pid = match file.text()? {
         Text::Names(pid) => pid,
         Text::Empty => return Ok(Status::Unknown(format!("names nobody, but is {}", seen()))),
         Text::Garbage(why) => return Ok(Status::Unknown(format!("{why}, but it is {}", seen()))),
@@ -177,17 +159,13 @@ fn second_opinion(file: &File) -> Result<Status> {
         let why = "who holds it, but is in another PID namespace and has no number here";
         return Ok(Status::Unknown(format!("names {pid}, {why}")));
     }
-    let alive = match PidFd::open(pid)? {
-        Some(process) => !process.has_ended()?,
-        None => false,
-    };
-    if !alive {
-        return Ok(Status::Orphaned(pid, holders::of(identity)));
+    if PidFd::open(pid)?.is_none_or(|process| process.has_ended().unwrap_or(false)) {
+        return Ok(Status::Orphaned(pid, seen()));
     }
-    Ok(match holders::holds(pid, identity) {
+    Ok(match holds(pid, locked) {
         Holds::Yes => Status::Held(Claimant { pid, evidence: Evidence::Descriptor }),
         Holds::No => Status::Unknown(format!("names {}, who does not hold it; it is {}", Holder::new(pid), seen())),
-        Holds::Hidden => match unlocked::misfit(pid, &metadata, None) {
+        Holds::Hidden => match plausible::objection(pid, file, None)? {
             None => Status::Held(Claimant { pid, evidence: Evidence::Recorded }),
             Some(why) => Status::Unknown(format!("names {pid}, but {why}; it is {}", seen())),
         },

@@ -6,15 +6,12 @@
 //! a stranger's choice, so each look has its time and is cut short there.
 
 use crate::event::time::Deadline;
+use crate::lock::fdinfo::flocked_descriptor;
 use crate::lock::locked_file::LockedFile;
-use crate::open::read_proc;
 use crate::process::procfs;
 use rustix::process::Pid;
 use std::fmt;
-use std::fs::{self, Metadata};
 use std::io;
-use std::os::fd::RawFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,19 +20,6 @@ pub const AT_MOST: Duration = Duration::from_millis(250);
 
 /// The command lines of one look are no longer than this, all together.
 const COMMANDS_AT_MOST: usize = 256 << 10;
-
-/// A file's identity: what its path names may change, this does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl From<&Metadata> for FileId {
-    fn from(metadata: &Metadata) -> Self {
-        FileId { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
 
 /// What could be learned about one process and one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,57 +37,12 @@ pub fn holds(pid: Pid, file: LockedFile) -> Holds {
     holds_by(pid, file, Deadline::after(AT_MOST))
 }
 
-/// One that is not found until the deadline counts as hidden.
+/// A descriptor that is not found until the deadline counts as hidden.
 pub(crate) fn holds_by(pid: Pid, file: LockedFile, deadline: Deadline) -> Holds {
-    match find(pid, file, deadline) {
+    match flocked_descriptor(pid, file, deadline) {
         Ok(Some(_)) => Holds::Yes,
         Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::TimedOut) => Holds::Hidden,
         Ok(None) | Err(_) => Holds::No,
-    }
-}
-
-/// The number of a descriptor by which a process holds the flock on this file.
-///
-/// # Errors
-/// EACCES: its descriptors may not be looked at. ENOENT: it is gone. ETIMEDOUT: it has too many.
-pub fn descriptor(pid: Pid, file: LockedFile) -> io::Result<Option<RawFd>> {
-    Ok(find(pid, file, Deadline::after(AT_MOST))?.map(|(number, _)| number))
-}
-
-/// The descriptor, and its `lock:` line.
-fn find(pid: Pid, file: LockedFile, deadline: Deadline) -> io::Result<Option<(RawFd, String)>> {
-    let at = file.in_table();
-    for descriptor in fs::read_dir(format!("/proc/{pid}/fdinfo"))?.flatten() {
-        let number = descriptor.file_name();
-        let number = number.to_string_lossy();
-        if let Some(line) = flock_line(pid, &number, &at) {
-            return Ok(number.parse().ok().map(|number| (number, line)));
-        }
-        if deadline.passed() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-    }
-    Ok(None)
-}
-
-/// `lock: 1: FLOCK ADVISORY WRITE 1234 fe:01:5678 0 EOF`
-fn flock_line(pid: Pid, descriptor: &str, at: &str) -> Option<String> {
-    // A descriptor has one flock, and it comes before the record locks, of which there may be many.
-    let info = read_proc(&format!("/proc/{pid}/fdinfo/{descriptor}"), 1024).ok()?;
-    let info = String::from_utf8_lossy(&info);
-    let line = info.lines().find(|line| line.starts_with("lock:") && line.contains(" FLOCK "))?;
-    line.split_ascii_whitespace().any(|word| word == at).then(|| line.to_owned())
-}
-
-/// Whether a process holds the flock on this file without having taken it, while nobody who has taken it is there: what
-/// the workers of a dead daemon do. One that has taken it itself, or that the taker has started, is on its way to a claim.
-pub fn inherited(pid: Pid, file: LockedFile) -> bool {
-    let Ok(Some((_, line))) = find(pid, file, Deadline::after(AT_MOST)) else { return false };
-    // A taker in another PID namespace is 0.
-    let taker = line.split_ascii_whitespace().nth(5).and_then(|number| number.parse().ok());
-    match taker.filter(|&number| number > 0).and_then(Pid::from_raw) {
-        Some(taker) => taker != pid && holds(taker, file) == Holds::No,
-        None => true,
     }
 }
 

@@ -4,6 +4,8 @@
 //! the last copy is closed, and an explicit release frees it for all of them. The file is never removed or written.
 
 pub mod deadlock;
+pub mod fdinfo;
+pub mod file_id;
 pub mod holders;
 pub mod locked_file;
 pub mod proc_locks;
@@ -13,7 +15,7 @@ pub(crate) mod wait;
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::deadlock::deadlock;
-use crate::lock::holders::FileId;
+use crate::lock::file_id::FileId;
 use crate::lock::report::LockReport;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::open::{self, How, Links, Opened, Refused};

@@ -69,14 +69,12 @@ impl fmt::Display for LockReport {
 /// `12 (sleep 60) of root, running for 3 s`.
 fn in_full(holder: &Holder) -> String {
     match (procfs::user(holder.pid), procfs::stat(holder.pid)) {
-        (Some(user), Some(stat)) if !stat.zombie => {
+        (Some(user), Some(stat)) if PidFd::is_alive(holder.pid) => {
             let age = stat.started().elapsed().unwrap_or_default();
             format!("{holder} of {user}, running for {}", for_people(age))
         }
         // Without its line in /proc it may live all the same (hidepid, see proc(5)).
-        _ if PidFd::open(holder.pid).is_ok_and(|process| process.is_some_and(|p| p.has_ended().is_ok_and(|e| !e))) => {
-            format!("{}, which is hidden from us", holder.pid)
-        }
+        _ if PidFd::is_alive(holder.pid) => format!("{}, which is hidden from us", holder.pid),
         _ => format!("{}, which has ended and left it to others", holder.pid),
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::event::time::Deadline;
 use crate::listener;
-use crate::lock::holders::FileId;
+use crate::lock::file_id::FileId;
 use crate::sys::Alarm;
 use fs4::{FileExt, TryLockError};
 use std::fs::File;

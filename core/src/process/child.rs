@@ -6,9 +6,9 @@ use crate::event::{Arrived, Event, Events, Watched};
 use crate::listener;
 use crate::process::pidfd::PidFd;
 use crate::process::posix_spawn;
-pub use crate::process::pre_exec::{before_exec, close_first, die_with_us, ignore_int, inherit_only, outlive_us};
+pub use crate::process::pre_exec::{close_first, die_with_us, ignore_int, inherit_only, lead_a_session, outlive_us};
 use crate::signal::Signal;
-use crate::sys;
+use crate::sys::{Step, before_exec, runtime};
 use nix::sys::signal::SigSet;
 use nix::unistd::{getpgid, getpgrp, getpid, getsid};
 use rustix::fs::{Access, access};
@@ -117,16 +117,11 @@ pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
 /// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
 /// signals, and gives it the default SIGPIPE.
 fn restore_signals(command: &mut Command, mask: SigSet) {
-    let (ignore_pipe, ignore_chld) = (sys::runtime::pipe_was_ignored(), sys::runtime::chld_was_ignored());
-    sys::before_exec(command, move || {
-        if ignore_pipe {
-            sys::set_ignored(Signal::PIPE, true)?;
-        }
-        if ignore_chld {
-            sys::set_ignored(Signal::CHLD, true)?;
-        }
-        Ok(mask.thread_set_mask()?)
-    });
+    let mut steps = vec![Step::Ignore(Signal::XFSZ, runtime::xfsz_was_ignored())];
+    let ignored = [(Signal::PIPE, runtime::pipe_was_ignored()), (Signal::CHLD, runtime::chld_was_ignored())];
+    steps.extend(ignored.iter().filter(|(_, ignored)| *ignored).map(|&(signal, _)| Step::Ignore(signal, true)));
+    steps.push(Step::SetMask(mask));
+    before_exec(command, &steps);
 }
 
 /// Becomes COMMAND: the same process, the same number. Returns only if that failed.

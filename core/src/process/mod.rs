@@ -6,3 +6,4 @@ pub(crate) mod posix_spawn;
 pub mod pre_exec;
 pub mod procfs;
 pub mod subreaper;
+pub mod tree;

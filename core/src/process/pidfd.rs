@@ -34,6 +34,12 @@ impl PidFd {
         }
     }
 
+    /// Whether a living process has this number now. A process whose main thread has ended while others work is alive, and
+    /// a zombie is not (pidfd_open(2)). For reports: the number may be another's a moment later.
+    pub fn is_alive(pid: Pid) -> bool {
+        matches!(PidFd::open(pid), Ok(Some(process)) if !process.has_ended().unwrap_or(false))
+    }
+
     /// The number, for people.
     pub fn pid(&self) -> Pid {
         self.pid

@@ -44,12 +44,15 @@ fn attributes(events: &Events) -> nix::Result<PosixSpawnAttr> {
     let mut attributes = PosixSpawnAttr::init()?;
     let mut flags = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK;
     attributes.set_sigmask(&events.mask_before())?;
+    let mut defaults = SigSet::empty();
     if !sys::runtime::pipe_was_ignored() {
-        let mut pipe = SigSet::empty();
-        pipe.add(Signal::SIGPIPE);
-        attributes.set_sigdefault(&pipe)?;
-        flags |= PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
+        defaults.add(Signal::SIGPIPE);
     }
+    if !sys::runtime::xfsz_was_ignored() {
+        defaults.add(Signal::SIGXFSZ);
+    }
+    attributes.set_sigdefault(&defaults)?;
+    flags |= PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
     attributes.set_flags(flags)?;
     Ok(attributes)
 }

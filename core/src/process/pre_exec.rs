@@ -1,9 +1,8 @@
-//! What COMMAND is born with: the descriptors it inherits, and the steps that its process takes before it becomes it.
+//! What COMMAND begins with: the descriptors that it inherits, and the steps that its process takes before it becomes COMMAND.
 
 use crate::error::{Context, Result};
 use crate::signal::Signal;
-use crate::sys;
-use std::io;
+use crate::sys::{self, Step, before_exec};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::process::Command;
 
@@ -16,35 +15,29 @@ pub fn inherit_only(kept: &[RawFd]) -> Result<()> {
     kept.iter().try_for_each(|&fd| sys::set_inherited(fd, true).act("keep descriptor", fd))
 }
 
-/// Lets COMMAND begin with SIGINT ignored: a Ctrl-C is its parent's to act on.
+/// Lets COMMAND begin with SIGINT ignored: its parent alone acts on a Ctrl-C.
 pub fn ignore_int(command: &mut Command) {
-    sys::before_exec(command, || sys::set_ignored(Signal::INT, true));
+    before_exec(command, &[Step::Ignore(Signal::INT, true)]);
 }
 
 /// Lets COMMAND end (by KILL) when this process ends, however that comes. A program with other privileges than its
 /// caller's, or one that changes them, loses this protection (PR_SET_PDEATHSIG(2const)).
 pub fn die_with_us(command: &mut Command) {
-    let us = rustix::process::getpid();
-    sys::before_exec(command, move || {
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        // We may have ended before that; then nothing would be sent any more.
-        if rustix::process::getppid() == Some(us) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
-    });
+    before_exec(command, &[Step::DieWithParent(rustix::process::getpid())]);
 }
 
-/// Takes that back, as the last step before execve(2): from then on it may outlive us.
+/// Takes that protection back, as the last step before execve(2): COMMAND may outlive us from then on.
 pub fn outlive_us(command: &mut Command) {
-    sys::before_exec(command, || Ok(rustix::process::set_parent_process_death_signal(None)?));
+    before_exec(command, &[Step::OutliveParent]);
 }
 
-/// Closes a descriptor in the child before the steps that are added after this one. One of the same file that were
-/// closed by execve(2) only would drop the record locks that those steps take.
+/// Lets COMMAND lead a session of its own (setsid(2)).
+pub fn lead_a_session(command: &mut Command) {
+    before_exec(command, &[Step::NewSession]);
+}
+
+/// Closes a descriptor in the child before the steps that are added after this one. A descriptor of the same file that
+/// only execve(2) closes would drop the record locks that those steps take.
 pub fn close_first(command: &mut Command, descriptor: impl AsFd) {
-    let number = descriptor.as_fd().as_raw_fd();
-    sys::before_exec(command, move || sys::close_in_child(number));
-}
-
-/// Takes steps in the child after fork(2) and before execve(2). They may only make system calls.
-pub fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
-    sys::before_exec(command, steps);
+    before_exec(command, &[Step::Close(descriptor.as_fd().as_raw_fd())]);
 }

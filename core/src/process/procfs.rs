@@ -4,7 +4,9 @@ use crate::open::{self, Links, read_proc};
 use rustix::process::Pid;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 /// How much of a line is read: more than any that is whole.
@@ -13,8 +15,6 @@ const PAGE: u64 = 4096;
 /// The fields of `/proc/PID/stat` that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// Ended but not reaped.
-    pub zombie: bool,
     /// Waiting for something: an event, a connection, a child.
     pub asleep: bool,
     /// The parent's number, 0 where it is outside of our PID namespace.
@@ -27,9 +27,15 @@ pub struct Stat {
     started: u64,
 }
 
-/// What is known of a process by its number; `None` if it is gone, or hidden.
+/// What is known of a process by its number; `None` if it is gone, or hidden. Whether it lives is not known from here: the state
+/// is that of its main thread, which may end before the others (see [`crate::process::pidfd::PidFd::is_alive`]).
 pub fn stat(pid: Pid) -> Option<Stat> {
-    parse_stat(&read_proc(&format!("/proc/{pid}/stat"), PAGE).ok()?)
+    parse_stat(&read(pid, "stat", PAGE)?)
+}
+
+/// The start of a file of /proc/PID; `None` where /proc shows another PID namespace, or none.
+fn read(pid: Pid, name: &str, length: u64) -> Option<Vec<u8>> {
+    is_ours().then(|| read_proc(&format!("/proc/{pid}/{name}"), length).ok()).flatten()
 }
 
 fn parse_stat(text: &[u8]) -> Option<Stat> {
@@ -37,7 +43,6 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let after_name = text.iter().rposition(|&b| b == b')')? + 1;
     let fields: Vec<&str> = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace().collect();
     Some(Stat {
-        zombie: matches!(*fields.first()?, "Z" | "X" | "x"),
         asleep: *fields.first()? == "S",
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
@@ -60,14 +65,14 @@ impl Stat {
 /// The name of the program, cut after 15 bytes (`comm`, proc(5)): what it was executed as, or calls itself since. A zombie still
 /// has it.
 pub fn name(pid: Pid) -> Option<String> {
-    let name = read_proc(&format!("/proc/{pid}/comm"), PAGE).ok()?;
+    let name = read(pid, "comm", PAGE)?;
     Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
 }
 
 /// The command line as one would type it, or the name in brackets where there is none (kernel threads, zombies). One of
 /// more than 4 KiB is cut there.
 pub fn command_line(pid: Pid) -> Option<String> {
-    let line = read_proc(&format!("/proc/{pid}/cmdline"), PAGE).ok()?;
+    let line = read(pid, "cmdline", PAGE)?;
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     if line.is_empty() {
         return name(pid).map(|name| format!("[{name}]"));
@@ -78,36 +83,54 @@ pub fn command_line(pid: Pid) -> Option<String> {
 
 /// The numbers of a process in its PID namespaces, ours first, its own last (`NSpid`, pid_namespaces(7)).
 pub fn numbers_in_namespaces(pid: Pid) -> Vec<i32> {
-    // The groups come first; there may be 65,536.
-    let status = read_proc(&format!("/proc/{pid}/status"), 1 << 20).unwrap_or_default();
+    numbers_of_status(pid, "NSpid:")
+}
+
+/// The users of a process that decide who may signal it: the real one and the saved one (kill(2)). `None` if it is gone, or
+/// hidden.
+pub fn users(pid: Pid) -> Option<[u32; 2]> {
+    let numbers = numbers_of_status(pid, "Uid:");
+    Some([*numbers.first()?, *numbers.get(2)?])
+}
+
+fn numbers_of_status<T: std::str::FromStr>(pid: Pid, name: &str) -> Vec<T> {
+    // The groups come before NSpid; there may be 65,536.
+    let status = read(pid, "status", 1 << 20).unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.unwrap_or_default().split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
-/// The login name of the user it runs as, or the number of one without a name.
+/// The login name of the user that a process runs as, or the number of a user without a name.
 pub fn user(pid: Pid) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let uid = is_ours().then(|| fs::symlink_metadata(format!("/proc/{pid}")).ok()).flatten()?.uid();
+    Some(user_name(uid))
+}
+
+/// The login name of a user, or the number of one without a name.
+pub fn user_name(uid: u32) -> String {
     let passwd = open::read_small(Path::new("/etc/passwd"), Links::Follow, 1 << 20).unwrap_or_default();
-    let passwd = String::from_utf8_lossy(&passwd);
-    let name = passwd.lines().find_map(|line| {
+    let name = String::from_utf8_lossy(&passwd).lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
     });
-    Some(name.unwrap_or_else(|| uid.to_string()))
+    name.unwrap_or_else(|| uid.to_string())
 }
 
-/// Whether /proc shows the processes of our own PID namespace.
-pub fn is_of_our_namespace() -> bool {
-    let us = rustix::process::getpid().as_raw_pid().to_string();
-    fs::read_link("/proc/self").is_ok_and(|number| number.as_os_str() == us.as_str())
+/// Whether /proc shows the processes of our own PID namespace. Another's, such as a host's in a container, gives our numbers
+/// to strangers: it is asked nothing.
+pub fn is_ours() -> bool {
+    static OURS: OnceLock<bool> = OnceLock::new();
+    *OURS.get_or_init(|| {
+        let us = rustix::process::getpid().as_raw_pid().to_string();
+        fs::read_link("/proc/self").is_ok_and(|number| number.as_os_str() == us.as_str())
+    })
 }
 
 /// All processes that /proc shows.
 pub fn processes() -> impl Iterator<Item = Pid> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let entries = is_ours().then(|| fs::read_dir("/proc")).into_iter().flatten().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
 }
 
@@ -119,7 +142,7 @@ mod tests {
     fn a_name_made_to_confuse_does_not_confuse() {
         let line = b"42 (a) R 1 (b) S 7 42 41 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1234 99 1";
         let stat = parse_stat(line).expect("a whole line");
-        assert_eq!((stat.zombie, stat.asleep, stat.parent), (false, true, 7));
+        assert_eq!((stat.asleep, stat.parent), (true, 7));
         assert_eq!((stat.group, stat.session, stat.started), (42, 41, 1234));
     }
 
@@ -135,7 +158,6 @@ mod tests {
         let own = stat(rustix::process::getpid()).expect("our own /proc entry");
         let age = own.started().elapsed().expect("began in the past");
         assert!(age < Duration::from_secs(600), "{age:?}");
-        assert!(!own.zombie);
     }
 }
 
@@ -159,7 +181,7 @@ mod properties {
             let after = format!(") {state} {parent} {group} {session} 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {started} 99 1\n");
             let stat = parse_stat(&[b"42 (", &name[..], after.as_bytes()].concat());
             let expected = Stat {
-                zombie: ["Z", "X", "x"].contains(&&*state), asleep: state == "S", parent, group, session,
+                asleep: state == "S", parent, group, session,
                 started: started.into(),
             };
             prop_assert_eq!(stat, Some(expected));

@@ -8,11 +8,12 @@ use crate::event::time::Deadline;
 use crate::event::{Event, Events, Watched};
 use crate::process::pidfd::PidFd;
 use crate::process::procfs;
+use crate::process::tree::{descendants_of, descends_from};
 use crate::signal::Signal;
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -33,13 +34,21 @@ impl Subreaper {
     /// The living children of this process: those it has started, and the orphans it has adopted.
     pub fn children(&self) -> Vec<Pid> {
         let us = getpid().as_raw_pid();
-        let ours = |pid: &Pid| procfs::stat(*pid).is_some_and(|stat| stat.parent == us && !stat.zombie);
+        let ours = |pid: &Pid| procfs::stat(*pid).is_some_and(|stat| stat.parent == us) && PidFd::is_alive(*pid);
         procfs::processes().filter(ours).collect()
+    }
+
+    /// Whether no child is left, by the kernel's word: one listing of /proc can miss a child whose parent ends meanwhile.
+    ///
+    /// # Errors
+    /// A refused wait(2).
+    pub fn has_no_child(&self) -> Result<bool> {
+        nobody_left()
     }
 
     /// Whether the process is a descendant of this one.
     pub fn includes(&self, process: &PidFd) -> bool {
-        still_ours(process)
+        descends_from(process, getpid())
     }
 
     /// Ends every descendant: TERM, then, when `kill_after` is over or a second request arrives, KILL. Returns when
@@ -134,7 +143,7 @@ impl Subreaper {
 }
 
 fn runs_in(process: &PidFd, group: i32) -> bool {
-    procfs::stat(process.pid()).is_some_and(|stat| stat.group == group && !stat.zombie)
+    procfs::stat(process.pid()).is_some_and(|stat| stat.group == group) && !process.has_ended().unwrap_or(false)
 }
 
 fn kill(events: &Events) -> Result<()> {
@@ -170,42 +179,5 @@ fn nobody_left() -> Result<bool> {
 }
 
 fn descendants() -> Vec<PidFd> {
-    // The /proc of another PID namespace knows us by another number, and our numbers as others'.
-    if !procfs::is_of_our_namespace() {
-        return vec![];
-    }
-    let parents: HashMap<i32, i32> =
-        procfs::processes().filter_map(|pid| Some((pid.as_raw_pid(), procfs::stat(pid)?.parent))).collect();
-    let us = getpid().as_raw_pid();
-    let descends = |mut pid: i32| {
-        // A chain longer than there are processes is a loop that changing parents made while we looked.
-        for _ in 0..parents.len() {
-            match parents.get(&pid) {
-                Some(&parent) if parent == us => return true,
-                Some(&parent) => pid = parent,
-                None => return false,
-            }
-        }
-        false
-    };
-    let numbers = parents.keys().copied().filter(|&pid| descends(pid)).filter_map(Pid::from_raw);
-    numbers.filter_map(|pid| PidFd::open(pid).ok().flatten()).filter(still_ours).collect()
-}
-
-/// Whether the held process is still below us: a number recycled between the look and the hold is not.
-fn still_ours(process: &PidFd) -> bool {
-    let us = getpid().as_raw_pid();
-    let mut pid = process.pid();
-    // Parents may end and hand their children up while we climb; the chain only gets shorter by that.
-    for _ in 0..1000 {
-        match procfs::stat(pid).map(|stat| stat.parent) {
-            Some(parent) if parent == us => return true,
-            Some(parent) => match Pid::from_raw(parent) {
-                Some(parent) => pid = parent,
-                None => return false,
-            },
-            None => return false,
-        }
-    }
-    false
+    descendants_of(getpid())
 }

@@ -6,6 +6,9 @@
 pub mod arena;
 pub mod backstop;
 pub mod runtime;
+mod steps;
+
+pub use steps::{PidLine, Step, Told, before_exec, before_exec_told, write_pid};
 
 use crate::signal::Signal;
 use nix::libc;
@@ -13,17 +16,7 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::Duration;
-
-/// Runs `steps` in the child, after fork(2) and before execve(2). An error of theirs is the error of the spawn.
-///
-/// `steps` may make system calls and nothing else: no allocation, no lock, no panic (signal-safety(7)).
-pub(crate) fn before_exec(command: &mut Command, steps: impl FnMut() -> io::Result<()> + Send + Sync + 'static) {
-    // SAFETY: the callers, all in this crate, pass steps that only make system calls on values prepared before the fork.
-    unsafe { command.pre_exec(steps) };
-}
 
 /// Whether this process ignores `signal` (sigaction(2)).
 pub fn is_ignored(signal: Signal) -> bool {

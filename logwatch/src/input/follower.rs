@@ -12,7 +12,7 @@ use crate::input::watch::{self, EventTrust};
 use racefree_core::cli::output;
 use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::inotify::{Inotify, Watch};
-use racefree_core::lock::holders::FileId;
+use racefree_core::lock::file_id::FileId;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;

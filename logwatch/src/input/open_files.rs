@@ -9,7 +9,7 @@ use crate::input::reader::{Look, Reader};
 use crate::matching::matcher::Matcher;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
-use racefree_core::lock::holders::FileId;
+use racefree_core::lock::file_id::FileId;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::time::Duration;

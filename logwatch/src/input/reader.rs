@@ -4,7 +4,7 @@ use crate::input::line_buffer::PROOF;
 use crate::input::line_buffer::{LastRecord, LineBuffer, Piece};
 use crate::input::source::{Source, proof_of};
 use racefree_core::error::{Context, Result};
-use racefree_core::lock::holders::FileId;
+use racefree_core::lock::file_id::FileId;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};

@@ -6,7 +6,7 @@ use crate::input::reader::Reader;
 use crate::input::rotated_names::rotated_names;
 use crate::input::source::end_of_whole_lines;
 use racefree_core::error::{Context, Result};
-use racefree_core::lock::holders::FileId;
+use racefree_core::lock::file_id::FileId;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};

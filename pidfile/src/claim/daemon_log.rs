@@ -3,7 +3,7 @@
 use crate::claim::kept_output::KeptOutput;
 use crate::claim::tail::Tail;
 use racefree_core::error::{Context, Result};
-use racefree_core::lock::holders::FileId;
+use racefree_core::lock::file_id::FileId;
 use racefree_core::open::{self, How, Links, Opened};
 use rustix::fs::{OFlags, fcntl_setfl};
 use std::fs::File;

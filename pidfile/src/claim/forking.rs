@@ -62,7 +62,8 @@ fn written_to(start: &Start<'_>, file: &Path) -> Result<Pid> {
         {
             return Ok(pid);
         }
-        if start.family.children().is_empty() {
+        // One listing of /proc can miss a child whose parent ends meanwhile; the kernel's word cannot.
+        if start.family.has_no_child()? {
             return Err(start.attempt.failure(Exit::NotRunning, "it left no daemon behind"));
         }
         let trusted = watch.trusted();
@@ -83,12 +84,12 @@ fn left_behind(start: &Start<'_>) -> Result<Pid> {
     loop {
         let mut left = start.family.children();
         if left.len() > 1 {
-            let identity = start.held.identity()?;
+            let identity = start.held.locked_file()?;
             left.retain(|&pid| holds(pid, identity) == Holds::Yes);
         }
         let asleep = |pid: Pid| procfs::stat(pid).is_some_and(|stat| stat.asleep);
         match *left {
-            [] if start.family.children().is_empty() => {
+            [] if start.family.has_no_child()? => {
                 let why = "it exited with status 0 and left no daemon behind";
                 return Err(start.attempt.failure(Exit::NotRunning, why));
             }

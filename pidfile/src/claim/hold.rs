@@ -2,7 +2,7 @@
 
 use crate::claim::leftovers;
 use crate::claim::options::Claim;
-use racefree_core::claim::restart_lock;
+use racefree_core::claim::leftovers as abandoned;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
 use racefree_core::cli::exit::{Exit, exit_as};
@@ -15,12 +15,13 @@ pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
     let kill_after = options.detached.kill_after;
     let mut attempt = claim_by(options.terms(), &options.pidfile)?;
     if let Claimed::Busy(Status::Orphaned(..)) = attempt {
-        leftovers::end(restart_lock::leftovers(&options.pidfile)?, kill_after)?;
+        leftovers::end(abandoned::leftovers(&options.pidfile)?, kill_after)?;
         attempt = claim_by(options.terms(), &options.pidfile)?;
     }
     match attempt {
         Claimed::Ours(held) => {
             leftovers::end(held.leftovers()?, kill_after)?;
+            held.check_nobody_stands()?;
             Ok(Some(held))
         }
         Claimed::Busy(Status::Held(_)) if options.ensure => Ok(None),

@@ -35,8 +35,11 @@ pub(crate) fn replace(options: &Claim, launch: Launch) -> Result<Exit> {
             return Err(exit_as(Exit::Busy, why));
         };
         leftovers::end(restart.leftovers()?, options.detached.kill_after)?;
-        match to_be_signalled(ACT, &options.pidfile, pin::pin(&options.pidfile)?)? {
-            Pinned::Running(old, _) => return Restart::prepare(options, launch, deadline, restart, old)?.run(),
+        match pin::pin(&options.pidfile)? {
+            Pinned::Running(old, claimant) => {
+                to_be_signalled(ACT, &options.pidfile, &old, &claimant)?;
+                return Restart::prepare(options, launch, deadline, restart, old)?.run();
+            }
             Pinned::Nobody(_) => drop(restart),
         }
         // Nobody runs. Another may have started one since: then that is the one to replace.
@@ -52,8 +55,6 @@ struct Restart<'a> {
     options: &'a Claim,
     start: Start<'a>,
     old: PidFd,
-    /// The lock is ours already, together with the old daemon.
-    shared: bool,
 }
 
 impl<'a> Restart<'a> {
@@ -73,7 +74,7 @@ impl<'a> Restart<'a> {
             format!("the claim is {how} process {}", old.pid())
         });
         let start = Start::prepare(options, launch, deadline, held)?.under(restart);
-        Ok(Restart { options, start, old, shared })
+        Ok(Restart { options, start, old })
     }
 
     fn run(mut self) -> Result<Exit> {
@@ -128,10 +129,11 @@ impl<'a> Restart<'a> {
         }
     }
 
-    /// Where the lock could not be shared, it is taken now. The restart lock keeps all claimers of our kind away.
+    /// Takes the lock. Where it is shared with the old daemon, that may have freed it for both at its end, as a shell does
+    /// that unlocks its descriptor. The restart lock keeps all claimers of our kind away.
     fn lock(&self) -> Result<()> {
         let Start { attempt, held, .. } = &self.start;
-        if self.shared || held.take_by(attempt.deadline())? {
+        if held.take_by(attempt.deadline())? {
             return Ok(());
         }
         let why = format!("another process has taken the lock of {} meanwhile", self.options.pidfile.display());

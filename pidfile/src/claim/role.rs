@@ -5,6 +5,7 @@ use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::record_pid::RecordPid;
 use racefree_core::error::Result;
 use racefree_core::process::child;
+use racefree_core::sys::{Step, Told};
 use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::io;
@@ -27,16 +28,16 @@ impl Role {
         }
     }
 
-    /// The step of a process that owns its own byte, between fork(2) and execve(2).
-    pub(crate) fn record_itself(self, pid: RecordPid) -> io::Result<()> {
+    /// The steps of a process that owns its own byte, between fork(2) and execve(2).
+    pub(crate) fn record_itself(self, pid: RecordPid) -> Vec<Step> {
         match self {
             Role::Claimant => pid.lock_and_write(),
             Role::Successor => pid.lock_as_successor(),
         }
     }
 
-    /// The step of a process whose parent owns its byte, between fork(2) and execve(2).
-    pub(crate) fn record_supervised(self, pid: RecordPid) -> io::Result<()> {
+    /// The steps of a process whose parent owns its byte, between fork(2) and execve(2).
+    pub(crate) fn record_supervised(self, pid: RecordPid) -> Vec<Step> {
         match self {
             Role::Claimant => pid.write(),
             Role::Successor => pid.inherit(),
@@ -59,11 +60,11 @@ impl Role {
         }
     }
 
-    /// The error of a COMMAND that could not be started.
-    pub(crate) fn not_started(self, held: &ClaimGuard, name: &OsStr, error: io::Error) -> anyhow::Error {
+    /// The error of a COMMAND that could not be started; `told` says whether the steps of the claim failed.
+    pub(crate) fn not_started(self, held: &ClaimGuard, name: &OsStr, error: &io::Error, told: &Told) -> anyhow::Error {
         match self {
-            Role::Claimant => held.not_started(name, error),
-            Role::Successor => child::not_executed(name, &error),
+            Role::Claimant => held.not_started(name, error, told),
+            Role::Successor => child::not_executed(name, error),
         }
     }
 }

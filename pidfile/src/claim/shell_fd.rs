@@ -21,7 +21,7 @@ pub(crate) fn claim(fd: RawFd, pid: Option<i32>, terms: ClaimOptions, pidfile: &
     };
     let claimant = pid.and_then(Pid::from_raw).or_else(getppid);
     match claimant {
-        Some(pid) if holds(pid, held.identity()?) != Holds::No => match held.name(pid) {
+        Some(pid) if holds(pid, held.locked_file()?) != Holds::No => match held.name(pid) {
             Ok(()) => Ok(Exit::Done),
             Err(e) => held.give_back().and(Err(e)),
         },

@@ -7,11 +7,11 @@ use crate::claim::options::Claim;
 use crate::claim::role::Role;
 use crate::claim::sd_notify::Socket;
 use crate::claim::supervise::Background;
-use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::restart_lock::RestartLock;
+use racefree_core::claim::{ClaimGuard, record_pid};
 use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
-use racefree_core::error::{Result, sentence};
+use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Events, Watched};
 use racefree_core::process::child::{self, Child};
@@ -84,11 +84,11 @@ impl<'a> Start<'a> {
             child::die_with_us(&mut command);
             child::close_first(&mut command, restart);
         }
-        child::before_exec(&mut command, move || role.record_itself(pid));
+        let told = record_pid::before_exec(&mut command, &role.record_itself(pid)).act("prepare", "COMMAND")?;
         child::outlive_us(&mut command);
         match Child::try_spawn(&mut command, self.attempt.events())? {
             Ok(child) => Ok(Daemon { pid: child.process().pid(), child }),
-            Err(e) => Err(role.not_started(&self.held, &self.options.command[0], e)),
+            Err(e) => Err(role.not_started(&self.held, &self.options.command[0], &e, &told)),
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Start<'a> {
         let command = supervisor.command();
         self.detach(command, &[to_report.as_raw_fd()])?;
         let pid = self.held.record_pid();
-        child::before_exec(command, move || pid.inherit());
+        record_pid::before_exec(command, &pid.inherit()).act("prepare", "COMMAND")?;
         let child = Child::spawn(command, self.attempt.events())?;
         drop(to_report);
         supervisor.report().map(|pid| Daemon { pid, child })
@@ -113,7 +113,7 @@ impl<'a> Start<'a> {
             command.env("NOTIFY_SOCKET", socket.name());
         }
         child::inherit_only(&[&self.options.detached.keep_fd, kept].concat())?;
-        child::before_exec(command, || Ok(rustix::process::setsid().map(|_| ())?));
+        child::lead_a_session(command);
         Ok(())
     }
 

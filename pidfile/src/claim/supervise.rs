@@ -5,7 +5,7 @@
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
 use clap::Parser;
-use racefree_core::claim::ClaimGuard;
+use racefree_core::claim::{ClaimGuard, record_pid};
 use racefree_core::cli::Cli;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output::Verbosity;
@@ -47,10 +47,10 @@ impl Supervised<'_> {
             child::ignore_int(&mut command);
         }
         let (pid, role) = (held.record_pid(), self.role);
-        child::before_exec(&mut command, move || role.record_supervised(pid));
+        let told = record_pid::before_exec(&mut command, &role.record_supervised(pid)).act("prepare", "COMMAND")?;
         let mut child = match Child::try_spawn(&mut command, events)? {
             Ok(child) => child,
-            Err(e) => return Err(role.not_started(held, &self.command[0], e)),
+            Err(e) => return Err(role.not_started(held, &self.command[0], &e, &told)),
         };
         // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
         if let Err(e) = role.vouch(held, child.process().pid()) {

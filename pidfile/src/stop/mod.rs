@@ -29,9 +29,17 @@ pub(crate) struct Stop {
     /// How long to wait until the daemon has ended, or `none`
     #[arg(long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse)]
     timeout: Limit,
-    /// Send KILL if the daemon has not ended after DUR (default: never), also to workers that keep the claim
+    /// Send KILL if the daemon has not ended after DUR (default: never), also to its workers that keep the claim
+    ///
+    /// Its workers are those of its descendants that have the lock while it lives. Other processes that have the lock of a
+    /// dead daemon may have been given it by anybody who could read the file: they are named, and left alone.
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     kill_after: Option<Duration>,
+    /// With --kill-after: KILL also to every other process that has the lock of a daemon that is dead
+    ///
+    /// Look first who they are: `pidfile read --holders PIDFILE`.
+    #[arg(long, requires = "kill_after")]
+    pub(crate) kill_holders: bool,
     #[command(flatten)]
     pub(crate) unlocked: Unlocked,
     /// The PID file
@@ -40,6 +48,10 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
+    pub(crate) fn may_kill(&self) -> bool {
+        self.kill_after.is_some()
+    }
+
     pub(crate) fn run(self) -> Result<Exit> {
         let deadline = Deadline::within(self.timeout);
         let mut kill_at = self.kill_after.map_or(Deadline::NEVER, Deadline::after);

@@ -2,6 +2,7 @@
 
 use crate::signal::send;
 use crate::stop::Stop;
+use racefree_core::claim::leftovers::leftovers;
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock;
 use racefree_core::claim::status::Status;
@@ -12,7 +13,9 @@ use racefree_core::event::Watched;
 use racefree_core::lock::holders::{self, Holder, Holders, Holds};
 use racefree_core::lock::locked_file::LockedFile;
 use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::tree::descendants_of;
 use racefree_core::signal::Signal;
+use rustix::process::Pid;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -20,6 +23,8 @@ pub(crate) struct Stopping<'a> {
     stop: &'a Stop,
     pidfile: &'a Path,
     state: State,
+    /// Descendants of the claimant that have its lock too, held while the claimant lived.
+    workers: Vec<PidFd>,
     killing: bool,
     killed: bool,
 }
@@ -35,24 +40,26 @@ enum State {
 impl<'a> Stopping<'a> {
     /// Asks the claimant to end.
     pub(crate) fn begin(stop: &'a Stop, pidfile: &'a Path) -> Stopping<'a> {
-        let mut one = Stopping { stop, pidfile, state: State::Over(Ok(())), killing: false, killed: false };
+        let mut one =
+            Stopping { stop, pidfile, state: State::Over(Ok(())), workers: vec![], killing: false, killed: false };
         one.state = one.ask().unwrap_or_else(|e| State::Over(Err(e)));
         one
     }
 
-    fn ask(&self) -> Result<State> {
+    fn ask(&mut self) -> Result<State> {
         let state = self.ask_claimant()?;
         // What a killed restart has left goes with it.
-        let left = restart_lock::leftovers(self.pidfile).unwrap_or_default();
+        let left = leftovers(self.pidfile).unwrap_or_default();
         for process in &left {
             send("stop", self.pidfile, process, self.stop.signal)?;
         }
         Ok(if !left.is_empty() && matches!(state, State::Over(Ok(()))) { self.still_held() } else { state })
     }
 
-    fn ask_claimant(&self) -> Result<State> {
+    fn ask_claimant(&mut self) -> Result<State> {
         Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
             Pinned::Running(process, _) => {
+                self.note_workers(process.pid());
                 send("stop", self.pidfile, &process, self.stop.signal)?;
                 State::Ending(process)
             }
@@ -66,6 +73,18 @@ impl<'a> Stopping<'a> {
                 State::Over(Ok(()))
             }
         })
+    }
+
+    /// Holds the descendants of a claimant that have its lock too.
+    fn note_workers(&mut self, claimant: Pid) {
+        if !self.stop.may_kill() {
+            return;
+        }
+        let Ok(locked) = LockedFile::at(self.pidfile) else { return };
+        let new = |process: &PidFd| self.workers.iter().all(|known| known.pid() != process.pid());
+        let workers = descendants_of(claimant).into_iter().filter(new);
+        let workers: Vec<PidFd> = workers.filter(|worker| holders::holds(worker.pid(), locked) == Holds::Yes).collect();
+        self.workers.extend(workers);
     }
 
     /// Sees how far it has come; whether it has just come further.
@@ -95,7 +114,7 @@ impl<'a> Stopping<'a> {
     fn still_held(&self) -> State {
         let holders = match Status::of(self.pidfile) {
             Status::Absent | Status::Stale(_) | Status::Unfit(..) | Status::Held(_) => {
-                let left = restart_lock::leftovers(self.pidfile).unwrap_or_default();
+                let left = leftovers(self.pidfile).unwrap_or_default();
                 let seen = left.iter().map(|process| Holder::new(process.pid())).collect();
                 let holders = Holders { seen, cut_short: false };
                 return if left.is_empty() { State::Over(Ok(())) } else { State::Freeing(holders, left) };
@@ -119,6 +138,10 @@ impl<'a> Stopping<'a> {
     pub(crate) fn kill(&mut self) {
         self.killing = true;
         if let State::Ending(process) = &self.state {
+            let claimant = process.pid();
+            self.note_workers(claimant);
+        }
+        if let State::Ending(process) = &self.state {
             match send("stop", self.pidfile, process, Signal::KILL) {
                 Ok(sent) => self.killed |= sent,
                 Err(e) => self.state = State::Over(Err(e)),
@@ -126,25 +149,27 @@ impl<'a> Stopping<'a> {
         }
     }
 
+    /// Sends KILL to those who keep the lock of a dead claimant: its workers, which were held while it lived. Whoever else has
+    /// the descriptor may have been handed it, and is ended only under `--kill-holders`.
     fn kill_holders(&mut self) {
         let State::Freeing(_, processes) = &self.state else { return };
         // A file that has gone has no holders that could be told apart.
-        let Ok(identity) = LockedFile::at(self.pidfile) else { return };
+        let Ok(locked) = LockedFile::at(self.pidfile) else { return };
         for process in processes {
-            // Asked again now that it is held: the number may have been recycled since it was seen, and the lock may be that
-            // of a claim half-way by now. One that may not be killed is named at the deadline.
-            let orphan = holders::inherited(process.pid(), identity)
-                && restart_lock::is_held(self.pidfile).is_ok_and(|under_way| !under_way)
+            // Race: kill-meets-claim (docs/races.md). The lock may be that of a claim half-way by now. One that may not be
+            // killed is named at the deadline.
+            let orphaned = restart_lock::is_held(self.pidfile).is_ok_and(|under_way| !under_way)
                 && matches!(Status::of(self.pidfile), Status::Orphaned(..))
-                && holders::holds(process.pid(), identity) == Holds::Yes;
-            if orphan || self.is_leftover(process) {
+                && holders::holds(process.pid(), locked) == Holds::Yes;
+            let worker = self.workers.iter().find(|worker| worker.pid() == process.pid());
+            let process = if self.stop.kill_holders { Some(process) } else { worker };
+            if let Some(process) = process.filter(|_| orphaned) {
                 self.killed |= process.signal(Signal::KILL).unwrap_or(false);
             }
         }
-    }
-
-    fn is_leftover(&self, process: &PidFd) -> bool {
-        restart_lock::leftovers(self.pidfile).unwrap_or_default().iter().any(|left| left.pid() == process.pid())
+        for left in leftovers(self.pidfile).unwrap_or_default() {
+            self.killed |= left.signal(Signal::KILL).unwrap_or(false);
+        }
     }
 
     /// The time is over.

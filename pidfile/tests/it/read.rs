@@ -82,10 +82,10 @@ fn flock_1_with_or_without_a_newline_is_a_claim() {
         let said = place.says(&format!(
             "rm -f p; flock p sh -c 'printf \"$${newline}\" >p; exec sleep 60' & until test -s p && pidfile read -q p; do :; done
              test $(pidfile read p) = $(cat p); pidfile read --json p | grep -o '\"evidence\":\"[a-z]*\"'; pidfile claim p true 2>&1; echo $?
-             pidfile stop p; wait; pidfile read -q p; echo $?"
+             pidfile stop p 2>/dev/null; echo $?; pidfile stop --unlocked p; wait; pidfile read -q p; echo $?"
         ));
         let pid = place.content("p").trim().to_owned();
-        let expected = format!("\"evidence\":\"descriptor\"\npidfile: claim p: held by {pid} (sleep 60)\n75\n1\n");
+        let expected = format!("\"evidence\":\"descriptor\"\npidfile: claim p: held by {pid} (sleep 60)\n75\n4\n1\n");
         assert_eq!(said, expected);
     }
 }
@@ -171,7 +171,7 @@ fn from_inside_a_pid_namespace_a_claimant_outside_is_unknown_not_dead() {
     }
     let said = place_for_all().sh("pidfile claim -b p sleep 60; unshare -pf --mount-proc pidfile read p");
     assert_eq!(said.code, 4, "{said:?}");
-    assert!(said.stderr.contains("is in another PID namespace and has no number here"), "{said:?}");
+    assert!(said.stderr.contains("a process that has no PID here (it is in another PID namespace)"), "{said:?}");
 }
 
 #[test]
@@ -187,8 +187,16 @@ fn unlocked_believes_a_living_writer_and_no_recycled_number() {
     let found = format!("stale: names {pid}, but nobody holds it; {pid} is alive (sleep 60): --unlocked asks");
     assert!(said.stderr.contains(&found), "{said:?}");
     place.script(
-        "echo 1 >p; touch -d '2000-01-01' p; pidfile read --unlocked p; echo $?; pidfile stop --unlocked p; echo $?",
+        "sleep 60 & echo $! >p; touch -d '2000-01-01' p; pidfile read --unlocked p; echo $?; pidfile stop --unlocked p; echo $?",
     ).stdout("1\n0\n").stderr(predicate::str::contains("is younger than the file"));
+}
+
+#[test]
+fn unlocked_believes_no_file_that_names_the_init_process_unless_its_program_is_given() {
+    place_for_all()
+        .script("echo 1 >p; pidfile read --unlocked p; echo $?; pidfile signal --unlocked HUP p; echo $?")
+        .stdout("1\n1\n")
+        .stderr(predicate::str::contains("is the init process, which is believed only with --exe").count(2));
 }
 
 #[test]
@@ -199,7 +207,7 @@ fn unlocked_does_not_let_another_user_choose_the_victim() {
     let place = place_for_all();
     let said = place.sh(
         "sleep 60 & echo $! >p; chown 65534 p; pidfile stop --unlocked p; kill -0 $! && echo alive
-         echo $! >own; mkdir theirs.d; ln -s ../own theirs.d/p; pidfile stop --unlocked theirs.d/p; kill -0 $! && echo alive
+         echo $! >own; mkdir theirs.d; ln -s ../own theirs.d/p; chown -h 65534 theirs.d/p; pidfile stop --unlocked theirs.d/p; kill -0 $! && echo alive
          chmod 666 own; pidfile stop --unlocked own; kill -0 $! && echo alive; pidfile read --unlocked p own",
     );
     assert_eq!(said.stdout.matches("alive").count(), 3, "{said:?}");

@@ -61,13 +61,26 @@ fn workers_that_keep_the_claim_are_named_and_killed_on_request() {
     let said = place.sh(
         "pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c '(trap \"\" TERM; exec sleep 60) & echo >ready; exec sleep 61'
          pidfile stop --timeout 50ms p; echo $?; pidfile read -q p; echo $?
-         pidfile stop --timeout 50ms p; echo $?; pidfile stop --kill-after 20ms p; echo $?; pidfile read -q p; echo $?",
+         pidfile stop --timeout 50ms --kill-after 20ms p; echo $?
+         pidfile stop --kill-after 20ms --kill-holders p; echo $?; pidfile read -q p; echo $?",
     );
     assert_eq!(said.stdout, "124\n2\n124\n137\n1\n", "{said:?}");
     let named = said.stderr.lines().filter(|line| {
         line.starts_with("pidfile: stop p: the claim is still held by") && line.ends_with("(sleep 60) after 50 ms")
     });
     assert_eq!(named.count(), 2, "{said:?}");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
+fn workers_of_a_daemon_that_lives_are_killed_with_it() {
+    let place = place();
+    place
+        .script(
+            "pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c '(trap \"\" TERM; exec sleep 60) & echo >ready; exec sleep 61'
+             pidfile stop --kill-after 20ms p; echo $?; pidfile read -q p; echo $?",
+        )
+        .stdout("137\n1\n");
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
 

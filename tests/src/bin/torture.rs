@@ -371,7 +371,7 @@ fn remove_while_free(file: u64) -> &'static str {
         && flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok()
         && let (Ok(ours), Ok(there)) = (opened.metadata(), fs::metadata(&path))
         && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
-        && byte_lock::locked_ranges(&opened).is_ok_and(|ranges| ranges.is_empty())
+        && byte_lock::is_free(&opened)
     {
         let _ = fs::remove_file(&path);
     }

@@ -9,7 +9,7 @@ use racefree_core::process::child::{self, Child};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Signal, kill_process_group, set_parent_process_death_signal};
+use rustix::process::{Signal, kill_process_group};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -48,7 +48,7 @@ impl Run {
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
         command.process_group(0);
         // If we are killed, nobody ends the group: then at least the command itself is to end.
-        child::before_exec(&mut command, || Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+        child::die_with_us(&mut command);
         let child = Child::spawn(&mut command, events)?;
         Ok(Run { child: Some(child), output, said: vec![], silent: false })
     }

@@ -1,0 +1,210 @@
+//! Authority: who could have made a path lead here, a file say this, and a lock on it exist.
+//!
+//! One rule: only processes over which the weakest of them has power anyway may be signalled. Root's file in directories of
+//! root's gives power over its claimant, whoever that is. A file that a user can write, or a directory on the way to it, gives
+//! power over processes of that user.
+
+use crate::claim::owner::{self, Proof, Verdict};
+use crate::claim::pid_file::PidFile;
+use crate::claim::plausible;
+use crate::claim::status::{Claimant, Evidence};
+use crate::error::{Context, Result, Why, refused};
+use crate::event::time::Deadline;
+use crate::lock::fdinfo;
+use crate::lock::file_id::FileId;
+use crate::lock::holders::{AT_MOST, Holder};
+use crate::open::{Directory, Links, directories_of};
+use crate::process::pidfd::PidFd;
+use crate::process::procfs;
+use nix::unistd::{Gid, Group, Uid, User, geteuid};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Somebody who could have decided which process a PID file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Writer {
+    User(u32),
+    /// Its members, who may be anybody's.
+    Group(u32),
+    Anybody,
+}
+
+/// Those who could have decided it, and by writing what. Root and the caller are left out: the caller asks for it.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    writers: Vec<(Writer, String)>,
+}
+
+const ROOT: u32 = 0;
+const STICKY: u32 = 0o1000;
+
+impl Authority {
+    /// Looks at the file and at every directory on the way to it.
+    ///
+    /// # Errors
+    /// The path leads to another file by now, or through a symbolic link that is another user's.
+    pub(crate) fn over(file: &PidFile) -> Result<Authority> {
+        let path = file.path();
+        let (there, directories) = directories_of(path, Links::Trusted).act("find", path.display())?;
+        let metadata = file.metadata()?;
+        if FileId::from(&there) != FileId::from(&metadata) {
+            return Err(refused("find", path.display(), Why::Replaced("it was replaced meanwhile".into())));
+        }
+        let mut authority = Authority { writers: vec![] };
+        directories.iter().for_each(|directory| authority.add_directory(directory, &directories[0]));
+        authority.add_file(file, &metadata);
+        Ok(authority)
+    }
+
+    fn add_directory(&mut self, directory: &Directory, first: &Directory) {
+        let what = format!("the directory {}", directory.path.display());
+        // Whoever owns the root directory is root, also where a user namespace shows another number (user_namespaces(7)).
+        let is_root = first.path == Path::new("/") && directory.uid == first.uid;
+        if !is_root {
+            self.add_user(directory.uid, &what);
+        }
+        // In a sticky directory only the owner of an entry, or of the directory, can replace the entry (inode(7)).
+        if directory.mode & STICKY == 0 {
+            self.add_others(directory.mode, directory.uid, directory.gid, &what);
+        }
+    }
+
+    fn add_file(&mut self, file: &PidFile, metadata: &Metadata) {
+        let what = format!("the file {}", file.path().display());
+        self.add_user(metadata.uid(), &what);
+        self.add_others(metadata.mode(), metadata.uid(), metadata.gid(), &what);
+        if metadata.nlink() > 1 {
+            self.writers.push((Writer::Anybody, format!("{what}, which has several names,")));
+        }
+    }
+
+    fn add_user(&mut self, uid: u32, what: &str) {
+        if uid != ROOT && uid != geteuid().as_raw() {
+            self.add(Writer::User(uid), what);
+        }
+    }
+
+    fn add_others(&mut self, mode: u32, uid: u32, gid: u32, what: &str) {
+        if mode & 0o002 != 0 {
+            self.add(Writer::Anybody, what);
+        }
+        if mode & 0o020 != 0 && !is_private_group(gid, uid) {
+            self.add(Writer::Group(gid), what);
+        }
+    }
+
+    fn add(&mut self, writer: Writer, what: &str) {
+        if !self.writers.iter().any(|(known, _)| *known == writer) {
+            self.writers.push((writer, what.to_owned()));
+        }
+    }
+
+    /// Whether nobody but root and the caller could have decided it.
+    pub(crate) fn is_ours_alone(&self) -> bool {
+        self.writers.is_empty()
+    }
+
+    /// Why the process may not be signalled, if there is a reason.
+    pub(crate) fn objection(&self, process: &PidFd) -> Option<String> {
+        let users = procfs::users(process.pid());
+        let has_power = |writer: &Writer| match writer {
+            Writer::User(uid) => users.is_some_and(|users| users.contains(uid)),
+            Writer::Group(_) | Writer::Anybody => false,
+        };
+        let (weakest, what) = self.writers.iter().find(|(writer, _)| !has_power(writer))?;
+        let who = match weakest {
+            Writer::User(uid) => format!("user {} can write", procfs::user_name(*uid)),
+            Writer::Group(gid) => format!("the members of group {} can write", group_name(*gid)),
+            Writer::Anybody => "anybody can write".into(),
+        };
+        let whose = procfs::user(process.pid()).map_or(String::new(), |user| format!(" of {user}"));
+        let process = Holder::new(process.pid());
+        Some(format!(
+            "{who} {what} and so decide which process is named, and may not signal {process}{whose}; \
+             keep the PID file where only root, or that process's user, can write"
+        ))
+    }
+}
+
+/// Whether the group is the user's own: named as the user, and without another member. The default on many systems, which
+/// give new files the mode 0664 for it.
+fn is_private_group(gid: u32, uid: u32) -> bool {
+    let (Ok(Some(user)), Ok(Some(group))) = (User::from_uid(Uid::from_raw(uid)), Group::from_gid(Gid::from_raw(gid)))
+    else {
+        return false;
+    };
+    user.gid == group.gid && user.name == group.name && group.mem.iter().all(|member| *member == user.name)
+}
+
+fn group_name(gid: u32) -> String {
+    Group::from_gid(Gid::from_raw(gid)).ok().flatten().map_or(gid.to_string(), |group| group.name)
+}
+
+/// Refuses to signal a process that the PID file at `path` names, unless the evidence is proven for the very process that is
+/// held, and all who could have made the evidence have power over it.
+///
+/// # Errors
+/// [`Why::Unproven`], with the reason and the way out.
+pub fn may_be_signalled(act: &'static str, path: &Path, process: &PidFd, claimant: &Claimant) -> Result<()> {
+    let refuse = |why: String| Err(refused(act, path.display(), Why::Unproven(why)));
+    let Some(file) = PidFile::open(path)? else { return refuse("the file has gone meanwhile".into()) };
+    let authority = Authority::over(&file)?;
+    if let Some(why) = evidence(&file, process, claimant, &authority)?.or_else(|| authority.objection(process)) {
+        return refuse(why);
+    }
+    Ok(())
+}
+
+/// Why the evidence is not enough for a signal, if it is not.
+fn evidence(file: &PidFile, process: &PidFd, claimant: &Claimant, authority: &Authority) -> Result<Option<String>> {
+    let holder = Holder::new(process.pid());
+    match claimant.evidence {
+        Evidence::Vouched => {
+            let Verdict::One(standing) = owner::judge(file)? else {
+                return Ok(Some("the claimant has changed meanwhile".into()));
+            };
+            Ok(match standing.proof(file) {
+                _ if standing.pid != process.pid() => Some("the claimant has changed meanwhile".into()),
+                Proof::Proven => None,
+                Proof::Refuted => Some(format!("{holder} has not taken the lock that speaks for it itself")),
+                Proof::Hidden if authority.is_ours_alone() => None,
+                Proof::Hidden => Some(format!("the locks of {holder} may not be looked at (proc_pid_fdinfo(5))")),
+            })
+        }
+        Evidence::Descriptor => descriptor(file, process),
+        Evidence::Recorded => Ok(None),
+    }
+}
+
+/// A descriptor can be handed to anybody. It is enough only if those who may only read the file cannot have opened it: the file
+/// can be written through it, or others cannot read the file.
+fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
+    let holder = Holder::new(process.pid());
+    let found = fdinfo::flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));
+    let Ok(Some(descriptor)) = found else {
+        return Ok(Some(format!("{holder} is not seen to have the lock any more")));
+    };
+    let mode = file.metadata()?.mode();
+    if !descriptor.writable && mode & 0o044 != 0 {
+        return Ok(Some(format!(
+            "{holder} has the file open for reading only, as whoever may read the file can open it and hand it on; \
+             --unlocked asks whether it may have written the file"
+        )));
+    }
+    Ok((mode & 0o022 != 0).then(|| format!("others than its owner can write the file (mode {:04o})", mode & 0o7777)))
+}
+
+/// Refuses to signal a process that only the text of the PID file at `path` names (`--unlocked`).
+///
+/// # Errors
+/// [`Why::Unproven`], with the reason and the way out.
+pub fn may_be_signalled_unlocked(act: &'static str, path: &Path, process: &PidFd, exe: Option<&Path>) -> Result<()> {
+    let refuse = |why: String| Err(refused(act, path.display(), Why::Unproven(why)));
+    let Some(file) = PidFile::open(path)? else { return refuse("the file has gone meanwhile".into()) };
+    let why = plausible::objection(process.pid(), &file, exe)?;
+    match why.or_else(|| Authority::over(&file).map_or_else(|e| Some(format!("{e:#}")), |a| a.objection(process))) {
+        Some(why) => refuse(why),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,84 @@
+//! What a restart that was killed has left: a successor that the text never named, or an old daemon that was never stopped.
+//!
+//! A leftover is ended by the next claim, restart or stop. So whoever can make a process look like one must have had power over
+//! that process anyway: see [`crate::claim::authority`].
+
+use crate::claim::authority::Authority;
+use crate::claim::owner::{self, Proof, Standing};
+use crate::claim::pid_file::PidFile;
+use crate::claim::restart_lock::{self, RestartLock};
+use crate::error::Result;
+use crate::lock::holders;
+use crate::process::pidfd::PidFd;
+use std::path::Path;
+
+/// The leftovers of restarts, where none is under way that may still need them. With write permission the restart lock is held
+/// during the search; with read permission it can only be tested.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn leftovers(path: &Path) -> Result<Vec<PidFd>> {
+    if let Ok(Some(file)) = PidFile::open_for_restart_lock(path) {
+        return if restart_lock::try_take(&file)? { abandoned(&file, || Ok(false)) } else { Ok(vec![]) };
+    }
+    match PidFile::open(path)? {
+        Some(file) if !restart_lock::is_taken(&file)? => abandoned(&file, || restart_lock::is_taken(&file)),
+        _ => Ok(vec![]),
+    }
+}
+
+impl RestartLock {
+    /// The leftovers of restarts that were killed.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn leftovers(&self) -> Result<Vec<PidFd>> {
+        abandoned(self.file(), || Ok(false))
+    }
+}
+
+/// Every process that stands without being the claimant, where the restart lock says that no restart or claim is under way.
+///
+/// A pidfd is opened first, then everything is asked again: otherwise the PID could be recycled, or a claim or restart could
+/// finish, between the check and the signal.
+pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) -> Result<Vec<PidFd>> {
+    let mut found = Vec::new();
+    for seen in candidates(file)? {
+        if let Some(process) = PidFd::open(seen.pid)?
+            && let Some(standing) = candidates(file)?.into_iter().find(|again| again.pid == seen.pid)
+            && !under_way()?
+            && may_be_ended(file, &standing, &process)?
+            && !process.has_ended()?
+        {
+            found.push(process);
+        }
+    }
+    Ok(found)
+}
+
+/// Who stands and is neither named by the text nor, where the text names nobody who stands, the one to be believed.
+fn candidates(file: &PidFile) -> Result<Vec<Standing>> {
+    let named = owner::named(file)?;
+    let all = owner::standing(file)?.unwrap_or_default();
+    let leftover = |one: &Standing| match named {
+        Some(named) if named.pid == one.pid => false,
+        Some(named) => one.is_successor || named.is_successor,
+        None => one.is_successor,
+    };
+    Ok(all.into_iter().filter(leftover).collect())
+}
+
+/// Whether all who could have made it look like a leftover have power over it.
+fn may_be_ended(file: &PidFile, one: &Standing, process: &PidFd) -> Result<bool> {
+    let by_the_named = owner::named(file)?.is_none_or(|named| owner::has_power_over(named.pid, one.pid));
+    let holders = holders::of(file.locked_file()?);
+    let by_the_holders =
+        !holders.cut_short && holders.seen.iter().all(|holder| owner::has_power_over(holder.pid, one.pid));
+    let authority = Authority::over(file)?;
+    let proven = match one.proof(file) {
+        Proof::Proven => true,
+        Proof::Refuted => false,
+        Proof::Hidden => authority.is_ours_alone(),
+    };
+    Ok(proven && by_the_named && by_the_holders && authority.objection(process).is_none())
+}

@@ -1,0 +1,167 @@
+//! A PID file that is open, and the path by which it was opened. The product opens PID files here and nowhere else.
+
+use crate::claim::pid_text::{self, Text};
+use crate::error::{Context, Result, Why, refused};
+use crate::lock::locked_file::LockedFile;
+use crate::open::{self, How, Links, Refused};
+use rustix::fs::{Mode, OFlags, fchmod, fcntl_getfl};
+use std::fs::{File, Metadata};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// An open PID file.
+#[derive(Debug)]
+pub(crate) struct PidFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl PidFile {
+    /// Opens a PID file for reading; `None` if there is none. Follows no symbolic link that is another user's.
+    ///
+    /// # Errors
+    /// It is not a regular file, cannot be opened, or stands behind another user's link.
+    pub(crate) fn open(path: &Path) -> Result<Option<PidFile>> {
+        match open::open(path, How::read(Links::Trusted)) {
+            Ok(opened) => Ok(Some(PidFile { file: opened.file, path: path.to_owned() })),
+            Err(why) if why.is_absent() => Ok(None),
+            Err(Refused::Kind(kind)) => {
+                Err(refused("read", path.display(), Why::Unfit(format!("it is {kind}, so no PID file"))))
+            }
+            Err(why) => Err(why).act("open", path.display()),
+        }
+    }
+
+    /// Opens a PID file for a claim. A new one is made where there is none, with these permission bits, else 0644, less the
+    /// umask.
+    ///
+    /// # Errors
+    /// It is a symbolic link or not a regular file, cannot be opened or made, or stands behind another user's link.
+    pub(crate) fn open_for_claim(path: &Path, mode: Option<u32>) -> Result<PidFile> {
+        let how = How::read_write(Links::TrustedNotLast).or_create(mode.unwrap_or(0o644));
+        match open::open(path, how) {
+            Ok(opened) => Ok(PidFile { file: opened.file, path: path.to_owned() }),
+            Err(Refused::Kind(kind)) => {
+                let why = format!("it is {kind}; name a regular file, or one that does not exist yet");
+                Err(refused("claim", path.display(), Why::Unfit(why)))
+            }
+            Err(why) => Err(why).act("open", path.display()),
+        }
+    }
+
+    /// Opens a PID file that is there for reading and writing, to hold its restart lock; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`PidFile::open_for_claim`].
+    pub(crate) fn open_for_restart_lock(path: &Path) -> Result<Option<PidFile>> {
+        match open::open(path, How::read_write(Links::TrustedNotLast)) {
+            Ok(opened) => Ok(Some(PidFile { file: opened.file, path: path.to_owned() })),
+            Err(why) if why.is_absent() => Ok(None),
+            Err(why) => Err(why).act("open", path.display()),
+        }
+    }
+
+    /// A PID file that somebody else has opened.
+    pub(crate) fn through(descriptor: OwnedFd, path: &Path) -> PidFile {
+        PidFile { file: descriptor.into(), path: path.to_owned() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The file as the kernel's lists of locks name it.
+    pub(crate) fn locked_file(&self) -> Result<LockedFile> {
+        LockedFile::of(&self.file).act("look at", self.path.display())
+    }
+
+    /// Whether the path still names this very file.
+    pub(crate) fn still_at_path(&self) -> bool {
+        crate::lock::wait::still_at(&self.file, &self.path)
+    }
+
+    pub(crate) fn metadata(&self) -> Result<Metadata> {
+        self.file.metadata().act("look at", self.path.display())
+    }
+
+    /// The content, if it can have been a PID file: nothing, zeroes, or a number.
+    ///
+    /// # Errors
+    /// It cannot, or the file has several names: whoever made the second may want us to write into the file behind the first.
+    pub(crate) fn check_content(&self) -> Result<Vec<u8>> {
+        let unfit = |why: String| refused("claim", self.path.display(), Why::Unfit(why));
+        let never =
+            |why: &str| unfit(format!("this was never a PID file: {why}; name another file, or empty this one"));
+        let metadata = self.metadata()?;
+        if !metadata.is_file() {
+            return Err(never("it is not a regular file"));
+        }
+        if metadata.nlink() > 1 {
+            return Err(unfit("it has several names (hard links); name a file of its own".into()));
+        }
+        let content = self.read_start()?;
+        match pid_text::parse(&content) {
+            Text::Garbage(why) => Err(never(why)),
+            Text::Empty | Text::Names(_) => Ok(content),
+        }
+    }
+
+    /// Refuses a descriptor through which the PID cannot be written at the beginning of the file.
+    ///
+    /// # Errors
+    /// It is open for reading only, or in append mode.
+    pub(crate) fn check_descriptor(&self) -> Result<()> {
+        let flags = fcntl_getfl(&self.file).act("look at", "the descriptor")?;
+        let why = if !flags.intersects(OFlags::RDWR | OFlags::WRONLY) {
+            "for reading only"
+        } else if flags.contains(OFlags::APPEND) {
+            "in append mode"
+        } else {
+            return Ok(());
+        };
+        let why = format!("the descriptor is open {why} (in a shell, open it with <> as in `exec 9<>FILE`)");
+        Err(refused("claim", self.path.display(), Why::Unfit(why)))
+    }
+
+    /// What the file says.
+    pub(crate) fn text(&self) -> Result<Text> {
+        Ok(pid_text::parse(&self.read_start()?))
+    }
+
+    /// Reads the file from its start, as far as it takes to see what it is.
+    fn read_start(&self) -> Result<Vec<u8>> {
+        let mut start = vec![0; pid_text::LONGEST + 1];
+        let mut filled = 0;
+        loop {
+            match self.file.read_at(&mut start[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e).act("read", "the PID file"),
+            }
+        }
+        start.truncate(filled);
+        Ok(start)
+    }
+
+    /// Puts back a text that stood there before.
+    pub(crate) fn restore(&self, text: &[u8]) -> Result<()> {
+        let whole = self.file.write_all_at(text, 0).and_then(|()| self.file.set_len(text.len() as u64));
+        whole.act("restore", self.path.display())
+    }
+
+    pub(crate) fn set_mode(&self, mode: u32) -> Result<()> {
+        fchmod(&self.file, Mode::from_bits_truncate(mode)).act("set the mode of", self.path.display())
+    }
+}
+
+impl AsFd for PidFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}

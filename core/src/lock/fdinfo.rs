@@ -1,0 +1,136 @@
+//! The locks that a process has through its descriptors, as /proc/PID/fdinfo tells them (proc_pid_fdinfo(5)).
+//!
+//! Only that text is read. A look at the file behind somebody's descriptor could hang for ever on a dead file system.
+
+use crate::event::time::Deadline;
+use crate::lock::locked_file::LockedFile;
+use crate::open::read_proc;
+use crate::process::procfs;
+use rustix::process::Pid;
+use std::io;
+use std::os::fd::RawFd;
+
+/// A descriptor by which a process holds the flock on a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its number in that process.
+    pub number: RawFd,
+    /// Whether the file can be written through it.
+    pub writable: bool,
+}
+
+/// The descriptor by which a process holds the flock on the file.
+///
+/// # Errors
+/// EACCES: its descriptors may not be looked at. ENOENT: it is gone. ETIMEDOUT: it has too many.
+pub fn flocked_descriptor(pid: Pid, file: LockedFile, deadline: Deadline) -> io::Result<Option<Descriptor>> {
+    let at = file.in_table();
+    // A descriptor has one flock, and it comes before the record locks, of which there may be many.
+    find(pid, 1024, deadline, |number, info| {
+        let has_it = locks(info).any(|lock| lock.kind == "FLOCK" && lock.file == at);
+        has_it.then(|| Descriptor { number, writable: is_writable(info) })
+    })
+}
+
+/// Whether the process itself owns a record lock, for writing, on this byte of the file (fcntl(2), F_SETLK).
+///
+/// The list is that of its own table of descriptors. A process that only has the number of a lock's dead owner has another.
+///
+/// # Errors
+/// As for [`flocked_descriptor`].
+pub fn owns_byte(pid: Pid, file: LockedFile, byte: i64, deadline: Deadline) -> io::Result<bool> {
+    let at = file.in_table();
+    let owns = |lock: &Lock<'_>| {
+        lock.kind == "POSIX" && lock.mode == "WRITE" && lock.file == at && (lock.start..=lock.end).contains(&byte)
+    };
+    find(pid, 1 << 20, deadline, |_, info| locks(info).any(|lock| owns(&lock)).then_some(()))
+        .map(|found| found.is_some())
+}
+
+/// One `lock:` line: `1: POSIX  ADVISORY  WRITE 1234 fe:01:5678 1234 1234`.
+struct Lock<'a> {
+    kind: &'a str,
+    mode: &'a str,
+    file: &'a str,
+    start: i64,
+    end: i64,
+}
+
+fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
+    info.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace().skip(1);
+        let (kind, _advisory, mode, _pid) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (file, start, end) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
+        let end = if end == "EOF" { i64::MAX } else { end.parse().ok()? };
+        Some(Lock { kind, mode, file, start, end })
+    })
+}
+
+fn is_writable(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 0o3 != 0)
+}
+
+/// Looks at the descriptors of a process in the order of their numbers, until `wanted` finds one. How many descriptors and
+/// locks there are is that process's choice, so the look ends at the deadline. A claim's descriptor is among the first.
+fn find<T>(
+    pid: Pid,
+    longest: u64,
+    deadline: Deadline,
+    wanted: impl Fn(RawFd, &str) -> Option<T>,
+) -> io::Result<Option<T>> {
+    if !procfs::is_ours() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    for descriptor in std::fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
+        let Some(number) = descriptor?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // It may be closed by now.
+        let info = match read_proc(&format!("/proc/{pid}/fdinfo/{number}"), longest) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            info => info?,
+        };
+        if let Some(found) = wanted(number, &String::from_utf8_lossy(&info)) {
+            return Ok(Some(found));
+        }
+        if deadline.passed() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+    use std::time::Duration;
+
+    const INFO: &str = "pos:\t0\nflags:\t02100002\nmnt_id:\t29\nino:\t34\n\
+        lock:\t1: FLOCK  ADVISORY  WRITE 12 fe:00:34 0 EOF\nlock:\t2: POSIX  ADVISORY  WRITE 12 fe:00:34 7 7\n\
+        lock:\t3: POSIX  ADVISORY  READ 12 fe:00:34 9 9\nlock:\t4: broken\n";
+
+    #[test]
+    fn the_lines_of_a_descriptor_are_read_by_kind_file_and_range() {
+        let seen: Vec<_> = locks(INFO).map(|lock| (lock.kind, lock.mode, lock.start, lock.end)).collect();
+        assert_eq!(seen, [("FLOCK", "WRITE", 0, i64::MAX), ("POSIX", "WRITE", 7, 7), ("POSIX", "READ", 9, 9)]);
+        assert!(is_writable(INFO));
+        assert!(!is_writable("flags:\t02100000\n"));
+        assert!(!is_writable(""));
+    }
+
+    #[test]
+    fn a_process_owns_the_byte_that_it_has_locked_and_no_other() {
+        let file = tempfile::tempfile().unwrap();
+        let (own, key) = (rustix::process::getpid(), LockedFile::of(&file).unwrap());
+        let by = Deadline::after(Duration::from_secs(30));
+        let byte = i64::from(own.as_raw_pid());
+        assert!(!owns_byte(own, key, byte, by).unwrap());
+        crate::sys::Step::LockOwnByte(file.as_raw_fd(), 0).take().unwrap();
+        assert!(owns_byte(own, key, byte, by).unwrap());
+        assert!(!owns_byte(own, key, byte + 1, by).unwrap());
+        assert_eq!(flocked_descriptor(own, key, by).unwrap(), None);
+        fs4::FileExt::try_lock(&file).unwrap();
+        let descriptor = Descriptor { number: file.as_raw_fd(), writable: true };
+        assert_eq!(flocked_descriptor(own, key, by).unwrap(), Some(descriptor));
+    }
+}

@@ -1,0 +1,45 @@
+//! The descendants of a process, as /proc shows them: each held by a pidfd, and looked up again once it is held.
+
+use crate::process::pidfd::PidFd;
+use crate::process::procfs;
+use rustix::process::Pid;
+use std::collections::HashMap;
+
+/// Every living descendant of `ancestor` that one listing of /proc shows. A process that is forked meanwhile may be missed.
+pub fn descendants_of(ancestor: Pid) -> Vec<PidFd> {
+    let parents: HashMap<i32, i32> =
+        procfs::processes().filter_map(|pid| Some((pid.as_raw_pid(), procfs::stat(pid)?.parent))).collect();
+    let ancestor_number = ancestor.as_raw_pid();
+    let descends = |mut pid: i32| {
+        // A chain longer than there are processes is a loop that changing parents made while we looked.
+        for _ in 0..parents.len() {
+            match parents.get(&pid) {
+                Some(&parent) if parent == ancestor_number => return true,
+                Some(&parent) => pid = parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    let numbers = parents.keys().copied().filter(|&pid| descends(pid)).filter_map(Pid::from_raw);
+    let held = numbers.filter_map(|pid| PidFd::open(pid).ok().flatten());
+    // A PID recycled between the look and the hold is another's.
+    held.filter(|process| descends_from(process, ancestor)).collect()
+}
+
+/// Whether the held process is below `ancestor` at this moment.
+pub fn descends_from(process: &PidFd, ancestor: Pid) -> bool {
+    let mut pid = process.pid();
+    // Parents may end and hand their children up while we climb; the chain only gets shorter by that.
+    for _ in 0..1000 {
+        match procfs::stat(pid).map(|stat| stat.parent) {
+            Some(parent) if parent == ancestor.as_raw_pid() => return true,
+            Some(parent) => match Pid::from_raw(parent) {
+                Some(parent) => pid = parent,
+                None => return false,
+            },
+            None => return false,
+        }
+    }
+    false
+}

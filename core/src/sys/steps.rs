@@ -1,0 +1,199 @@
+//! What a child does between fork(2) and execve(2), as a closed list: each step is a few system calls on values that were
+//! prepared before the fork, and nothing else (signal-safety(7)). So [`before_exec`] is safe to call with any of them.
+
+use super::{borrow, close_in_child, set_ignored, set_inherited};
+use crate::signal::Signal;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use nix::sys::signal::SigSet;
+use rustix::process::{Pid, getpid, getppid, set_parent_process_death_signal, setsid};
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// One step of a child before it becomes COMMAND.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// Leads a session of its own (setsid(2)).
+    NewSession,
+    /// Ignores the signal, or gives it its default action.
+    Ignore(Signal, bool),
+    /// Sets the signal mask.
+    SetMask(SigSet),
+    /// Is killed when this parent ends (PR_SET_PDEATHSIG(2const)); fails if the parent has ended already.
+    DieWithParent(Pid),
+    /// May outlive its parent again.
+    OutliveParent,
+    /// Closes a descriptor.
+    Close(RawFd),
+    /// Keeps a descriptor over execve(2).
+    Inherit(RawFd),
+    /// Locks the byte of a file whose offset is this one plus the PID of the process (fcntl(2), F_SETLK).
+    LockOwnByte(RawFd, i64),
+    /// Replaces the text of a file by the PID of the process: one write, then the cut, so that the first line is a whole
+    /// number at every instant. Reads it back: a descriptor in append mode writes elsewhere.
+    WriteOwnPid(RawFd),
+    /// Unlocks a byte for all who share the descriptor (fcntl(2), F_OFD_SETLK). Never fails: what could not be locked need
+    /// not be unlocked.
+    UnlockShared(RawFd, i64),
+}
+
+impl Step {
+    /// Takes the step in this process. Async-signal-safe.
+    ///
+    /// # Errors
+    /// The system call's.
+    pub fn take(self) -> io::Result<()> {
+        match self {
+            Step::NewSession => Ok(setsid().map(drop)?),
+            Step::Ignore(signal, ignored) => set_ignored(signal, ignored),
+            Step::SetMask(mask) => Ok(mask.thread_set_mask()?),
+            Step::DieWithParent(parent) => {
+                set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+                // A parent that ended before that sends nothing any more.
+                if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
+            }
+            Step::OutliveParent => Ok(set_parent_process_death_signal(None)?),
+            Step::Close(fd) => close_in_child(fd),
+            Step::Inherit(fd) => set_inherited(fd, true),
+            Step::LockOwnByte(fd, base) => {
+                let lock = byte(libc::F_WRLCK, base + i64::from(getpid().as_raw_pid()));
+                Ok(fcntl(borrow(fd), FcntlArg::F_SETLK(&lock)).map(drop)?)
+            }
+            Step::WriteOwnPid(fd) => write_pid(fd, getpid()),
+            Step::UnlockShared(fd, offset) => {
+                let _ = fcntl(borrow(fd), FcntlArg::F_OFD_SETLK(&byte(libc::F_UNLCK, offset)));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Lets the child take the steps, in this order, after those that were added before.
+pub fn before_exec(command: &mut Command, steps: &[Step]) {
+    watched_before_exec(command, steps, None);
+}
+
+/// Lets the child take the steps, and tells the parent afterwards whether one of *them* failed: the error of a start says
+/// only what went wrong, not where.
+///
+/// # Errors
+/// No memory that parent and child could share.
+pub fn before_exec_told(command: &mut Command, steps: &[Step]) -> io::Result<Told> {
+    let told = Told(Arc::new(SharedByte::new()?));
+    watched_before_exec(command, steps, Some(told.clone()));
+    Ok(told)
+}
+
+fn watched_before_exec(command: &mut Command, steps: &[Step], told: Option<Told>) {
+    let steps = steps.to_vec();
+    let take_all = move || {
+        steps.iter().try_for_each(|step| step.take()).inspect_err(|_| {
+            if let Some(told) = &told {
+                told.0.byte().store(1, Ordering::SeqCst);
+            }
+        })
+    };
+    // SAFETY: each step makes system calls on values prepared before the fork, and a store to shared memory; none of them
+    // allocates, locks, or panics.
+    unsafe { command.pre_exec(take_all) };
+}
+
+/// Whether one of the steps failed in the child.
+#[derive(Clone, Debug)]
+pub struct Told(Arc<SharedByte>);
+
+impl Told {
+    /// Whether one of the steps failed in the child.
+    pub fn a_step_failed(&self) -> bool {
+        self.0.byte().load(Ordering::SeqCst) != 0
+    }
+}
+
+/// A byte of memory that a child shares with its parent.
+#[derive(Debug)]
+struct SharedByte(std::ptr::NonNull<AtomicU8>);
+
+// SAFETY: the memory is an atomic, is mapped until the value is dropped, and belongs to no thread.
+unsafe impl Send for SharedByte {}
+// SAFETY: as above.
+unsafe impl Sync for SharedByte {}
+
+impl SharedByte {
+    fn new() -> io::Result<SharedByte> {
+        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        // SAFETY: a new anonymous mapping, at an address of the kernel's choice, touches no memory of ours.
+        let page = unsafe { libc::mmap(std::ptr::null_mut(), 1, protection, flags, -1, 0) };
+        if page == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        std::ptr::NonNull::new(page.cast()).map(SharedByte).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    fn byte(&self) -> &AtomicU8 {
+        // SAFETY: mapped and zeroed by the kernel, and only unmapped when `self` is dropped.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for SharedByte {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and nothing borrows it any more.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), 1) };
+    }
+}
+
+fn byte(kind: i32, offset: i64) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: offset,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+/// Replaces the text of an open file by `PID\n`, and reads it back. Async-signal-safe.
+///
+/// # Errors
+/// ENOSPC, EIO, EFBIG: it cannot be written. EILSEQ: another text stands there, because the descriptor is in append mode.
+pub fn write_pid(fd: RawFd, pid: Pid) -> io::Result<()> {
+    let (file, line) = (borrow(fd), PidLine::of(pid));
+    let text = line.as_bytes();
+    if rustix::io::pwrite(file, text, 0)? < text.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    rustix::fs::ftruncate(file, text.len() as u64)?;
+    let mut there = [0; 13];
+    let length = rustix::io::pread(file, &mut there, 0)?;
+    if there[..length] == *text { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EILSEQ)) }
+}
+
+/// `PID\n`, in a buffer of its own: made between fork and exec, where nothing may be allocated.
+#[derive(Clone, Copy, Debug)]
+pub struct PidLine {
+    bytes: [u8; 12],
+    start: usize,
+}
+
+impl PidLine {
+    /// The line that names this process.
+    pub fn of(pid: Pid) -> PidLine {
+        let mut line = PidLine { bytes: [b'\n'; 12], start: 11 };
+        let mut rest = pid.as_raw_pid().unsigned_abs();
+        while rest > 0 {
+            line.start -= 1;
+            line.bytes[line.start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        line
+    }
+
+    /// The bytes to write.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
