@@ -11,13 +11,21 @@ const DAEMON: &str = "trap 'echo HUP >>got' HUP
     echo up >>got
     while kill -0 $s 2>/dev/null; do wait $s; done";
 
-/// A place for a program that changes the user; none where that program or root's rights are missing.
+/// A place of root's for a program that changes the user; none where that program or root's rights are missing.
 fn place_with(program: &str, debian_package: &str) -> Option<Place> {
     if !needs_root() || !needs(program, debian_package) {
         return None;
     }
     let place = place_for_all();
     place.write("d", DAEMON);
+    place.says("chmod 755 .");
+    Some(place)
+}
+
+/// A place of the user's own.
+fn users_place_with(program: &str, debian_package: &str) -> Option<Place> {
+    let place = place_with(program, debian_package)?;
+    place.says("chown nobody .");
     Some(place)
 }
 
@@ -25,7 +33,7 @@ fn place_with(program: &str, debian_package: &str) -> Option<Place> {
 /// that it got from HUP and `stop`; the code of `stop`.
 fn life(place: &Place, start: &str) -> String {
     place.says(&format!(
-        "{start} 2>said & waitfor -q nonempty:got pidfile:p
+        ": >got; chmod 666 got; {start} 2>said & waitfor -q nonempty:got pidfile:p
         ps -o user=,comm= -p $(pidfile read p) | tr -s ' '
         pidfile read --holders p | grep -qx '[0-9]* sh d' && echo has the claim || echo has no descriptor
         pidfile signal HUP p
@@ -36,7 +44,7 @@ fn life(place: &Place, start: &str) -> String {
 /// The status after a kill -9 of the process that the file names, whether the daemon lives, and the next start.
 fn after_kill(place: &Place, start: &str) -> String {
     place.says(&format!(
-        "rm -f got p; {start} 2>said & waitfor -q nonempty:got pidfile:p
+        "rm -f p; : >got; chmod 666 got; {start} 2>said & waitfor -q nonempty:got pidfile:p
         recorded=$(pidfile read p); pidfile signal KILL p; waitfor -q --down pid:$recorded
         pidfile read p >answer 2>&1; echo read $?
         pgrep -f '^sh d$' >pids && ls -l $(sed 's|.*|/proc/&/cwd|' pids) | grep -qF \"$PWD\" && echo the daemon lives
@@ -101,7 +109,7 @@ fn sudo_inside_keeps_the_claim_from_the_daemon() {
 
 #[test]
 fn a_claim_inside_setpriv_is_the_users_own() {
-    let Some(place) = place_with("setpriv", "util-linux") else { return };
+    let Some(place) = users_place_with("setpriv", "util-linux") else { return };
     let start = "setpriv --reuid nobody --regid nogroup --init-groups pidfile claim p sh d";
     assert_eq!(life(&place, start), "nobody sh\nhas the claim\nup HUP TERM, stop 0\n");
     assert_eq!(place.says("stat -c %U p"), "nobody\n");
@@ -109,7 +117,7 @@ fn a_claim_inside_setpriv_is_the_users_own() {
 
 #[test]
 fn a_claim_inside_runuser_is_the_users_own() {
-    let Some(place) = place_with("runuser", "util-linux") else { return };
+    let Some(place) = users_place_with("runuser", "util-linux") else { return };
     let start = "runuser -u nobody -- pidfile claim p sh d";
     assert_eq!(life(&place, start), "nobody sh\nhas the claim\nup HUP TERM, stop 0\n");
     assert_eq!(place.says("stat -c %U p"), "nobody\n");
@@ -117,9 +125,9 @@ fn a_claim_inside_runuser_is_the_users_own() {
 
 #[test]
 fn a_claim_inside_su_is_the_users_own_with_and_without_exec() {
-    let Some(place) = place_with("su", "util-linux") else { return };
+    let Some(place) = users_place_with("su", "util-linux") else { return };
     for command in ["exec pidfile claim p sh d", "pidfile claim p sh d; exit $?"] {
-        let start = format!("rm -f got p; su -s /bin/sh nobody -c '{command}'");
+        let start = format!("rm -f p; su -s /bin/sh nobody -c '{command}'");
         assert_eq!(life(&place, &start), "nobody sh\nhas the claim\nup HUP TERM, stop 0\n", "{command}");
         assert_eq!(place.says("stat -c %U p"), "nobody\n");
     }
@@ -127,7 +135,7 @@ fn a_claim_inside_su_is_the_users_own_with_and_without_exec() {
 
 #[test]
 fn a_claim_inside_sudo_is_the_users_own() {
-    let Some(place) = place_with("sudo", "sudo") else { return };
+    let Some(place) = users_place_with("sudo", "sudo") else { return };
     let start = "sudo -n -u nobody -- \"$(command -v pidfile)\" claim p sh d";
     assert_eq!(life(&place, start), "nobody sh\nhas the claim\nup HUP TERM, stop 0\n");
     assert_eq!(place.says("stat -c %U p"), "nobody\n");

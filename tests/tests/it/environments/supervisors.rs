@@ -11,7 +11,7 @@ const KILLED: &str = "waitfor -q pidfile:p; first=$(pidfile read p); pidfile sig
 /// A place with a service directory for s6 or runit, whose run script claims `p`.
 fn service(finish: &str) -> Place {
     let place = place_for_all();
-    place.says("mkdir d");
+    place.says("chmod 755 . && mkdir d");
     place.write("d/run", "#!/bin/sh\nexec pidfile claim ../p sleep 1000\n");
     place.write("d/finish", finish);
     place.says("chmod +x d/run d/finish");
@@ -59,7 +59,7 @@ fn systemd_starts_a_killed_daemon_again_and_gives_up_where_another_has_the_claim
     }
     let place = place_for_all();
     let here = place.path().display().to_string();
-    place.says("mkdir units");
+    place.says("chmod 755 . && mkdir units");
     place.write(
         "units/d.service",
         format!(
