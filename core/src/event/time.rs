@@ -95,6 +95,17 @@ impl Deadline {
         self.0.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
+    /// The instant half-way to it, or this far from now if that is sooner.
+    #[must_use]
+    pub fn half_way(self, at_most: Duration) -> Deadline {
+        Deadline::after(self.left().map_or(at_most, |left| at_most.min(left / 2)))
+    }
+
+    /// Whether it passed so long ago, or longer.
+    pub fn passed_since(self, ago: Duration) -> bool {
+        self.0.is_some_and(|at| Instant::now().saturating_duration_since(at) >= ago)
+    }
+
     /// Whether the deadline has passed.
     pub fn passed(self) -> bool {
         self.left() == Some(Duration::ZERO)

@@ -5,6 +5,7 @@ use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, Limit};
 use racefree_core::event::{Event, Events, Watched};
 use racefree_core::signal::Signal;
+use std::time::Duration;
 
 /// An act under way. Every failure of it begins with what it is, if that is known by then: `end the leftover of a restart: ...`.
 pub(crate) struct Attempt {
@@ -13,6 +14,9 @@ pub(crate) struct Attempt {
     deadline: Deadline,
     events: Events,
 }
+
+/// What is ready at the deadline is still looked at for so long.
+const GRACE: Duration = Duration::from_millis(100);
 
 impl Attempt {
     /// An act that is over within the limit, counted from when the deadline was made.
@@ -47,15 +51,19 @@ impl Attempt {
         late: impl FnOnce() -> String,
     ) -> Result<Option<usize>> {
         match self.events.next(watched, self.deadline.or(look))? {
+            // Strangers may keep a descriptor ready for ever.
+            Event::Ready(_) if self.deadline.passed_since(GRACE) => Err(self.late(late())),
             Event::Ready(place) => Ok(Some(place)),
             Event::Signal(arrived) if arrived.signal != Signal::CHLD => {
                 Err(self.failure(Exit::Signalled(arrived.signal), format!("{} arrived", arrived.signal)))
             }
-            Event::Deadline if self.deadline.passed() => {
-                Err(self.failure(Exit::TimedOut, format!("{}{}", late(), self.limit.after())))
-            }
+            Event::Deadline if self.deadline.passed() => Err(self.late(late())),
             Event::Signal(_) | Event::Deadline => Ok(None),
         }
+    }
+
+    fn late(&self, what: String) -> anyhow::Error {
+        self.failure(Exit::TimedOut, format!("{what}{}", self.limit.after()))
     }
 
     pub(crate) fn failure(&self, exit: Exit, why: impl std::fmt::Display) -> anyhow::Error {

@@ -21,12 +21,13 @@ struct Notified {
 }
 
 /// What the wait looks at, in the order in which it is judged: a daemon that has ended is not ready, whatever else was said.
+/// Notifications come last, for any stranger may send them without end.
 #[derive(Clone, Copy)]
 enum Source {
     Daemon,
-    Notification,
     Answer,
     AnswersOutput,
+    Notification,
 }
 
 /// Waits until the daemon is ready.
@@ -41,9 +42,9 @@ pub(crate) fn wait(start: &mut Start<'_>, daemon: &mut Daemon) -> Result<()> {
             format!("waiting for {} to be ready{status}", start.options.name())
         });
         let mut sources = vec![(Source::Daemon, daemon.child.process().as_fd())];
-        sources.extend(start.notify.iter().map(|socket| (Source::Notification, socket.as_fd())));
         sources.extend(command.iter().map(|command| (Source::Answer, command.as_fd())));
         sources.extend(command.iter().filter_map(|command| Some((Source::AnswersOutput, command.output()?))));
+        sources.extend(start.notify.iter().map(|socket| (Source::Notification, socket.as_fd())));
         let watched: Vec<Watched> = sources.iter().map(|(_, descriptor)| Watched::Read(*descriptor)).collect();
         let late = || late(&notified, command.as_ref());
         match start.next(&watched, line.due(), late)?.map(|place| sources[place].0) {
@@ -53,7 +54,10 @@ pub(crate) fn wait(start: &mut Start<'_>, daemon: &mut Daemon) -> Result<()> {
                 return Err(early_death_said(start, daemon, &notified));
             }
             Some(Source::Notification) => hear(start, daemon, &mut notified)?,
-            Some(Source::Answer) => judge(start, command.take())?,
+            Some(Source::Answer) => {
+                hear(start, daemon, &mut notified)?;
+                judge(start, command.take())?;
+            }
             Some(Source::AnswersOutput) => command.iter_mut().for_each(ReadyCommand::drain),
         }
     }
@@ -115,7 +119,7 @@ fn early_death_said(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified)
 
 fn hear(start: &mut Start<'_>, daemon: &Daemon, notified: &mut Notified) -> Result<()> {
     let Some(socket) = &start.notify else { return Ok(()) };
-    while let Some(message) = socket.read(&start.family, daemon.pid)? {
+    for message in socket.read(&start.family, daemon.pid)? {
         notified.ready |= message.ready;
         notified.status = message.status.or(notified.status.take());
         notified.error = message.error.or(notified.error.take());

@@ -8,8 +8,9 @@ use crate::claim::hold::busy;
 use crate::claim::mode::Launch;
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
+use crate::claim::sd_notify::{self, Told};
 use crate::claim::start::{Daemon, Start};
-use crate::claim::{leftovers, ready, sd_notify};
+use crate::claim::{leftovers, ready};
 use crate::signal::{send, to_be_signalled};
 use racefree_core::claim::pin::{self, Pinned};
 use racefree_core::claim::restart_lock::RestartLock;
@@ -19,10 +20,16 @@ use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::{Result, sentence};
-use racefree_core::event::Watched;
 use racefree_core::event::time::Deadline;
+use racefree_core::event::{Watched, first_ready};
 use racefree_core::process::pidfd::PidFd;
+use rustix::process::Pid;
 use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How long a service manager may take to read what it is told, and no longer than half of the time that is left. One that
+/// takes longer may miss it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const ACT: &str = "replace the claimant of";
 
@@ -91,7 +98,9 @@ impl<'a> Restart<'a> {
         // believed.
         if outcome.is_err() && !self.old.has_ended().unwrap_or(false) {
             self.start.held.put_back_text()?;
-            sd_notify::tell_manager(&format!("MAINPID={}", self.old.pid()))?;
+            // The time may be over; a manager that reads at all reads this at once.
+            let by = Deadline::after(Duration::from_millis(500));
+            self.tell_manager(self.old.pid(), |watched| Ok(first_ready(&[watched], by)?.is_some()))?;
         }
         outcome
     }
@@ -99,11 +108,34 @@ impl<'a> Restart<'a> {
     fn hand_over(&self, new: &mut Daemon) -> Result<()> {
         self.start.held.name(new.pid)?;
         // Before the old one ends: a manager must not take that for the end of the service.
-        sd_notify::tell_manager(&format!("MAINPID={}", new.pid))?;
+        let by = self.start.attempt.deadline().half_way(PATIENCE);
+        self.tell_manager(new.pid, |watched| self.wait_for_manager(watched, by))?;
         self.stop_old(new).and_then(|()| self.lock())
     }
 
+    fn tell_manager(&self, main: Pid, wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<()> {
+        if sd_notify::tell_manager(&format!("MAINPID={main}"), wait)? == Told::Unread {
+            let what = format!("the service manager does not read that process {main} is the main one; going on");
+            output::notice(&format!("{ACT} {}: {what}", self.options.pidfile.display()));
+        }
+        Ok(())
+    }
+
+    /// `false` once the manager's time is over. A signal, and the deadline of the restart, are failures.
+    fn wait_for_manager(&self, watched: Watched<'_>, by: Deadline) -> Result<bool> {
+        loop {
+            match self.start.next(&[watched], by, || "the service manager does not read".into())? {
+                Some(_) => return Ok(true),
+                None if by.passed() => return Ok(false),
+                None => {}
+            }
+        }
+    }
+
     fn stop_old(&self, new: &mut Daemon) -> Result<()> {
+        // Who is asked to end when the time is over ends after the new one was ended: then nobody serves.
+        let late = || "the old one was not asked to end".into();
+        self.start.next(&[], Deadline::after(Duration::ZERO), late)?;
         send(ACT, &self.options.pidfile, &self.old, self.options.stop_signal)?;
         let old = self.old.pid();
         let mut status = StatusLine::begin();

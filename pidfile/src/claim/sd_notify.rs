@@ -1,15 +1,13 @@
 //! sd_notify(3), from both sides: what a daemon says to us, and what we say to a service manager.
 
 use racefree_core::error::{Context, Result};
-use racefree_core::event;
-use racefree_core::event::time::Deadline;
+use racefree_core::event::Watched;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::subreaper::Subreaper;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketAddrUnix, SocketFlags, SocketType, UCred, bind, recvmsg, sendmsg_addr, sendto, socket_with,
-    sockopt,
+    SendFlags, SocketAddrUnix, SocketFlags, SocketType, UCred, bind, connect, recvmsg, sendmsg, socket_with, sockopt,
 };
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
@@ -35,6 +33,9 @@ pub(crate) struct Message {
     pub(crate) extend: Option<Duration>,
 }
 
+/// So many datagrams are read before the deadline and the signals are looked at again.
+const AT_ONCE: usize = 64;
+
 impl Socket {
     /// An abstract one: nothing to clean up, whatever is killed, and a daemon of any user can reach it.
     pub(crate) fn listen() -> Result<Socket> {
@@ -52,9 +53,11 @@ impl Socket {
         &self.name
     }
 
-    /// The next message from the daemon's family; what strangers say is dropped. `None` if there is none yet.
-    pub(crate) fn read(&self, family: &Subreaper, daemon: Pid) -> Result<Option<Message>> {
-        loop {
+    /// The messages from the daemon's family that have come; what strangers say is dropped. No more than [`AT_ONCE`] are
+    /// looked at, for strangers may send without end.
+    pub(crate) fn read(&self, family: &Subreaper, daemon: Pid) -> Result<Vec<Message>> {
+        let mut heard = Vec::new();
+        for _ in 0..AT_ONCE {
             let mut text = [0; 4096];
             // Room for the credentials only: descriptors that come along are closed by the kernel.
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
@@ -66,14 +69,15 @@ impl Socket {
                         _ => None,
                     });
                     if sender.is_some_and(|sender| is_believed(sender, family, daemon)) {
-                        return Ok(Some(Message::parse(&String::from_utf8_lossy(&text[..got.bytes]))));
+                        heard.push(Message::parse(&String::from_utf8_lossy(&text[..got.bytes])));
                     }
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::AGAIN) => break,
                 Err(e) => return Err(e).act("read", "the notify socket"),
             }
         }
+        Ok(heard)
     }
 }
 
@@ -87,33 +91,57 @@ fn is_believed(sender: UCred, family: &Subreaper, daemon: Pid) -> bool {
     }
 }
 
-/// How long a service manager may take to read what it is told. One that takes longer may miss it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// What became of a message to the service manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Told {
+    /// It has read the message, or there is no manager.
+    Read,
+    /// It had not read the message when its time was over.
+    Unread,
+}
 
 /// Tells the service manager that has started us, if there is one, and waits until it has read it: it looks up in /proc
 /// whose unit the sender belongs to, and would find nothing of one that has ended.
-pub(crate) fn tell_manager(message: &str) -> Result<()> {
-    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(()) };
-    let act = |message: &str| format!("send {message} to");
+///
+/// `wait` waits for a descriptor, and says `false` when the manager's time is over.
+pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<Told> {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Told::Read) };
+    let act = format!("send {message} to");
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => SocketAddrUnix::new_abstract_name(name),
         None => SocketAddrUnix::new(name.as_bytes()),
     };
-    let address = address.act(&act(message), name.display())?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
-    let socket = socket.act(&act(message), name.display())?;
-    sendto(&socket, message.as_bytes(), SendFlags::NOSIGNAL, &address).act(&act(message), name.display())?;
-    // It closes the descriptor that comes with this when it has come to it (sd_notify_barrier(3)).
+    let address = address.act(&act, name.display())?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act(&act, name.display())?;
+    // Only of a connected socket poll(2) tells when there is room in the queue of the other.
+    connect(&socket, &address).act(&act, name.display())?;
+    // It closes the descriptor that comes with the barrier when it has come to it (sd_notify_barrier(3)).
     let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
-    let barriers = [barrier.as_fd()];
+    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
+        while !send(&socket, text, descriptors).act(&act, name.display())? {
+            if !wait(Watched::Write(socket.as_fd()))? {
+                return Ok(Told::Unread);
+            }
+        }
+    }
+    drop(barrier);
+    Ok(if wait(Watched::Read(read.as_fd()))? { Told::Read } else { Told::Unread })
+}
+
+/// Sends a datagram; `false` if the queue of the other is full.
+fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::result::Result<bool, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ancillary.push(SendAncillaryMessage::ScmRights(&barriers));
-    sendmsg_addr(&socket, &address, &[IoSlice::new(b"BARRIER=1")], &mut ancillary, SendFlags::NOSIGNAL)
-        .act(&act("BARRIER=1"), name.display())?;
-    drop(barrier);
-    event::ready_by(read.as_fd(), Deadline::after(PATIENCE))?;
-    Ok(())
+    if !descriptors.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    match sendmsg(socket, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
+        // TOOMANYREFS: as many descriptors as may be are on their way unread already.
+        Err(Errno::AGAIN | Errno::TOOMANYREFS) => Ok(false),
+        sent => sent.map(|_| true),
+    }
 }
 
 impl Message {

@@ -100,7 +100,9 @@ impl<'a> Start<'a> {
         record_pid::before_exec(command, &pid.inherit()).act("prepare", "COMMAND")?;
         let child = Child::spawn(command, self.attempt.events())?;
         drop(to_report);
-        supervisor.report().map(|pid| Daemon { pid, child })
+        let late = || "its supervisor has said nothing".to_owned();
+        let pid = supervisor.report(|report| self.next(&[Watched::Read(report)], Deadline::NEVER, late))?;
+        Ok(Daemon { pid, child })
     }
 
     /// A session of its own, no input, output to the log, and no descriptor but those it is to have.

@@ -19,7 +19,7 @@ use rustix::process::Pid;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -102,9 +102,21 @@ impl Background {
     }
 
     /// The number of COMMAND, or what has kept it from running.
-    pub(crate) fn report(mut self) -> Result<Pid> {
-        let mut said = String::new();
-        self.report.read_to_string(&mut said).act("hear from", "the supervisor")?;
+    ///
+    /// `wait` waits until there is something to read, or fails.
+    pub(crate) fn report(mut self, mut wait: impl FnMut(BorrowedFd<'_>) -> Result<Option<usize>>) -> Result<Pid> {
+        let mut said = Vec::new();
+        let mut bytes = [0; 4096];
+        while said.len() < bytes.len() {
+            if wait(self.report.as_fd())?.is_none() {
+                continue;
+            }
+            match self.report.read(&mut bytes).act("hear from", "the supervisor")? {
+                0 => break,
+                more => said.extend_from_slice(&bytes[..more]),
+            }
+        }
+        let said = String::from_utf8_lossy(&said);
         let (code, rest) = said.split_once(' ').unwrap_or_default();
         match (code.parse(), rest.parse().ok().and_then(Pid::from_raw)) {
             (Ok(0), Some(pid)) => Ok(pid),
