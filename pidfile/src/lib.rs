@@ -33,7 +33,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Claim(claim::Claim),
+    Claim(Box<claim::Claim>),
     Read(read::Read),
     Signal(signal::Signal),
     Stop(stop::Stop),

@@ -132,7 +132,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let targets = cli.targets.iter().map(|named| Ok((named.to_string(), named.target(&means)?)));
     let ended = Wait::begin(rules, targets.collect::<Result<_>>()?)?.until_decided(cli.alive)?;
     match ended {
-        Exit::Done if !cli.command.is_empty() => Err(child::become_command(&cli.command)),
+        Exit::Done if !cli.command.is_empty() => Err(child::become_command(child::command(&cli.command))),
         ended => Ok(ended),
     }
 }

@@ -58,7 +58,7 @@ impl Cli {
         // Race: wrapper-killed (docs/races.md)
         held.iter().try_for_each(lock::LockGuard::let_children_inherit)?;
         if self.no_fork {
-            return Err(child::become_command(words));
+            return Err(child::become_command(child::command(words)));
         }
         let ended = child::run(words, &Events::armed()?)?;
         // Race: daemon-keeps-lock (docs/races.md)

@@ -125,12 +125,12 @@ fn restore_signals(command: &mut Command, mask: SigSet) {
 }
 
 /// Becomes COMMAND: the same process, the same number. Returns only if that failed.
-pub fn become_command(words: &[OsString]) -> anyhow::Error {
-    let mut command = command(words);
+pub fn become_command(mut command: Command) -> anyhow::Error {
     if let Ok(mask) = SigSet::thread_get_mask() {
         restore_signals(&mut command, mask);
     }
-    not_executed(&words[0], &command.exec())
+    let error = command.exec();
+    not_executed(command.get_program(), &error)
 }
 
 impl Child {

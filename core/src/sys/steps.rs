@@ -5,7 +5,10 @@ use super::{borrow, close_in_child, set_ignored, set_inherited};
 use crate::signal::Signal;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use nix::sys::prctl::set_no_new_privs;
 use nix::sys::signal::SigSet;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use rustix::process::{Pid, getpid, getppid, set_parent_process_death_signal, setsid};
 use std::io;
 use std::os::fd::RawFd;
@@ -15,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// One step of a child before it becomes COMMAND.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Step {
     /// Leads a session of its own (setsid(2)).
     NewSession,
@@ -39,6 +42,14 @@ pub enum Step {
     /// Unlocks a byte for all who share the descriptor (fcntl(2), F_OFD_SETLK). Never fails: what could not be locked need
     /// not be unlocked.
     UnlockShared(RawFd, i64),
+    /// Becomes this user with this group and these supplementary groups. Where the caller had privileges, it loses them.
+    BecomeUser(Uid, Gid, Vec<Gid>),
+    /// Adds to the nice value (nice(2)).
+    Nice(i32),
+    /// Sets the file mode creation mask (umask(2)).
+    Umask(Mode),
+    /// Gains no privileges by execve(2) any more (PR_SET_NO_NEW_PRIVS(2const)).
+    NoNewPrivileges,
 }
 
 impl Step {
@@ -46,8 +57,8 @@ impl Step {
     ///
     /// # Errors
     /// The system call's.
-    pub fn take(self) -> io::Result<()> {
-        match self {
+    pub fn take(&self) -> io::Result<()> {
+        match *self {
             Step::NewSession => Ok(setsid().map(drop)?),
             Step::Ignore(signal, ignored) => set_ignored(signal, ignored),
             Step::SetMask(mask) => Ok(mask.thread_set_mask()?),
@@ -68,6 +79,17 @@ impl Step {
                 let _ = fcntl(borrow(fd), FcntlArg::F_OFD_SETLK(&byte(libc::F_UNLCK, offset)));
                 Ok(())
             }
+            Step::BecomeUser(uid, gid, ref groups) => {
+                setgroups(groups)?;
+                setresgid(gid, gid, gid)?;
+                Ok(setresuid(uid, uid, uid)?)
+            }
+            Step::Nice(steps) => Ok(rustix::process::nice(steps).map(drop)?),
+            Step::Umask(mask) => {
+                umask(mask);
+                Ok(())
+            }
+            Step::NoNewPrivileges => Ok(set_no_new_privs()?),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `pidfile claim`: claim PIDFILE, then become COMMAND, or start it in the background.
 
+mod account;
 mod attempt;
 mod background;
 mod daemon_log;
@@ -14,6 +15,7 @@ mod ready;
 mod ready_command;
 mod replace;
 mod role;
+mod run_as;
 mod sd_notify;
 mod shell_fd;
 mod start;
@@ -56,6 +58,7 @@ impl Claim {
     /// Refuses what can be refused before anything is claimed or written.
     fn look_ahead(&self) -> Result<()> {
         child::find(&self.command[0])?;
+        self.run_as.prepare()?;
         Output::of(self.detached.log.as_deref()).map(|_| ())
     }
 
@@ -64,7 +67,8 @@ impl Claim {
     fn change_directory(&mut self) -> Result<()> {
         let Some(directory) = &self.chdir else { return Ok(()) };
         let log = self.detached.log.as_mut().filter(|log| log.as_os_str() != "-");
-        for path in [Some(&mut self.pidfile), log, self.pid_from.as_mut()].into_iter().flatten() {
+        let named = [Some(&mut self.pidfile), log, self.pid_from.as_mut()].into_iter().flatten();
+        for path in named.chain(self.run_as.files_mut()) {
             *path = std::path::absolute(&path).act("find", path.display())?;
         }
         std::env::set_current_dir(directory).act("change to", directory.display())
@@ -74,7 +78,9 @@ impl Claim {
     fn become_command(&self) -> Result<Exit> {
         let Some(held) = hold::claim(self)? else { return Ok(Exit::Done) };
         held.record_this_process()?;
-        let error = child::become_command(&self.command);
+        let mut command = child::command(&self.command);
+        self.run_as.apply(&mut command)?;
+        let error = child::become_command(command);
         held.unname()?;
         Err(error)
     }

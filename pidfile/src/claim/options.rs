@@ -1,5 +1,6 @@
 //! The options of `pidfile claim`.
 
+use crate::claim::run_as::RunAs;
 use clap::{ArgGroup, Args};
 use racefree_core::claim::ClaimOptions;
 use racefree_core::event::time::{Deadline, Limit, parse_duration};
@@ -77,10 +78,12 @@ pub(crate) struct Claim {
     /// Run COMMAND and the ready command in DIR; a relative COMMAND is looked up there
     #[arg(long, help_heading = SURROUNDINGS, value_name = "DIR")]
     pub(crate) chdir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run_as: RunAs,
     /// Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`
     ///
     /// The lock belongs to the open file, so it stays with the shell and with every process that inherits descriptor N.
-    #[arg(long, help_heading = SHELL, value_name = "N", conflicts_with_all = ["detached", "supervise", "chdir", "mode", "command"])]
+    #[arg(long, help_heading = SHELL, value_name = "N", conflicts_with_all = ["detached", "supervise", "chdir", "mode", "RunAs", "command"])]
     pub(crate) fd: Option<RawFd>,
     /// With --fd: the process to record (default: the parent of pidfile)
     #[arg(long, help_heading = SHELL, value_name = "PID", requires = "fd", conflicts_with = "command", value_parser = clap::value_parser!(i32).range(1..))]

@@ -76,6 +76,7 @@ impl<'a> Start<'a> {
 
     fn spawn_daemon(&self, role: Role) -> Result<Daemon> {
         let mut command = child::command(&self.options.command);
+        self.options.run_as.apply(&mut command)?;
         self.detach(&mut command, &[])?;
         let pid = self.held.record_pid();
         if let Some(restart) = &self.restart {

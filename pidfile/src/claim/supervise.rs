@@ -4,6 +4,7 @@
 
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
+use crate::claim::run_as::RunAs;
 use clap::Parser;
 use racefree_core::claim::{ClaimGuard, record_pid};
 use racefree_core::cli::Cli;
@@ -26,7 +27,8 @@ use std::process::Command;
 
 /// Supervises COMMAND as a child of this process, and ends as it ends.
 pub(crate) fn in_foreground(options: &Claim, held: &ClaimGuard) -> Result<Exit> {
-    let supervised = Supervised { role: Role::Claimant, ignore_int: options.ignore_int, command: &options.command };
+    let Claim { ignore_int, run_as, command, .. } = options;
+    let supervised = Supervised { role: Role::Claimant, ignore_int: *ignore_int, run_as, command };
     let events = Events::armed()?;
     let child = supervised.spawn(held, &events)?;
     supervised.watch_over(child, &events)
@@ -36,12 +38,14 @@ pub(crate) fn in_foreground(options: &Claim, held: &ClaimGuard) -> Result<Exit> 
 struct Supervised<'a> {
     role: Role,
     ignore_int: bool,
+    run_as: &'a RunAs,
     command: &'a [OsString],
 }
 
 impl Supervised<'_> {
     fn spawn(&self, held: &ClaimGuard, events: &Events) -> Result<Child> {
         let mut command = child::command(self.command);
+        self.run_as.apply(&mut command)?;
         child::die_with_us(&mut command);
         if self.ignore_int {
             child::ignore_int(&mut command);
@@ -91,6 +95,7 @@ impl Background {
         let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).act("make", "a pipe")?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("pidfile").arg(VERB).args(options.ignore_int.then_some("--ignore-int"));
+        command.args(options.run_as.arguments());
         let descriptors = [held.record_pid().descriptor(), to_report.as_raw_fd()];
         command.arg(role.word()).args(descriptors.map(|fd| fd.to_string()));
         command.arg("--").arg(&options.pidfile).args(&options.command);
@@ -133,6 +138,8 @@ pub(crate) struct Supervisor {
     /// COMMAND starts with SIGINT ignored
     #[arg(long)]
     ignore_int: bool,
+    #[command(flatten)]
+    run_as: RunAs,
     /// What COMMAND is
     role: Role,
     /// The descriptor of the claim
@@ -157,7 +164,8 @@ impl Supervisor {
     pub(crate) fn run(self) -> Result<Exit> {
         let mut report = File::from(sys::adopt(self.report).act("use descriptor", self.report)?);
         let held = sys::adopt(self.held).act("use descriptor", self.held)?;
-        let supervised = Supervised { role: self.role, ignore_int: self.ignore_int, command: &self.command };
+        let Supervisor { role, ignore_int, ref run_as, ref command, .. } = self;
+        let supervised = Supervised { role, ignore_int, run_as, command };
         let begun = ClaimGuard::inherited(held, &self.pidfile).and_then(|held| {
             let events = Events::armed()?;
             let child = supervised.spawn(&held, &events)?;
