@@ -67,7 +67,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__claim)
-            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --name --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --fd --pid --help"
+            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --name --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --user --no-new-privs --umask --nice --env-file --fd --pid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -114,6 +114,22 @@ _pidfile() {
                     return 0
                     ;;
                 --chdir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --umask)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nice)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -253,7 +269,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__stop)
-            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --unlocked --exe --help"
+            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --kill-holders --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

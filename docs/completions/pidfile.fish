@@ -44,6 +44,10 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l kill-after -d 
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l wait -d 'Wait until another claimant leaves, at most DUR' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l mode -d 'The permission bits of PIDFILE, in octal (default for a new file: 0644 less the umask)' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l chdir -d 'Run COMMAND and the ready command in DIR; a relative COMMAND is looked up there' -r -F
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l user -d 'Run COMMAND as USER, with the groups of USER; the ready command runs as the caller' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l umask -d 'The file mode creation mask of COMMAND, in octal' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l nice -d 'Run COMMAND N steps nicer, from -20 to 19 (nice(2))' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l env-file -d 'Set variables of COMMAND: FILE has NAME=VALUE in each line; empty lines and lines with # are left out' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l fd -d 'Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid -d 'With --fd: the process to record (default: the parent of pidfile)' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s q -l quiet -d 'Say nothing but errors'
@@ -55,6 +59,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'CO
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'Exit 0 if PIDFILE is claimed already (with --ready: once that daemon is ready)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l no-new-privs -d 'No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Say nothing but errors'
@@ -71,10 +76,11 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d '
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l timeout -d 'How long to wait until the daemon has ended, or `none`' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d 'Send KILL if the daemon has not ended after DUR (default: never), also to workers that keep the claim' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d 'Send KILL if the daemon has not ended after DUR (default: never), also to its workers that keep the claim' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-holders -d 'With --kill-after: KILL also to every other process that has the lock of a daemon that is dead'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand help; and not __fish_seen_subcommand_from claim read signal stop help" -f -a "claim" -d 'Claim PIDFILE, then become COMMAND (or start it with --background)'

@@ -45,7 +45,11 @@ _arguments "${_arguments_options[@]}" : \
 '(--ensure)--wait=[Wait until another claimant leaves, at most DUR]:DUR:_default' \
 '--mode=[The permission bits of PIDFILE, in octal (default for a new file\: 0644 less the umask)]:MODE:_default' \
 '--chdir=[Run COMMAND and the ready command in DIR; a relative COMMAND is looked up there]:DIR:_files' \
-'(-b --background --forking --replace --supervise --chdir --mode)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
+'--user=[Run COMMAND as USER, with the groups of USER; the ready command runs as the caller]:USER[:GROUP]:_default' \
+'--umask=[The file mode creation mask of COMMAND, in octal]:MASK:_default' \
+'--nice=[Run COMMAND N steps nicer, from -20 to 19 (nice(2))]:N:_default' \
+'*--env-file=[Set variables of COMMAND\: FILE has NAME=VALUE in each line; empty lines and lines with # are left out]:FILE:_files' \
+'(-b --background --forking --replace --supervise --chdir --mode --user --no-new-privs --umask --nice --env-file)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
 '()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
@@ -59,6 +63,7 @@ _arguments "${_arguments_options[@]}" : \
 '(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon]' \
 '--notify[Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
 '--ensure[Exit 0 if PIDFILE is claimed already (with --ready\: once that daemon is ready)]' \
+'--no-new-privs[No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':pidfile -- The PID file\: created if it is absent, never removed:_files' \
@@ -99,12 +104,13 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--signal=[The signal that asks the daemon to end]:SIG:_default' \
 '--timeout=[How long to wait until the daemon has ended, or \`none\`]:DUR:_default' \
-'--kill-after=[Send KILL if the daemon has not ended after DUR (default\: never), also to workers that keep the claim]:DUR:_default' \
+'--kill-after=[Send KILL if the daemon has not ended after DUR (default\: never), also to its workers that keep the claim]:DUR:_default' \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'--kill-holders[With --kill-after\: KILL also to every other process that has the lock of a daemon that is dead]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
