@@ -10,51 +10,53 @@ use std::str::FromStr;
 
 /// How a user names a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Named {
+pub enum ProcessArg {
     /// Whoever has claimed this PID file.
     ByPidfile(PathBuf),
     /// By its number.
     ByPid(Pid),
 }
 
-impl FromStr for Named {
+impl FromStr for ProcessArg {
     type Err = String;
 
-    fn from_str(word: &str) -> std::result::Result<Named, String> {
+    fn from_str(word: &str) -> std::result::Result<ProcessArg, String> {
         let wrong = || format!("'{word}' names no process (write pidfile:PATH or pid:N)");
         match word.split_once(':') {
-            Some(("pidfile", path)) if !path.is_empty() => Ok(Named::ByPidfile(path.into())),
-            Some(("pid", number)) => {
-                let digits = number.bytes().all(|b| b.is_ascii_digit());
-                let number = digits.then(|| number.parse().ok()).flatten();
-                number.and_then(Pid::from_raw).map(Named::ByPid).ok_or_else(wrong)
-            }
+            Some(("pidfile", path)) if !path.is_empty() => Ok(ProcessArg::ByPidfile(path.into())),
+            Some(("pid", number)) => parse_pid(number.as_bytes()).map(ProcessArg::ByPid).ok_or_else(wrong),
             _ => Err(wrong()),
         }
     }
 }
 
-impl fmt::Display for Named {
+/// Reads the N of `pid:N`: digits only, and not 0.
+pub fn parse_pid(digits: &[u8]) -> Option<Pid> {
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    Pid::from_raw(digits.parse().ok()?)
+}
+
+impl fmt::Display for ProcessArg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Named::ByPidfile(path) => write!(f, "pidfile:{}", path.display()),
-            Named::ByPid(pid) => write!(f, "pid:{pid}"),
+            ProcessArg::ByPidfile(path) => write!(f, "pidfile:{}", path.display()),
+            ProcessArg::ByPid(pid) => write!(f, "pid:{pid}"),
         }
     }
 }
 
-impl Named {
+impl ProcessArg {
     /// Takes hold of the process, if it lives.
     ///
     /// # Errors
     /// A refused pidfd_open(2).
     pub fn hold(&self) -> Result<Option<PidFd>> {
         let process = match self {
-            Named::ByPidfile(path) => match pin::pin(path)? {
+            ProcessArg::ByPidfile(path) => match pin::pin(path)? {
                 Pinned::Running(process, _) => Some(process),
                 Pinned::Nobody(_) => None,
             },
-            Named::ByPid(pid) => PidFd::open(*pid)?,
+            ProcessArg::ByPid(pid) => PidFd::open(*pid)?,
         };
         Ok(match process {
             Some(process) if !process.has_ended()? => Some(process),
@@ -69,10 +71,10 @@ mod tests {
 
     #[test]
     fn only_a_pidfile_or_a_pid_names_a_process() {
-        assert_eq!("pidfile:/run/x".parse(), Ok(Named::ByPidfile("/run/x".into())));
-        assert_eq!("pid:12".parse::<Named>().map(|n| n.to_string()), Ok("pid:12".into()));
+        assert_eq!("pidfile:/run/x".parse(), Ok(ProcessArg::ByPidfile("/run/x".into())));
+        assert_eq!("pid:12".parse::<ProcessArg>().map(|n| n.to_string()), Ok("pid:12".into()));
         for word in ["", "12", "pid:", "pid:0", "pid:-1", "pid:+1", "pid:x", "pid:99999999999", "pidfile:", "file:x"] {
-            assert!(word.parse::<Named>().is_err(), "{word}");
+            assert!(word.parse::<ProcessArg>().is_err(), "{word}");
         }
     }
 }

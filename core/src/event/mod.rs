@@ -169,12 +169,20 @@ pub fn ready_by(fd: BorrowedFd<'_>, deadline: Deadline) -> Result<bool> {
 /// # Errors
 /// A refused poll(2).
 pub fn first_ready(watched: &[Watched<'_>], deadline: Deadline) -> Result<Option<usize>> {
+    Ok(all_ready(watched, deadline)?.first().copied())
+}
+
+/// Waits as [`first_ready`] does, and returns the places of all descriptors that are ready; none at the deadline.
+///
+/// # Errors
+/// A refused poll(2).
+pub fn all_ready(watched: &[Watched<'_>], deadline: Deadline) -> Result<Vec<usize>> {
     let mut polled: Vec<PollFd> = watched.iter().map(Watched::polled).collect();
     loop {
         match poll(&mut polled, left(deadline).as_ref()) {
             Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e).act("wait for", "events"),
-            Ok(_) => return Ok(polled.iter().position(|fd| !fd.revents().is_empty())),
+            Ok(_) => return Ok((0..polled.len()).filter(|&place| !polled[place].revents().is_empty()).collect()),
         }
     }
 }

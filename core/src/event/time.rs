@@ -82,6 +82,11 @@ impl Deadline {
         Deadline(Instant::now().checked_add(duration))
     }
 
+    /// This very instant.
+    pub fn at(instant: Instant) -> Deadline {
+        Deadline(Some(instant))
+    }
+
     /// The deadline of a limit that begins now.
     pub fn within(limit: Limit) -> Deadline {
         match limit {

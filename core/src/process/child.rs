@@ -6,7 +6,9 @@ use crate::event::{Arrived, Event, Events, Watched};
 use crate::listener;
 use crate::process::pidfd::PidFd;
 use crate::process::posix_spawn;
-pub use crate::process::pre_exec::{close_first, die_with_us, ignore_int, inherit_only, lead_a_session, outlive_us};
+pub use crate::process::pre_exec::{
+    close_first, die_with_us, end_group_with_us, ignore_int, inherit_only, lead_a_session, outlive_us,
+};
 use crate::signal::Signal;
 use crate::sys::{Step, before_exec, runtime};
 use nix::sys::signal::SigSet;
@@ -140,6 +142,18 @@ impl Child {
     /// [`Why::NotFound`] or [`Why::CannotExecute`].
     pub fn spawn(command: &mut Command, events: &Events) -> Result<Child> {
         Child::try_spawn(command, events)?.map_err(|e| not_executed(command.get_program(), &e))
+    }
+
+    /// Starts a child of a tool that collects no signals: the child begins with the signal mask of this thread.
+    ///
+    /// # Errors
+    /// [`Why::NotFound`] or [`Why::CannotExecute`].
+    pub fn spawn_unarmed(command: &mut Command) -> Result<Child> {
+        restore_signals(command, SigSet::thread_get_mask().act("read", "the signal mask")?);
+        match command.spawn() {
+            Ok(child) => Child::just_started(Pid::from_child(&child)),
+            Err(e) => Err(not_executed(command.get_program(), &e)),
+        }
     }
 
     /// The same, for a caller who tells apart what may fail between fork and exec.

@@ -4,6 +4,7 @@ use crate::error::{Context, Result};
 use crate::signal::Signal;
 use crate::sys::{self, Step, before_exec};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Lets children inherit 0, 1, 2 and the descriptors named here, and no other that is open now.
@@ -26,7 +27,16 @@ pub fn die_with_us(command: &mut Command) {
     before_exec(command, &[Step::DieWithParent(rustix::process::getpid())]);
 }
 
-/// Takes that protection back, as the last step before execve(2): COMMAND may outlive us from then on.
+/// Lets COMMAND and its whole process group end (by KILL) when this process ends, however that comes.
+///
+/// The child that is started becomes a guard, and COMMAND the guard's child. The guard leads the group, ends as COMMAND
+/// ends, and kills the group once its own parent has ended. A process that leaves the group escapes.
+pub fn end_group_with_us(command: &mut Command) {
+    command.process_group(0);
+    before_exec(command, &[Step::LeaveGuard(rustix::process::getpid())]);
+}
+
+/// Takes back the protection of [`die_with_us`], as the last step before execve(2): COMMAND may outlive us from then on.
 pub fn outlive_us(command: &mut Command) {
     before_exec(command, &[Step::OutliveParent]);
 }

@@ -5,6 +5,8 @@
 
 pub mod arena;
 pub mod backstop;
+mod guard;
+pub mod names;
 pub mod runtime;
 mod steps;
 

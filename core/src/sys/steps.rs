@@ -1,7 +1,7 @@
 //! What a child does between fork(2) and execve(2), as a closed list: each step is a few system calls on values that were
 //! prepared before the fork, and nothing else (signal-safety(7)). So [`before_exec`] is safe to call with any of them.
 
-use super::{borrow, close_in_child, set_ignored, set_inherited};
+use super::{borrow, close_in_child, guard, set_ignored, set_inherited};
 use crate::signal::Signal;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -28,6 +28,8 @@ pub enum Step {
     SetMask(SigSet),
     /// Is killed when this parent ends (PR_SET_PDEATHSIG(2const)); fails if the parent has ended already.
     DieWithParent(Pid),
+    /// Goes on as the child of a guard, which leads the process group, and kills the group when this parent ends.
+    LeaveGuard(Pid),
     /// May outlive its parent again.
     OutliveParent,
     /// Closes a descriptor.
@@ -67,6 +69,7 @@ impl Step {
                 // A parent that ended before that sends nothing any more.
                 if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
             }
+            Step::LeaveGuard(parent) => guard::stay_behind(parent.as_raw_pid()),
             Step::OutliveParent => Ok(set_parent_process_death_signal(None)?),
             Step::Close(fd) => close_in_child(fd),
             Step::Inherit(fd) => set_inherited(fd, true),

@@ -1,7 +1,7 @@
 //! `--timeout`, `--for`, `--idle`, `--while`, `--no-follow`: what ends a run besides the lines.
 
 use clap::Args;
-use racefree_core::claim::process_arg::Named;
+use racefree_core::claim::process_arg::ProcessArg;
 use racefree_core::event::time::{Deadline, Limit, parse_duration};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(crate) struct StopWhen {
     ///
     /// With COMMAND, the process is looked for after COMMAND has succeeded, because COMMAND may start it.
     #[arg(long = "while", value_name = "pidfile:PATH|pid:N")]
-    pub(crate) process: Option<Named>,
+    pub(crate) process: Option<ProcessArg>,
     /// Judge LOG to its end and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)
     #[arg(long, conflicts_with_all = ["good_for", "idle", "process", "timeout", "command"])]
     pub(crate) no_follow: bool,
