@@ -23,7 +23,7 @@ _waitfor() {
 
     case "${cmd}" in
         waitfor)
-            opts="-t -q -v -h -V --timeout --while --by --attempt --interval --any --down --stable --send --expect --quiet --verbose --status --header --method --match --follow --cacert --insecure --user-agent --proxy --help --version"
+            opts="-t -q -v -h -V --timeout --while --by --attempt --interval --any --down --stable --send --expect --quiet --verbose --status --header --method --match --not-match --follow --cacert --cert --key --insecure --user-agent --proxy --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -81,7 +81,19 @@ _waitfor() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --not-match)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,47 +1,48 @@
-//! A question that a library answers only by blocking: asked in a thread, answered through a descriptor.
+//! A library call that blocks: made in a thread of its own, with a descriptor that becomes readable at its end.
 //!
-//! A thread that takes too long is left to itself; it ends with its call, or with the process.
+//! Nobody ends a thread whose call takes too long. It ends with its call, or with the process.
 
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
 use racefree_core::error::{Context, Result};
-use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
-/// A question under way. Its descriptor can be read when the answer is there.
+/// A call under way.
 #[derive(Debug)]
-pub(crate) struct Errand<T> {
-    told: OwnedFd,
-    answer: Receiver<T>,
+pub(crate) struct BlockingCall<T> {
+    finished: OwnedFd,
+    result: Receiver<T>,
 }
 
-impl<T: Send + 'static> Errand<T> {
-    /// Asks.
-    pub(crate) fn begin(question: impl FnOnce() -> T + Send + 'static) -> Result<Errand<T>> {
-        let (told, tell) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
-        let (sender, answer) = channel();
-        let errand = move || {
-            // Nobody listens any more where the wait is over.
-            let _ = sender.send(question());
-            // The closed pipe is the news, so it comes after the answer.
-            drop(tell);
+impl<T: Send + 'static> BlockingCall<T> {
+    /// Starts the call.
+    pub(crate) fn begin(call: impl FnOnce() -> T + Send + 'static) -> Result<BlockingCall<T>> {
+        let (finished, finish) = pipe2(OFlag::O_CLOEXEC).act("make", "a pipe")?;
+        let (sender, result) = channel();
+        let run = move || {
+            // The receiver is gone where the wait is over.
+            let _ = sender.send(call());
+            // The closed pipe wakes the event loop, so the result must be sent first.
+            drop(finish);
         };
-        thread::Builder::new().spawn(errand).act("start", "a thread")?;
-        Ok(Errand { told, answer })
+        thread::Builder::new().spawn(run).act("start", "a thread")?;
+        Ok(BlockingCall { finished, result })
     }
 
-    /// The answer, once it is there.
-    pub(crate) fn answer(&self) -> Result<Option<T>> {
-        match self.answer.try_recv() {
-            Ok(answer) => Ok(Some(answer)),
+    /// The result, once the call has returned.
+    pub(crate) fn result(&self) -> Result<Option<T>> {
+        match self.result.try_recv() {
+            Ok(result) => Ok(Some(result)),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => anyhow::bail!("ask in a thread: it ended without an answer"),
+            Err(TryRecvError::Disconnected) => anyhow::bail!("call in a thread: it ended without a result"),
         }
     }
 }
 
-impl<T> AsFd for Errand<T> {
+impl<T> AsFd for BlockingCall<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.told.as_fd()
+        self.finished.as_fd()
     }
 }

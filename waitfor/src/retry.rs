@@ -1,138 +1,145 @@
-//! One target of a wait: when it is tried, and what has come of it so far.
+//! The tries of one target: when the next one is due, and what the last one found.
 
-use crate::target::{Answer, Step, Target};
-use crate::wait::Rules;
+use crate::policy::Policy;
+use crate::target::{Answer, Target};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
+use racefree_core::event::Watched;
 use racefree_core::event::time::{Deadline, Limit, Pause, for_people};
-use racefree_core::event::{Events, Watched};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// What a try that is begun at the deadline may still take.
+/// The time that a try begun at the deadline may still take.
 const LAST_TRY: Duration = Duration::from_millis(50);
 
-/// Even where the kernel announces every change, a look of our own now and then: a queue can overflow.
+/// The pause where the kernel sends an event for every change: an event queue can overflow.
 const BACKSTOP: Duration = Duration::from_secs(30);
 
-/// What was announced may be followed by more that is not: a socket is bound, then listened on; a file is made, then
-/// locked. For so long we look again, first after so short a pause.
-const RIPPLE: Duration = Duration::from_secs(1);
-const FIRST_RIPPLE: Duration = Duration::from_micros(50);
+/// After an event, tries follow each other closely for this long: a socket is bound first and listened on later, a file is
+/// made first and locked later, and the second step sends no event.
+const AFTERMATH: Duration = Duration::from_secs(1);
+const FIRST_PAUSE_AFTER_EVENT: Duration = Duration::from_micros(50);
 
-/// A target, and how far it has come.
-pub(crate) struct Awaited {
+/// A target and its tries so far.
+pub(crate) struct Retry {
     pub(crate) name: String,
     target: Box<dyn Target>,
     pub(crate) phase: Phase,
     tries: usize,
     since: Instant,
     pause: Pause,
-    announced: Option<Instant>,
-    fulfilled: Option<Instant>,
+    event_at: Option<Instant>,
+    wanted_since: Option<Instant>,
     last: Option<Answer>,
 }
 
+/// What the target waits for.
 pub(crate) enum Phase {
-    /// Tried again at this instant.
+    /// The next try, at this instant.
     Due(Deadline),
-    /// A try is pending since, and is cut off at.
-    Asked(Instant, Deadline),
-    /// As it should be.
+    /// The end of a try: begun at the first instant, cut off at the second.
+    Pending(Instant, Deadline),
+    /// Nothing: the target is as wanted.
     Satisfied,
-    /// Tried for the last time, in vain.
+    /// Nothing: the last try was in vain.
     Exhausted,
 }
 
-impl Awaited {
-    pub(crate) fn new(name: String, target: Box<dyn Target>) -> Awaited {
+impl Retry {
+    pub(crate) fn new(name: String, target: Box<dyn Target>) -> Retry {
         let phase = Phase::Due(Deadline::after(Duration::ZERO));
         let (since, pause) = (Instant::now(), Pause::begin());
-        Awaited { name, target, phase, tries: 0, since, pause, announced: None, fulfilled: None, last: None }
+        Retry { name, target, phase, tries: 0, since, pause, event_at: None, wanted_since: None, last: None }
     }
 
-    /// When it must act, whatever the descriptors tell.
+    /// The instant at which [`Retry::act`] has something to do, whatever the descriptors do.
     pub(crate) fn acts_at(&self, deadline: Deadline) -> Deadline {
         match self.phase {
             Phase::Due(at) => at,
-            Phase::Asked(_, cut_off) => self.cut_off_at(cut_off, deadline).or(self.target.goes_on_at()),
+            Phase::Pending(_, cut_off) => self.cut_off_at(cut_off, deadline).or(self.target.resumes_at()),
             Phase::Satisfied | Phase::Exhausted => Deadline::NEVER,
         }
     }
 
-    /// An answer that only has to last is not cut off by the attempt's end.
+    /// A try that has its answer and watches whether the answer lasts may outlast `--attempt`.
     fn cut_off_at(&self, attempt: Deadline, deadline: Deadline) -> Deadline {
-        if self.target.is_lasting() { deadline } else { attempt }
+        if self.target.watches_answer_last() { deadline } else { attempt }
+    }
+
+    /// Whether the next try is due now.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self.phase, Phase::Due(at) if at.passed())
     }
 
     /// Does what is due now.
-    pub(crate) fn act(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
+    pub(crate) fn act(&mut self, policy: &Policy, deadline: Deadline) -> Result<()> {
         match self.phase {
             Phase::Due(at) if at.passed() => {
                 self.tries += 1;
                 let began = Instant::now();
-                let step = self.target.ask(events)?;
-                // A single try has its full time; one at the deadline only a moment.
+                let poll = self.target.probe()?;
+                // `-t 0` gives its single try the full time; a try at the deadline gets a moment.
                 let left = deadline.left().map_or(Duration::MAX, |left| left.max(LAST_TRY));
-                let time = if rules.timeout == Limit::AtMost(Duration::ZERO) { Duration::MAX } else { left };
-                self.phase = Phase::Asked(began, Deadline::after(time.min(rules.attempt)));
-                self.take(step, rules, deadline)
+                let time = if policy.timeout == Limit::AtMost(Duration::ZERO) { Duration::MAX } else { left };
+                self.phase = Phase::Pending(began, Deadline::after(time.min(policy.attempt)));
+                self.take(poll, policy, deadline)
             }
-            Phase::Asked(began, cut_off) if self.cut_off_at(cut_off, deadline).passed() => {
+            Phase::Pending(began, cut_off) if self.cut_off_at(cut_off, deadline).passed() => {
                 let after = began.elapsed();
-                let answer = self.target.cut_off(after);
-                // Cut short by the deadline, it tells nothing: neither that all is down, nor more than the try before.
-                if after < rules.attempt {
+                let answer = self.target.time_out(after);
+                // An attempt cut short by the overall deadline proves nothing: the earlier reason stands.
+                if after < policy.attempt {
                     self.phase = Phase::Exhausted;
                     self.last.get_or_insert(answer);
                     return Ok(());
                 }
-                self.take(Step::Answered(answer), rules, deadline)
+                self.take(Poll::Ready(answer), policy, deadline)
             }
-            Phase::Asked(..) if self.target.goes_on_at().passed() => self.go_on(rules, deadline, events),
+            Phase::Pending(..) if self.target.resumes_at().passed() => self.resume(policy, deadline),
             _ => Ok(()),
         }
     }
 
-    /// What may tell something about it.
+    /// The descriptors that wake the wait for this target.
     pub(crate) fn watched(&self) -> Vec<Watched<'_>> {
         match self.phase {
-            Phase::Due(_) => self.target.announcers().into_iter().map(Watched::Read).collect(),
-            Phase::Asked(..) => self.target.watched(),
+            Phase::Due(_) => self.target.event_sources().into_iter().map(Watched::Read).collect(),
+            Phase::Pending(..) => self.target.watched(),
             Phase::Satisfied | Phase::Exhausted => vec![],
         }
     }
 
-    /// Takes what was told.
-    pub(crate) fn be_told(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
+    /// Takes the news of a descriptor that is ready.
+    pub(crate) fn on_ready(&mut self, policy: &Policy, deadline: Deadline) -> Result<()> {
         match self.phase {
-            Phase::Due(_) => self.heed(),
-            Phase::Asked(..) => self.go_on(rules, deadline, events)?,
+            Phase::Due(_) => self.drain_events(),
+            Phase::Pending(..) => self.resume(policy, deadline)?,
             Phase::Satisfied | Phase::Exhausted => {}
         }
         Ok(())
     }
 
-    fn go_on(&mut self, rules: &Rules, deadline: Deadline, events: &Events) -> Result<()> {
-        let step = self.target.go_on(events)?;
-        self.take(step, rules, deadline)
+    fn resume(&mut self, policy: &Policy, deadline: Deadline) -> Result<()> {
+        let poll = self.target.resume()?;
+        self.take(poll, policy, deadline)
     }
 
-    fn heed(&mut self) {
-        if self.target.heed() {
-            self.announced = Some(Instant::now());
+    fn drain_events(&mut self) {
+        if self.target.drain_events() {
+            self.event_at = Some(Instant::now());
             self.phase = Phase::Due(Deadline::after(Duration::ZERO));
         }
     }
 
-    fn take(&mut self, step: Step, rules: &Rules, deadline: Deadline) -> Result<()> {
-        let Step::Answered(answer) = step else { return Ok(()) };
-        let seen = rules.fulfilled(&answer);
-        self.fulfilled = seen.map(|lasted| self.fulfilled.unwrap_or_else(|| Instant::now() - lasted));
-        self.phase = match self.fulfilled.map(|since| since.elapsed()) {
-            Some(lasted) if lasted >= rules.stable => Phase::Satisfied,
+    fn take(&mut self, poll: Poll<Answer>, policy: &Policy, deadline: Deadline) -> Result<()> {
+        let Poll::Ready(answer) = poll else { return Ok(()) };
+        let wanted = policy.wanted(&answer);
+        self.wanted_since = wanted.map(|lasted| self.wanted_since.unwrap_or_else(|| Instant::now() - lasted));
+        self.phase = match self.wanted_since.map(|since| since.elapsed()) {
+            Some(lasted) if lasted >= policy.stable => Phase::Satisfied,
             _ if deadline.passed() => Phase::Exhausted,
-            Some(lasted) => Phase::Due(self.pause_while_it_lasts(rules, lasted).or(deadline)),
-            None => Phase::Due(self.pause(rules).or(deadline)),
+            Some(lasted) => Phase::Due(self.pause_while_it_lasts(policy, lasted).or(deadline)),
+            None => Phase::Due(self.pause(policy).or(deadline)),
         };
         let changed = match (&self.last, &answer) {
             (Some(Answer::Yes(_)), Answer::Yes(_)) => false,
@@ -145,47 +152,48 @@ impl Awaited {
         Ok(())
     }
 
-    fn pause(&self, rules: &Rules) -> Deadline {
-        let growing = || rules.interval.map_or_else(|| self.pause.next(), Deadline::after);
-        let ripples = self.announced.map(|at| at.elapsed()).filter(|&age| age < RIPPLE);
-        match ripples {
-            Some(age) => growing().or(Deadline::after(age.max(FIRST_RIPPLE))),
-            None if self.target.is_announced() => Deadline::after(rules.interval.unwrap_or(BACKSTOP)),
+    fn pause(&self, policy: &Policy) -> Deadline {
+        let growing = || policy.interval.map_or_else(|| self.pause.next(), Deadline::after);
+        let aftermath = self.event_at.map(|at| at.elapsed()).filter(|&age| age < AFTERMATH);
+        match aftermath {
+            Some(age) => growing().or(Deadline::after(age.max(FIRST_PAUSE_AFTER_EVENT))),
+            None if self.target.is_event_driven() => Deadline::after(policy.interval.unwrap_or(BACKSTOP)),
             None => growing(),
         }
     }
 
-    /// As it should be, but not for long enough: what would end that is announced, or looked for.
-    fn pause_while_it_lasts(&self, rules: &Rules, lasted: Duration) -> Deadline {
-        let left = Deadline::after(rules.stable.saturating_sub(lasted));
-        if self.target.is_announced() {
+    /// The pause of a target that is as wanted, but not for `--stable` yet.
+    fn pause_while_it_lasts(&self, policy: &Policy, lasted: Duration) -> Deadline {
+        let left = Deadline::after(policy.stable.saturating_sub(lasted));
+        if self.target.is_event_driven() {
             return left;
         }
-        let share = (rules.stable / 20).clamp(Duration::from_millis(1), Duration::from_millis(250));
-        left.or(Deadline::after(rules.interval.unwrap_or(share)))
+        let share = (policy.stable / 20).clamp(Duration::from_millis(1), Duration::from_millis(250));
+        left.or(Deadline::after(policy.interval.unwrap_or(share)))
     }
 
     fn in_detail(&self) -> String {
         match &self.last {
-            Some(Answer::No(why) | Answer::Unclear(why)) => why.to_string(),
-            Some(Answer::Yes(_)) => self.target.ready().into(),
+            Some(Answer::No(reason) | Answer::Unclear(reason)) => reason.to_string(),
+            Some(Answer::Yes(_)) => self.target.ready_text().into(),
             None => "not yet tried".into(),
         }
     }
 
-    /// Why it is not as it should be.
-    pub(crate) fn last_reason(&self, rules: &Rules) -> String {
+    /// Why the target is not as wanted.
+    pub(crate) fn last_reason(&self, policy: &Policy) -> String {
         match &self.last {
-            Some(Answer::Yes(_)) if rules.down => self.target.still(),
-            Some(answer) if rules.fulfilled(answer).is_some() => {
-                format!("{}, but not for {} yet", self.in_detail(), for_people(rules.stable))
+            Some(Answer::Yes(_)) if policy.down => self.target.still_text(),
+            Some(answer) if policy.wanted(answer).is_some() => {
+                format!("{}, but not for {} yet", self.in_detail(), for_people(policy.stable))
             }
             _ => self.in_detail(),
         }
     }
 
-    pub(crate) fn in_words(&self, rules: &Rules) -> String {
-        let times = if self.tries == 1 { "1 try".into() } else { format!("{} tries", self.tries) };
-        format!("{}: {} ({times} in {})", self.name, self.last_reason(rules), for_people(self.since.elapsed()))
+    /// The line about a target that is not as wanted at the end of the wait.
+    pub(crate) fn report(&self, policy: &Policy) -> String {
+        let tries = if self.tries == 1 { "1 try".into() } else { format!("{} tries", self.tries) };
+        format!("{}: {} ({tries} in {})", self.name, self.last_reason(policy), for_people(self.since.elapsed()))
     }
 }

@@ -1,7 +1,7 @@
-//! A string as one types it, with the escapes of C: `PING\r\n`.
+//! The escapes of C in a string: `PING\r\n`.
 
 /// Reads `\r`, `\n`, `\t`, `\\`, `\"`, `\'`, `\a`, `\b`, `\e`, `\f`, `\v`, `\0`, `\033` and `\x1b`.
-pub(crate) fn unescaped(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut rest = text.as_bytes();
     let mut plain = vec![];
     while let Some((&byte, after)) = rest.split_first() {
@@ -52,15 +52,15 @@ mod tests {
 
     #[test]
     fn an_escape_is_the_byte_that_c_takes_it_for() {
-        assert_eq!(unescaped(r"PING\r\n"), Ok(b"PING\r\n".to_vec()));
-        assert_eq!(unescaped(r"\x1b\033\0\1011\\\x7"), Ok(b"\x1b\x1b\0A1\\\x07".to_vec()));
-        assert_eq!(unescaped("\u{e9}"), Ok("\u{e9}".as_bytes().to_vec()));
+        assert_eq!(unescape(r"PING\r\n"), Ok(b"PING\r\n".to_vec()));
+        assert_eq!(unescape(r"\x1b\033\0\1011\\\x7"), Ok(b"\x1b\x1b\0A1\\\x07".to_vec()));
+        assert_eq!(unescape("\u{e9}"), Ok("\u{e9}".as_bytes().to_vec()));
     }
 
     #[test]
     fn what_c_does_not_know_is_refused() {
         for text in ["\\", "\\q", "\\x", "\\xg", "\\777"] {
-            assert!(unescaped(text).is_err(), "{text}");
+            assert!(unescape(text).is_err(), "{text}");
         }
     }
 }
@@ -73,17 +73,17 @@ mod properties {
     proptest! {
         #[test]
         fn what_was_escaped_is_what_it_was(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            prop_assert_eq!(unescaped(&bytes.escape_ascii().to_string()), Ok(bytes));
+            prop_assert_eq!(unescape(&bytes.escape_ascii().to_string()), Ok(bytes));
         }
 
         #[test]
         fn text_without_a_backslash_stays_as_it_is(text in "[^\\\\]{0,20}") {
-            prop_assert_eq!(unescaped(&text), Ok(text.into_bytes()));
+            prop_assert_eq!(unescape(&text), Ok(text.into_bytes()));
         }
 
         #[test]
         fn no_text_is_longer_without_its_escapes(text in "(\\\\[0-9a-fxrnt\\\\'\"]?|\\PC){0,20}") {
-            if let Ok(bytes) = unescaped(&text) {
+            if let Ok(bytes) = unescape(&text) {
                 prop_assert!(bytes.len() <= text.len());
             }
         }

@@ -1,166 +1,131 @@
-//! The wait: every target is tried, at once and again, in one event loop, until all is decided.
+//! The wait: one event loop tries every target, at once and again, until all are decided.
 //!
-//! What the kernel announces is looked at when it does; the rest after a pause that grows with the time waited. The
-//! last pause is cut to the deadline, and one more try made at it.
+//! A target that the kernel sends events for is tried when an event comes; every other target is tried after a pause that
+//! grows with the time waited. The last pause is cut to the deadline, and one more try is made at the deadline.
+//!
+//! Signals keep their default action: a wait has nothing to undo. The guard of an `exec:` command ends the command.
 
-use crate::retry::{Awaited, Phase};
-use crate::target::{Answer, Target};
-use crate::while_process::Alive;
-use racefree_core::claim::process_arg::Named;
+use crate::policy::Policy;
+use crate::retry::{Phase, Retry};
+use crate::sockets::SocketTables;
+use crate::target::Target;
+use crate::while_process::WhileProcess;
+use racefree_core::claim::process_arg::ProcessArg;
+use racefree_core::cli;
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::Result;
-use racefree_core::event::time::{Deadline, Limit};
-use racefree_core::event::{Event, Events, Watched};
+use racefree_core::event::time::Deadline;
+use racefree_core::event::{Watched, all_ready};
 use std::os::fd::AsFd;
-use std::time::Duration;
-
-/// How long to wait, and how.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    /// For all of it.
-    pub(crate) timeout: Limit,
-    /// For one try.
-    pub(crate) attempt: Duration,
-    /// The pause between tries, where it is not to grow.
-    pub(crate) interval: Option<Duration>,
-    /// How long the answer must last.
-    pub(crate) stable: Duration,
-    /// One target is enough.
-    pub(crate) any: bool,
-    /// The end is awaited, not the beginning.
-    pub(crate) down: bool,
-}
-
-impl Rules {
-    /// Whether the answer is the awaited one, and how long it has been seen to last.
-    pub(crate) fn fulfilled(&self, answer: &Answer) -> Option<Duration> {
-        match answer {
-            Answer::Yes(lasted) if !self.down => Some(*lasted),
-            Answer::No(_) if self.down => Some(Duration::ZERO),
-            _ => None,
-        }
-    }
-}
+use std::rc::Rc;
 
 /// A wait under way.
 pub(crate) struct Wait {
-    rules: Rules,
+    policy: Policy,
     deadline: Deadline,
-    events: Events,
-    alive: Option<Alive>,
-    awaited: Vec<Awaited>,
-    /// Whose turn it is, where several have something to tell: one that tells without end must not keep out the others.
-    turn: usize,
+    tables: Rc<SocketTables>,
+    process: Option<WhileProcess>,
+    retries: Vec<Retry>,
+}
+
+/// Whose descriptor is watched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    WhileProcess,
+    Target(usize),
 }
 
 impl Wait {
-    /// Begins to count the time.
-    pub(crate) fn begin(rules: Rules, targets: Vec<(String, Box<dyn Target>)>) -> Result<Wait> {
-        let deadline = Deadline::within(rules.timeout);
-        let events = Events::armed()?;
-        let awaited = targets.into_iter().map(|(name, target)| Awaited::new(name, target)).collect();
-        Ok(Wait { rules, deadline, events, alive: None, awaited, turn: 0 })
+    /// Starts the clock.
+    pub(crate) fn begin(policy: Policy, tables: Rc<SocketTables>, targets: Vec<(String, Box<dyn Target>)>) -> Wait {
+        let deadline = Deadline::within(policy.timeout);
+        let retries = targets.into_iter().map(|(name, target)| Retry::new(name, target)).collect();
+        Wait { policy, deadline, tables, process: None, retries }
     }
 
-    /// Waits, as long as the process that must stay alive does, and says how it ended.
-    pub(crate) fn until_decided(mut self, alive: Option<Named>) -> Result<Exit> {
-        self.alive = match alive.map(Alive::hold).transpose() {
-            Ok(alive) => alive,
-            // Whoever ends both tells us first: the end of the other is no news then.
-            Err(gone) => match self.events.next(&[], Deadline::after(Duration::ZERO))? {
-                Event::Signal(arrived) => return Ok(Exit::Signalled(arrived.signal)),
-                _ => return Err(gone),
-            },
-        };
+    /// Waits until the targets are decided or the process of `--while` has ended, and returns how the wait ended.
+    pub(crate) fn until_decided(mut self, process: Option<ProcessArg>) -> Result<Exit> {
+        self.process = process.map(WhileProcess::pin).transpose()?;
+        // A look at a dead network file system may hang.
+        let _backstop = cli::end_by(self.deadline);
         let mut status = StatusLine::begin();
         loop {
             self.try_what_is_due()?;
-            if self.is_fulfilled() {
+            if self.is_satisfied() {
                 return self.ready_if_alive();
             }
-            if self.awaited.iter().all(|awaited| matches!(awaited.phase, Phase::Satisfied | Phase::Exhausted)) {
-                self.complain();
+            if self.retries.iter().all(|retry| matches!(retry.phase, Phase::Satisfied | Phase::Exhausted)) {
+                self.report_unsatisfied();
                 return Ok(Exit::TimedOut);
             }
             status.show(|| self.in_one_line());
-            let until =
-                self.awaited.iter().map(|awaited| awaited.acts_at(self.deadline)).fold(status.due(), Deadline::or);
+            let acts = self.retries.iter().map(|retry| retry.acts_at(self.deadline));
+            let until = acts.fold(status.due(), Deadline::or);
             let (watched, whose) = self.watched();
-            match self.events.next(&watched, until)? {
-                Event::Signal(arrived) => return Ok(Exit::Signalled(arrived.signal)),
-                Event::Deadline => {}
-                Event::Ready(place) => match whose[place] {
-                    Whose::Alive => return Ok(self.gone()),
-                    Whose::Target(who) => {
-                        self.turn = who + 1;
-                        self.awaited[who].be_told(&self.rules, self.deadline, &self.events)?;
-                    }
-                },
+            let mut ready: Vec<Whose> = all_ready(&watched, until)?.into_iter().map(|place| whose[place]).collect();
+            // A target with several descriptors is resumed once.
+            ready.dedup();
+            for whose in ready {
+                match whose {
+                    Whose::WhileProcess => return Ok(self.process_ended()),
+                    Whose::Target(place) => self.retries[place].on_ready(&self.policy, self.deadline)?,
+                }
             }
         }
     }
 
-    fn is_fulfilled(&self) -> bool {
-        let mut satisfied = self.awaited.iter().map(|awaited| matches!(awaited.phase, Phase::Satisfied));
-        if self.rules.any { satisfied.any(|it| it) } else { satisfied.all(|it| it) }
+    fn is_satisfied(&self) -> bool {
+        let mut satisfied = self.retries.iter().map(|retry| matches!(retry.phase, Phase::Satisfied));
+        if self.policy.any { satisfied.any(|it| it) } else { satisfied.all(|it| it) }
     }
 
     fn try_what_is_due(&mut self) -> Result<()> {
-        for awaited in &mut self.awaited {
-            awaited.act(&self.rules, self.deadline, &self.events)?;
-        }
-        Ok(())
+        self.tables.begin_turn(self.retries.iter().filter(|retry| retry.is_due()).count());
+        self.retries.iter_mut().try_for_each(|retry| retry.act(&self.policy, self.deadline))
     }
 
     fn watched(&self) -> (Vec<Watched<'_>>, Vec<Whose>) {
         let (mut watched, mut whose) = (vec![], vec![]);
-        if let Some(alive) = &self.alive {
-            watched.push(Watched::Read(alive.as_fd()));
-            whose.push(Whose::Alive);
+        if let Some(process) = &self.process {
+            watched.push(Watched::Read(process.as_fd()));
+            whose.push(Whose::WhileProcess);
         }
-        let turns = (0..self.awaited.len()).map(|turn| (self.turn + turn) % self.awaited.len());
-        for who in turns {
-            watched.extend(self.awaited[who].watched());
-            whose.resize(watched.len(), Whose::Target(who));
+        for (place, retry) in self.retries.iter().enumerate() {
+            watched.extend(retry.watched());
+            whose.resize(watched.len(), Whose::Target(place));
         }
         (watched, whose)
     }
 
-    /// Ready means ready and alive: what answered may have been a stranger, and the daemon dead of it.
+    /// Looks at the process once more: what answered may have been a stranger, and the daemon may have ended because of
+    /// that stranger.
     fn ready_if_alive(&self) -> Result<Exit> {
-        match &self.alive {
-            Some(alive) if alive.has_ended()? => Ok(self.gone()),
+        match &self.process {
+            Some(process) if process.has_ended()? => Ok(self.process_ended()),
             _ => Ok(Exit::Done),
         }
     }
 
-    fn gone(&self) -> Exit {
-        if let Some(alive) = &self.alive {
-            output::error(&alive.obituary());
+    fn process_ended(&self) -> Exit {
+        if let Some(process) = &self.process {
+            output::error(&process.exit_message());
         }
-        self.complain();
+        self.report_unsatisfied();
         Exit::NotRunning
     }
 
-    /// One line for each target that is not as it should be.
-    fn complain(&self) {
-        let unsatisfied = self.awaited.iter().filter(|awaited| !matches!(awaited.phase, Phase::Satisfied));
-        unsatisfied.for_each(|awaited| output::error(&awaited.in_words(&self.rules)));
+    /// Prints one line for each target that is not as wanted.
+    fn report_unsatisfied(&self) {
+        let unsatisfied = self.retries.iter().filter(|retry| !matches!(retry.phase, Phase::Satisfied));
+        unsatisfied.for_each(|retry| output::error(&retry.report(&self.policy)));
     }
 
     fn in_one_line(&self) -> String {
-        let waiting = self.awaited.iter().filter(|awaited| !matches!(awaited.phase, Phase::Satisfied));
+        let waiting = self.retries.iter().filter(|retry| !matches!(retry.phase, Phase::Satisfied));
         let waiting: Vec<String> =
-            waiting.map(|awaited| format!("{}: {}", awaited.name, awaited.last_reason(&self.rules))).collect();
+            waiting.map(|retry| format!("{}: {}", retry.name, retry.last_reason(&self.policy))).collect();
         format!("waiting for {}", waiting.join(", "))
     }
-}
-
-/// Whose descriptor it is.
-#[derive(Clone, Copy)]
-enum Whose {
-    Alive,
-    Target(usize),
 }

@@ -1,19 +1,46 @@
-//! The sockets that listen on this machine, as the kernel tells: asked for, not connected to.
+//! The sockets of this machine, as the kernel lists them: the kernel is asked, and nobody is connected to.
 
+pub(crate) mod local;
+mod netlink;
 pub(crate) mod owner;
 mod proc_net;
 mod sock_diag;
 
+use nix::errno::Errno;
 use racefree_core::error::{Context, Result};
+use sock_diag::SockDiag;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-/// A TCP socket that listens.
+/// From so many targets on, one list of all sockets that listen is cheaper than a question for each target.
+const MANY: usize = 16;
+
+/// TCP or UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    fn protocol(self) -> u8 {
+        match self {
+            Transport::Tcp => 6,
+            Transport::Udp => 17,
+        }
+    }
+}
+
+/// A socket that listens (TCP) or is bound (UDP).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listener {
     address: IpAddr,
+    port: u16,
     only_ipv6: bool,
-    /// The number of the socket, as /proc/PID/fd has it.
+    /// The number of the socket, as in /proc/PID/fd.
     pub(crate) socket: u64,
 }
 
@@ -28,14 +55,8 @@ impl Listener {
     }
 }
 
-/// Those that listen on a port, of IPv4 and IPv6.
-pub(crate) fn on_port(port: u16) -> Result<Vec<Listener>> {
-    let answer = sock_diag::on_port(port).or_else(|refused| proc_net::on_port(port).map_err(|_| refused));
-    answer.act("ask the kernel who listens on port", port)
-}
-
-/// Those of them to which a connection to `address` comes: who listens on just this one goes before who listens on all.
-/// Several share it (SO_REUSEPORT, socket(7)).
+/// The listeners to which a connection to `address` comes: a listener on just this address goes before one on all
+/// addresses. Several may share it (SO_REUSEPORT, socket(7)).
 pub(crate) fn at(address: IpAddr, listeners: &[Listener]) -> Vec<Listener> {
     let exact: Vec<Listener> = listeners.iter().copied().filter(|listener| listener.address == address).collect();
     if !exact.is_empty() {
@@ -44,91 +65,94 @@ pub(crate) fn at(address: IpAddr, listeners: &[Listener]) -> Vec<Listener> {
     listeners.iter().copied().filter(|listener| listener.accepts_for(address)).collect()
 }
 
-/// The socket that has accepted the connection from `ours` to `theirs` and still has it, if it is on this machine.
-pub(crate) fn accepted(theirs: SocketAddr, ours: SocketAddr) -> Result<Option<u64>> {
-    let ask = sock_diag::of_connection(theirs, ours);
-    let answer = ask.or_else(|refused| proc_net::of_connection(theirs, ours).map_err(|_| refused));
-    answer.act("ask the kernel who has accepted at", theirs)
+/// The tables of sockets, shared by all targets of a wait.
+#[derive(Default)]
+pub(crate) struct SocketTables {
+    /// `None`: the kernel may not be asked here, and /proc/net must do.
+    diag: OnceCell<std::result::Result<SockDiag, Errno>>,
+    many: Cell<bool>,
+    /// All TCP sockets that listen, by port, as they were in this turn of the event loop.
+    snapshot: RefCell<Option<HashMap<u16, Vec<Listener>>>>,
 }
 
-/// The sockets that listen behind a path, or under the abstract name that `@` begins.
-pub(crate) fn on_path(path: &Path) -> Result<Vec<u64>> {
-    let answer = sock_diag::on_path(path).or_else(|refused| proc_net::on_path(path).map_err(|_| refused));
-    answer.act("ask the kernel who listens on", path.display())
+impl SocketTables {
+    /// Begins a turn of the event loop, in which so many targets are tried. What was seen in the last turn is forgotten.
+    pub(crate) fn begin_turn(&self, targets: usize) {
+        self.many.set(targets >= MANY);
+        self.snapshot.take();
+    }
+
+    fn diag(&self) -> std::result::Result<&SockDiag, Errno> {
+        self.diag.get_or_init(SockDiag::open).as_ref().map_err(|&errno| errno)
+    }
+
+    /// The sockets that listen on a TCP port or are bound to a UDP port, of IPv4 and IPv6.
+    pub(crate) fn on_port(&self, transport: Transport, port: u16) -> Result<Vec<Listener>> {
+        if self.many.get() && transport == Transport::Tcp {
+            return self.in_snapshot(port);
+        }
+        self.listed(transport, Some(port)).act("ask the kernel who has port", port)
+    }
+
+    /// Whether a TCP socket of any state has this local port, at this address or at all addresses.
+    pub(crate) fn has_port(&self, address: Option<IpAddr>, port: u16) -> Result<bool> {
+        let asked = self.diag().and_then(|diag| diag.of_any_state(port));
+        let found = or_read(asked, || proc_net::of_any_state(port)).act("ask the kernel who has port", port)?;
+        Ok(found.iter().any(|socket| address.is_none_or(|address| socket.accepts_for(address))))
+    }
+
+    fn listed(&self, transport: Transport, port: Option<u16>) -> std::result::Result<Vec<Listener>, Errno> {
+        let asked = self.diag().and_then(|diag| diag.on_port(transport, port));
+        or_read(asked, || proc_net::on_port(transport, port))
+    }
+
+    fn in_snapshot(&self, port: u16) -> Result<Vec<Listener>> {
+        let mut snapshot = self.snapshot.borrow_mut();
+        if let Some(by_port) = &*snapshot {
+            return Ok(by_port.get(&port).cloned().unwrap_or_default());
+        }
+        let mut by_port: HashMap<u16, Vec<Listener>> = HashMap::new();
+        for listener in self.listed(Transport::Tcp, None).act("ask the kernel who listens on port", port)? {
+            by_port.entry(listener.port).or_default().push(listener);
+        }
+        Ok(snapshot.insert(by_port).get(&port).cloned().unwrap_or_default())
+    }
+
+    /// Whether somebody listens at this address of this machine. `None`: the kernel may not be asked.
+    pub(crate) fn is_listened_at(&self, address: SocketAddr) -> Option<bool> {
+        let diag = self.diag().ok()?;
+        if self.many.get() {
+            return self.in_snapshot(address.port()).ok().map(|found| !at(address.ip(), &found).is_empty());
+        }
+        diag.listener_at(address).ok().map(|found| found.is_some())
+    }
+
+    /// The socket that has accepted the connection from `ours` to `theirs` and still has it, if it is on this machine.
+    pub(crate) fn accepted(&self, theirs: SocketAddr, ours: SocketAddr) -> Result<Option<u64>> {
+        let asked = self.diag().and_then(|diag| diag.of_connection(theirs, ours));
+        or_read(asked, || proc_net::of_connection(theirs, ours)).act("ask the kernel who has accepted at", theirs)
+    }
+
+    /// The sockets that listen behind a path, or under the abstract name that `@` begins.
+    pub(crate) fn on_path(&self, path: &Path) -> Result<Vec<u64>> {
+        let asked = self.diag().and_then(|diag| diag.on_path(path));
+        or_read(asked, || proc_net::on_path(path)).act("ask the kernel who listens on", path.display())
+    }
+}
+
+impl std::fmt::Debug for SocketTables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketTables").finish_non_exhaustive()
+    }
+}
+
+/// What the kernel has answered; what /proc/net says, where the kernel may not be asked.
+fn or_read<T>(
+    asked: std::result::Result<T, Errno>,
+    read: impl FnOnce() -> io::Result<T>,
+) -> std::result::Result<T, Errno> {
+    asked.or_else(|refused| read().map_err(|_| refused))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
-    use std::os::fd::AsRawFd;
-    use std::os::unix::net::UnixListener;
-
-    fn socket_of(descriptor: &impl AsRawFd) -> u64 {
-        let link = std::fs::read_link(format!("/proc/self/fd/{}", descriptor.as_raw_fd())).unwrap();
-        link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap()
-    }
-
-    /// What both ways tell, which must be the same.
-    fn on_port_both_ways(port: u16) -> Vec<Listener> {
-        let (asked, read) = (sock_diag::on_port(port).unwrap(), proc_net::on_port(port).unwrap());
-        let sorted = |listeners: &[Listener]| {
-            let mut listeners: Vec<_> = listeners.iter().map(|l| (l.socket, l.address)).collect();
-            listeners.sort();
-            listeners
-        };
-        assert_eq!(sorted(&asked), sorted(&read));
-        asked
-    }
-
-    #[test]
-    fn a_port_has_the_sockets_that_listen_on_it() {
-        let any = TcpListener::bind("0.0.0.0:0").unwrap();
-        let port = any.local_addr().unwrap().port();
-        let six = TcpListener::bind(("::1", port)).unwrap();
-        let listeners = on_port_both_ways(port);
-        assert_eq!(listeners.len(), 2);
-        let one = |address: &str| at(address.parse().unwrap(), &listeners).iter().map(|l| l.socket).collect::<Vec<_>>();
-        assert_eq!(one("127.0.0.1"), [socket_of(&any)]);
-        assert_eq!(one("::1"), [socket_of(&six)]);
-        assert_eq!(one("::2"), []);
-        drop((any, six));
-        assert_eq!(on_port_both_ways(port), []);
-    }
-
-    #[test]
-    fn a_listener_on_all_of_ipv6_accepts_ipv4_too() {
-        let any = TcpListener::bind("[::]:0").unwrap();
-        let listeners = on_port(any.local_addr().unwrap().port()).unwrap();
-        assert_eq!(at(Ipv4Addr::LOCALHOST.into(), &listeners).len(), 1);
-        assert_eq!(at(Ipv6Addr::LOCALHOST.into(), &listeners).len(), 1);
-    }
-
-    #[test]
-    fn a_connection_has_the_socket_that_has_accepted_it() {
-        for (address, called) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1")] {
-            let listener = TcpListener::bind((address, 0)).unwrap();
-            let call = TcpStream::connect((called, listener.local_addr().unwrap().port())).unwrap();
-            let (theirs, ours) = (call.peer_addr().unwrap(), call.local_addr().unwrap());
-            let both_ways =
-                || [sock_diag::of_connection(theirs, ours).unwrap(), proc_net::of_connection(theirs, ours).unwrap()];
-            assert_eq!(both_ways(), [None, None]);
-            let accepted = listener.accept().unwrap().0;
-            assert_eq!(both_ways(), [Some(socket_of(&accepted)); 2]);
-            drop(accepted);
-            assert_eq!(both_ways(), [None, None]);
-        }
-    }
-
-    #[test]
-    fn a_path_has_the_sockets_that_listen_on_it() {
-        let place = tempfile::tempdir().unwrap();
-        let (path, other) = (place.path().join("a socket"), place.path().join("other"));
-        let listener = UnixListener::bind(&path).unwrap();
-        let _other = UnixListener::bind(&other).unwrap();
-        let both_ways = || [sock_diag::on_path(&path).unwrap(), proc_net::on_path(&path).unwrap()];
-        assert_eq!(both_ways(), [vec![socket_of(&listener)], vec![socket_of(&listener)]]);
-        drop(listener);
-        assert_eq!(both_ways(), [vec![], vec![]]);
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
-//! Whose socket it is: a stranger on the port is not our daemon.
+//! The process that owns a socket (`--by`): a stranger on the port is not the daemon.
 
-use racefree_core::claim::process_arg::Named;
+use racefree_core::claim::process_arg::ProcessArg;
 use racefree_core::error::Result;
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::procfs;
@@ -9,22 +9,24 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-/// The process that must own what answers, or a descendant of it.
+/// The process that must own the socket that answers, itself or by a descendant.
 #[derive(Debug)]
-pub(crate) struct Owner {
-    named: Named,
+pub(crate) struct SocketOwner {
+    process_arg: ProcessArg,
     strangers: RefCell<HashMap<u64, String>>,
 }
 
-impl Owner {
-    pub(crate) fn new(named: Named) -> Owner {
-        Owner { named, strangers: RefCell::default() }
+impl SocketOwner {
+    pub(crate) fn new(process_arg: ProcessArg) -> SocketOwner {
+        SocketOwner { process_arg, strangers: RefCell::default() }
     }
 
-    /// Why none of these sockets is its own; `None` if one of them is. Several share a port while a daemon is replaced
-    /// (SO_REUSEPORT, socket(7)).
-    pub(crate) fn disowns(&self, sockets: &[u64]) -> Result<Option<String>> {
-        let Some(process) = self.named.hold()? else { return Ok(Some(format!("{} is not running", self.named))) };
+    /// Why the process owns none of these sockets; `None` if it owns one. Several sockets share a port while a daemon is
+    /// replaced (SO_REUSEPORT, socket(7)).
+    pub(crate) fn mismatch(&self, sockets: &[u64]) -> Result<Option<String>> {
+        let Some(process) = self.process_arg.hold()? else {
+            return Ok(Some(format!("{} is not running", self.process_arg)));
+        };
         let Some(&first) = sockets.first() else {
             return Ok(Some("nobody on this machine listens on it".into()));
         };
@@ -35,11 +37,11 @@ impl Owner {
                 Some(format!("the descriptors of process {}: {}", process.pid(), racefree_core::error::reason(&e)))
             }
         };
-        // Its number may have been recycled while we looked at its descriptors.
-        Ok(if process.has_ended()? { Some(format!("{} is not running", self.named)) } else { why })
+        // A PID may have been recycled while its descriptors were read.
+        Ok(if process.has_ended()? { Some(format!("{} is not running", self.process_arg)) } else { why })
     }
 
-    /// Who owns it instead. All of /proc is looked at for that, so a socket is asked about once.
+    /// Who owns the socket instead. The search reads all of /proc, so it is made once for each socket.
     fn stranger(&self, socket: u64) -> String {
         let name = || match procfs::processes().find(|&pid| sockets_of(pid).is_ok_and(|own| own.contains(&socket))) {
             Some(pid) => format!("a stranger answers: {}", Holder::new(pid)),
@@ -52,7 +54,7 @@ impl Owner {
 /// Whether the process or a descendant has one of the sockets.
 fn has_any(pid: Pid, sockets: &[u64]) -> io::Result<bool> {
     let any = |own: HashSet<u64>| sockets.iter().any(|socket| own.contains(socket));
-    // A descendant that has ended meanwhile has nothing any more.
+    // A descendant that has ended meanwhile has no sockets.
     Ok(any(sockets_of(pid)?) || descendants(pid).into_iter().any(|pid| any(sockets_of(pid).unwrap_or_default())))
 }
 
@@ -73,7 +75,7 @@ fn descendants(of: Pid) -> Vec<Pid> {
     let mut found = vec![];
     let mut next = vec![of];
     while let Some(pid) = next.pop() {
-        // Taken out, so that a loop made by parents that change while we look comes to an end.
+        // Removed, so that a cycle of parents, seen while processes come and go, is walked once.
         let theirs = children.remove(&pid.as_raw_pid()).unwrap_or_default();
         next.extend(&theirs);
         found.extend(theirs);

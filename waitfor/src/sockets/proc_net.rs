@@ -1,8 +1,9 @@
-//! What /proc/net tells of sockets: the second way, where the kernel may not be asked (sock_diag(7)).
+//! The tables of sockets in /proc/net, for where the kernel may not be asked through sock_diag(7).
 //!
-//! A listener on all of IPv6 is taken to accept IPv4 too, as it does by default: /proc/net/tcp6 does not tell.
+//! /proc/net/tcp6 does not tell whether a listener on all addresses of IPv6 accepts IPv4 too. It is taken to do so, as is
+//! the default.
 
-use super::Listener;
+use super::{Listener, Transport};
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,34 +12,57 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 const LISTENING: &str = "0A";
+/// The state of a UDP socket that is not connected.
+const UNCONNECTED: &str = "07";
 const SO_ACCEPTCON: u32 = 1 << 16;
 
 /// A line of /proc/net/tcp.
 struct Row {
     near: SocketAddr,
     far: SocketAddr,
-    listens: bool,
+    state: String,
     socket: u64,
 }
 
-/// Those that listen on a port, of IPv4 and IPv6.
-pub(crate) fn on_port(port: u16) -> io::Result<Vec<Listener>> {
-    let listening = rows()?.into_iter().filter(|row| row.listens && row.near.port() == port);
-    Ok(listening.map(|row| Listener { address: row.near.ip(), only_ipv6: false, socket: row.socket }).collect())
+/// The sockets that listen (TCP) or are bound (UDP) on a port, or on any port.
+pub(crate) fn on_port(transport: Transport, port: Option<u16>) -> io::Result<Vec<Listener>> {
+    let state = match transport {
+        Transport::Tcp => LISTENING,
+        Transport::Udp => UNCONNECTED,
+    };
+    let wanted = |row: &Row| row.state == state && port.is_none_or(|port| row.near.port() == port);
+    Ok(rows(transport)?.into_iter().filter(wanted).map(Listener::from).collect())
 }
 
-/// The socket at the end `near` of the connection to `far`, unless nobody has it: not yet accepted, or closed.
+/// The TCP sockets of any state with this local port.
+pub(crate) fn of_any_state(port: u16) -> io::Result<Vec<Listener>> {
+    let wanted = |row: &Row| row.near.port() == port;
+    Ok(rows(Transport::Tcp)?.into_iter().filter(wanted).map(Listener::from).collect())
+}
+
+impl From<Row> for Listener {
+    fn from(row: Row) -> Listener {
+        Listener { address: row.near.ip(), port: row.near.port(), only_ipv6: false, socket: row.socket }
+    }
+}
+
+/// The socket at the end `near` of the connection to `far`. `None`: no process has the socket, because it is not accepted
+/// yet, or closed.
 pub(crate) fn of_connection(near: SocketAddr, far: SocketAddr) -> io::Result<Option<u64>> {
     let ends = |row: &Row| (row.near.ip().to_canonical(), row.near.port(), row.far.ip().to_canonical(), row.far.port());
     let wanted = (near.ip(), near.port(), far.ip(), far.port());
-    let found = rows()?.into_iter().find(|row| !row.listens && ends(row) == wanted);
+    let found = rows(Transport::Tcp)?.into_iter().find(|row| row.state != LISTENING && ends(row) == wanted);
     Ok(found.map(|row| row.socket).filter(|&socket| socket != 0))
 }
 
-fn rows() -> io::Result<Vec<Row>> {
-    let mut table = std::fs::read_to_string("/proc/net/tcp")?;
+fn rows(transport: Transport) -> io::Result<Vec<Row>> {
+    let (v4, v6) = match transport {
+        Transport::Tcp => ("/proc/net/tcp", "/proc/net/tcp6"),
+        Transport::Udp => ("/proc/net/udp", "/proc/net/udp6"),
+    };
+    let mut table = std::fs::read_to_string(v4)?;
     // Absent where there is no IPv6.
-    table.push_str(&std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default());
+    table.push_str(&std::fs::read_to_string(v6).unwrap_or_default());
     Ok(table.lines().filter_map(row).collect())
 }
 
@@ -46,7 +70,7 @@ fn row(line: &str) -> Option<Row> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let [_, near, far, state, ..] = fields[..] else { return None };
     let socket = fields.get(9)?.parse().ok()?;
-    Some(Row { near: address(near)?, far: address(far)?, listens: state == LISTENING, socket })
+    Some(Row { near: address(near)?, far: address(far)?, state: state.to_owned(), socket })
 }
 
 /// Reads `0100007F:0050`: the words of an address as this machine orders their bytes, and a port.
@@ -63,8 +87,8 @@ fn address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
 }
 
-/// The sockets that listen behind a path, or under the abstract name that `@` begins. One bound by a relative path is
-/// found by the same path only.
+/// The sockets that listen behind a path, or under the abstract name that `@` begins. A socket that was bound by a
+/// relative path is found by that relative path only.
 pub(crate) fn on_path(path: &Path) -> io::Result<Vec<u64>> {
     let table = std::fs::read("/proc/net/unix")?;
     let file = std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
@@ -77,8 +101,8 @@ pub(crate) fn on_path(path: &Path) -> io::Result<Vec<u64>> {
     Ok(listening.filter(|(_, bound)| is_it(bound)).map(|(socket, _)| socket).collect())
 }
 
-/// Reads a line of /proc/net/unix, where it is one of a socket that listens: `Num RefCount Protocol Flags Type St Inode
-/// Path`, of which the inode alone is padded with blanks.
+/// Reads a line of /proc/net/unix, `Num RefCount Protocol Flags Type St Inode Path`: the inode and the path of a socket that
+/// listens. Only the inode is padded with blanks.
 fn listening_unix(line: &[u8]) -> Option<(u64, &[u8])> {
     let mut fields = line.splitn(7, |&b| b == b' ');
     let flags = u32::from_str_radix(std::str::from_utf8(fields.nth(3)?).ok()?, 16).ok()?;

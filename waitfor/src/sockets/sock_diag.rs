@@ -1,50 +1,136 @@
-//! What the kernel answers when it is asked for sockets (sock_diag(7)).
+//! The kernel's own table of sockets, asked through one netlink socket that stays open (sock_diag(7)).
 
-use super::Listener;
-use rustix::io::Errno;
-use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with};
+use super::netlink::{Attributes, Netlink, number};
+use super::{Listener, Transport};
+use nix::errno::Errno;
+use std::cell::RefCell;
 use std::fs::Metadata;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-type Answered<T> = Result<T, Errno>;
-
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const REQUEST: u16 = 0x1;
-const REQUEST_AND_DUMP: u16 = 0x301;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
 const AF_UNIX: u8 = 1;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
-const IPPROTO_TCP: u8 = 6;
+const TCP_CLOSE: u8 = 7;
 const TCP_LISTEN: u8 = 10;
-const LISTENING: u32 = 1 << TCP_LISTEN;
 const ANY_STATE: u32 = u32::MAX;
 const INET_DIAG_SKV6ONLY: u16 = 11;
 const UDIAG_SHOW_NAME_AND_FILE: u32 = 3;
 const UNIX_DIAG_NAME: u16 = 0;
 const UNIX_DIAG_VFS: u16 = 1;
-const HEADER: usize = 16;
+/// The length of an inet_diag_msg, after which its attributes begin.
+const INET_DIAG_MSG: usize = 72;
 
-/// Those that listen on a port, of IPv4 and IPv6.
-pub(crate) fn on_port(port: u16) -> Answered<Vec<Listener>> {
-    let mut listeners = vec![];
-    for family in [AF_INET, AF_INET6] {
-        let mut request = vec![family, IPPROTO_TCP, 0, 0];
-        request.extend(LISTENING.to_ne_bytes());
-        request.extend(port.to_be_bytes());
-        request.resize(56, 0);
-        ask(REQUEST_AND_DUMP, &request, |reply| {
-            // The kernel has looked for the port itself; one too old to do so lists them all.
-            if reply.get(4..6) == Some(&port.to_be_bytes()) {
-                listeners.extend(listener(reply));
+/// The kernel, ready to be asked.
+pub(crate) struct SockDiag {
+    netlink: RefCell<Netlink>,
+}
+
+impl SockDiag {
+    pub(crate) fn open() -> Result<SockDiag, Errno> {
+        Ok(SockDiag { netlink: RefCell::new(Netlink::open()?) })
+    }
+
+    /// The sockets that listen (TCP) or are bound (UDP) on a port, or on any port.
+    pub(crate) fn on_port(&self, transport: Transport, port: Option<u16>) -> Result<Vec<Listener>, Errno> {
+        let state = match transport {
+            Transport::Tcp => TCP_LISTEN,
+            // A socket that is connected serves one peer only.
+            Transport::Udp => TCP_CLOSE,
+        };
+        self.dump(transport, 1 << state, port)
+    }
+
+    /// The TCP sockets of any state with this local port: those that listen, are connected, or wait (TIME_WAIT).
+    pub(crate) fn of_any_state(&self, port: u16) -> Result<Vec<Listener>, Errno> {
+        self.dump(Transport::Tcp, ANY_STATE, Some(port))
+    }
+
+    fn dump(&self, transport: Transport, states: u32, port: Option<u16>) -> Result<Vec<Listener>, Errno> {
+        let mut listeners = vec![];
+        for family in [AF_INET, AF_INET6] {
+            let mut request = vec![family, transport.protocol(), 0, 0];
+            request.extend(states.to_ne_bytes());
+            request.extend(port.unwrap_or(0).to_be_bytes());
+            request.resize(56, 0);
+            self.netlink.borrow_mut().dump(&request, |reply| {
+                // The kernel has looked for the port itself; one too old to do so lists them all.
+                listeners.extend(listener(reply).filter(|found| port.is_none_or(|port| found.port == port)));
+            })?;
+        }
+        Ok(listeners)
+    }
+
+    /// The socket that a connection to this address would come to.
+    pub(crate) fn listener_at(&self, address: SocketAddr) -> Result<Option<Listener>, Errno> {
+        let nobody = SocketAddr::new(if address.is_ipv4() { [0; 4].into() } else { [0; 16].into() }, 0);
+        let mut found = None;
+        self.one(address, nobody, |reply| found = listener(reply))?;
+        Ok(found)
+    }
+
+    /// The socket at the end `near` of the connection to `far`. `None`: no process has the socket, because it is not
+    /// accepted yet, or closed.
+    pub(crate) fn of_connection(&self, near: SocketAddr, far: SocketAddr) -> Result<Option<u64>, Errno> {
+        let mut socket = None;
+        self.one(near, far, |reply| {
+            // Where there is no such connection the kernel names the socket that listens.
+            if reply.get(1) != Some(&TCP_LISTEN) {
+                socket = number(reply, 68).filter(|&socket| socket != 0).map(u64::from);
             }
         })?;
+        Ok(socket)
     }
-    Ok(listeners)
+
+    /// Asks for the one socket with these two ends. There may be none.
+    fn one(&self, near: SocketAddr, far: SocketAddr, take: impl FnMut(&[u8])) -> Result<(), Errno> {
+        let mut request = vec![if near.is_ipv4() { AF_INET } else { AF_INET6 }, Transport::Tcp.protocol(), 0, 0];
+        request.extend(ANY_STATE.to_ne_bytes());
+        request.extend(near.port().to_be_bytes());
+        request.extend(far.port().to_be_bytes());
+        for end in [near, far] {
+            match end.ip() {
+                IpAddr::V4(address) => request.extend(address.octets().into_iter().chain([0; 12])),
+                IpAddr::V6(address) => request.extend(address.octets()),
+            }
+        }
+        let interface = match near {
+            SocketAddr::V4(_) => 0,
+            SocketAddr::V6(near) => near.scope_id(),
+        };
+        request.extend(interface.to_ne_bytes());
+        // INET_DIAG_NOCOOKIE.
+        request.extend([0xff; 8]);
+        match self.netlink.borrow_mut().ask(&request, take) {
+            Err(Errno::ENOENT) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// The sockets that listen behind a path, or under the abstract name that `@` begins.
+    pub(crate) fn on_path(&self, path: &Path) -> Result<Vec<u64>, Errno> {
+        let name = path.as_os_str().as_bytes().strip_prefix(b"@").map(|name| [b"\0", name].concat());
+        let file = std::fs::metadata(path).ok().filter(|_| name.is_none());
+        let mut request = vec![AF_UNIX, 0, 0, 0];
+        request.extend((1u32 << TCP_LISTEN).to_ne_bytes());
+        request.extend(0u32.to_ne_bytes());
+        request.extend(UDIAG_SHOW_NAME_AND_FILE.to_ne_bytes());
+        request.resize(24, 0);
+        let mut sockets = vec![];
+        self.netlink.borrow_mut().dump(&request, |reply| {
+            let attributes = Attributes(reply.get(16..).unwrap_or_default());
+            let file = file.as_ref().and_then(|file| is_surely(attributes.find(UNIX_DIAG_VFS)?, file));
+            let name = name.as_deref().filter(|&name| attributes.find(UNIX_DIAG_NAME) == Some(name));
+            let alike = if name.is_some() { Some(true) } else { file };
+            sockets.extend(alike.zip(number(reply, 4).map(u64::from)));
+        })?;
+        // Some file systems (btrfs, overlays) tell stat(2) another device than sock_diag. So the device decides only
+        // between several candidates.
+        let surely = sockets.iter().any(|&(surely, _)| surely);
+        Ok(sockets.into_iter().filter(|&(sure, _)| sure || !surely).map(|(_, socket)| socket).collect())
+    }
 }
 
 /// Reads an inet_diag_msg.
@@ -54,123 +140,16 @@ fn listener(reply: &[u8]) -> Option<Listener> {
         AF_INET => IpAddr::from(<[u8; 4]>::try_from(&address[..4]).ok()?),
         _ => IpAddr::from(<[u8; 16]>::try_from(address).ok()?),
     };
-    let only_ipv6 = attribute(reply.get(72..)?, INET_DIAG_SKV6ONLY).is_some_and(|value| value.first() == Some(&1));
-    Some(Listener { address, only_ipv6, socket: u64::from(number(reply, 68)?) })
+    let port = u16::from_be_bytes(reply.get(4..6)?.try_into().ok()?);
+    let only_ipv6 =
+        Attributes(reply.get(INET_DIAG_MSG..)?).find(INET_DIAG_SKV6ONLY).and_then(<[u8]>::first) == Some(&1);
+    Some(Listener { address, port, only_ipv6, socket: u64::from(number(reply, 68)?) })
 }
 
-/// The socket at the end `near` of the connection to `far`, unless nobody has it: not yet accepted, or closed.
-pub(crate) fn of_connection(near: SocketAddr, far: SocketAddr) -> Answered<Option<u64>> {
-    let mut request = vec![if near.is_ipv4() { AF_INET } else { AF_INET6 }, IPPROTO_TCP, 0, 0];
-    request.extend(ANY_STATE.to_ne_bytes());
-    request.extend(near.port().to_be_bytes());
-    request.extend(far.port().to_be_bytes());
-    for end in [near, far] {
-        let mut address = match end.ip() {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        };
-        address.resize(16, 0);
-        request.extend(address);
-    }
-    // Any interface, and no cookie known.
-    request.extend(0u32.to_ne_bytes());
-    request.extend([0xff; 8]);
-    let mut socket = None;
-    let answered = ask(REQUEST, &request, |reply| {
-        // Where there is no such connection the kernel names who listens.
-        if reply.get(1) != Some(&TCP_LISTEN) {
-            socket = number(reply, 68).filter(|&socket| socket != 0).map(u64::from);
-        }
-    });
-    match answered {
-        Ok(()) | Err(Errno::NOENT) => Ok(socket),
-        Err(e) => Err(e),
-    }
-}
-
-/// The sockets that listen behind a path, or under the abstract name that `@` begins.
-pub(crate) fn on_path(path: &Path) -> Answered<Vec<u64>> {
-    use std::os::unix::ffi::OsStrExt;
-    let name = path.as_os_str().as_bytes().strip_prefix(b"@").map(|name| [b"\0", name].concat());
-    let file = std::fs::metadata(path).ok().filter(|_| name.is_none());
-    let mut request = vec![AF_UNIX, 0, 0, 0];
-    request.extend(LISTENING.to_ne_bytes());
-    request.extend(0u32.to_ne_bytes());
-    request.extend(UDIAG_SHOW_NAME_AND_FILE.to_ne_bytes());
-    request.resize(24, 0);
-    let mut sockets = vec![];
-    ask(REQUEST_AND_DUMP, &request, |reply| {
-        let attributes = reply.get(16..).unwrap_or_default();
-        let file = file.as_ref().and_then(|file| likeness(attribute(attributes, UNIX_DIAG_VFS)?, file));
-        let name = name.as_deref().filter(|&name| attribute(attributes, UNIX_DIAG_NAME) == Some(name));
-        let alike = if name.is_some() { Some(true) } else { file };
-        sockets.extend(alike.zip(number(reply, 4).map(u64::from)));
-    })?;
-    // The device is not told as stat(2) tells it everywhere (btrfs, overlays): it counts where it makes a difference.
-    let surely = sockets.iter().any(|&(surely, _)| surely);
-    Ok(sockets.into_iter().filter(|&(sure, _)| sure || !surely).map(|(_, socket)| socket).collect())
-}
-
-/// Whether this is (`true`), or may be, the file. The kernel tells the lower half of an inode's number only.
-fn likeness(unix_diag_vfs: &[u8], file: &Metadata) -> Option<bool> {
+/// Whether a socket is bound to this file, or may be: `Some(false)` where only the device differs. sock_diag gives the lower
+/// half of the inode number only.
+fn is_surely(unix_diag_vfs: &[u8], file: &Metadata) -> Option<bool> {
     let (inode, device) = (number(unix_diag_vfs, 0)?, number(unix_diag_vfs, 4)?);
-    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
-    (inode == file.ino() as u32).then_some(device == major << 20 | minor)
-}
-
-/// Asks, and takes every part of the answer.
-fn ask(flags: u16, request: &[u8], mut take: impl FnMut(&[u8])) -> Answered<()> {
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(SOCK_DIAG))?;
-    let mut message = ((HEADER + request.len()) as u32).to_ne_bytes().to_vec();
-    message.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    message.extend(flags.to_ne_bytes());
-    message.resize(HEADER, 0);
-    message.extend(request);
-    sendto(&socket, &message, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    let mut room = vec![0; 32 * 1024];
-    loop {
-        let (length, _) = match recv(&socket, &mut room[..], RecvFlags::empty()) {
-            Err(Errno::INTR) => continue,
-            received => received?,
-        };
-        let mut rest = &room[..length];
-        while let Some((kind, reply, after)) = first_message(rest) {
-            match kind {
-                NLMSG_DONE => return Ok(()),
-                NLMSG_ERROR => {
-                    let error = number(reply, 0).map_or(0, |error| (error as i32).unsigned_abs());
-                    return Err(Errno::from_raw_os_error(error as i32));
-                }
-                _ => take(reply),
-            }
-            rest = after;
-        }
-        // What was asked for alone comes alone.
-        if flags == REQUEST {
-            return Ok(());
-        }
-    }
-}
-
-/// The type and the content of the first message, and what follows it.
-fn first_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let length = number(bytes, 0)? as usize;
-    let kind = u16::from_ne_bytes(bytes.get(4..6)?.try_into().ok()?);
-    Some((kind, bytes.get(HEADER..length)?, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
-}
-
-/// The value of an attribute (rtnetlink(7), struct rtattr).
-fn attribute(mut attributes: &[u8], wanted: u16) -> Option<&[u8]> {
-    loop {
-        let length = usize::from(u16::from_ne_bytes(attributes.get(..2)?.try_into().ok()?));
-        let kind = u16::from_ne_bytes(attributes.get(2..4)?.try_into().ok()?);
-        if kind == wanted {
-            return attributes.get(4..length);
-        }
-        attributes = attributes.get(length.max(4).next_multiple_of(4)..)?;
-    }
-}
-
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+    let (major, minor) = (nix::sys::stat::major(file.dev()), nix::sys::stat::minor(file.dev()));
+    (inode == file.ino() as u32).then_some(u64::from(device) == major << 20 | minor)
 }

@@ -1,225 +1,211 @@
-//! One connection, from the first packet to the answer, without blocking.
+//! One connection, from connect(2) to the answer, without blocking.
 
 use super::Answer;
-use crate::unescape::unescaped;
+use super::script::Script;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::sockopt::{Linger, SocketError};
+use nix::sys::socket::{MsgFlags, SockaddrLike, SockaddrStorage, getpeername, getsockname, recv, send, setsockopt};
 use racefree_core::error::reason;
 use racefree_core::event::Watched;
 use racefree_core::event::time::Deadline;
 use regex::bytes::Regex;
-use rustix::io::Errno;
-use rustix::net::sockopt::{set_socket_linger, socket_error};
-use rustix::net::{RecvFlags, SendFlags, getpeername, getsockname, recv, send};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Instant;
 
-/// The options of a conversation.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Words {
-    /// Send STR over each connection to a tcp: or unix: target, with the escapes of C, as in 'PING\r\n'
-    #[arg(long, value_name = "STR", value_parser = said)]
-    pub(crate) send: Option<Said>,
-    /// What a tcp: or unix: target must say, within one try and 64 KiB
-    #[arg(long, value_name = "REGEX")]
-    pub(crate) expect: Option<Regex>,
-}
-
-/// Bytes to be sent.
-type Said = std::sync::Arc<[u8]>;
-
-fn said(text: &str) -> std::result::Result<Said, String> {
-    unescaped(text).map(Said::from)
-}
-
-impl Words {
-    /// What must be said, and heard.
-    pub(crate) fn talk(&self, stable: Option<Duration>) -> Talk {
-        let send = self.send.as_deref().unwrap_or_default().to_vec();
-        Talk { send, expect: self.expect.clone(), stable, ..Talk::none() }
-    }
-}
-
-/// What must be said over a connection before it counts as an answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Talk {
-    /// Since when we wait for it to be said.
-    since: Instant,
-    /// What we say first.
-    pub(crate) send: Vec<u8>,
-    /// What the other must say.
-    pub(crate) expect: Option<Regex>,
-    /// How long the connection must stay open after that.
-    pub(crate) stable: Option<Duration>,
-}
-
-impl Talk {
-    /// Nothing is said, nothing expected.
-    pub(crate) fn none() -> Talk {
-        Talk { since: Instant::now(), send: vec![], expect: None, stable: None }
-    }
-
-    /// How long to hear no more of one that has said something, but nothing to the point. Its answer may be on the way
-    /// in pieces, or it may have said all, as redis does while it loads: then another call is worth more. As every
-    /// pause, this one grows with the time waited.
-    fn patience(&self) -> Duration {
-        (self.since.elapsed() / 20).max(Duration::from_millis(10))
-    }
-}
-
-/// As much as is heard of one that says nothing to the point.
+/// The most that is received of a server that does not say what is expected.
 const LONGEST: usize = 64 * 1024;
 
+/// The most that is received at a time: a server that sends without end must not keep the wait from its deadline.
+const READS_AT_A_TIME: usize = 64;
+
 /// A connection under way.
-pub(crate) struct Call {
+pub(crate) struct Conversation {
     socket: OwnedFd,
     stage: Stage,
-    heard: Vec<u8>,
-    heard_at: Instant,
+    received: Vec<u8>,
+    received_at: Instant,
 }
 
 enum Stage {
     Connecting,
-    Saying(usize),
-    Hearing,
-    Lasting(Instant, Deadline),
+    /// So many bytes have been sent.
+    Sending(usize),
+    Receiving,
+    /// The connection has only to stay open, since the first instant and until the second.
+    StayingOpen(Instant, Deadline),
 }
 
-impl Call {
+impl Conversation {
     /// The socket is connecting, or connected.
-    pub(crate) fn on(socket: OwnedFd) -> Call {
-        Call { socket, stage: Stage::Connecting, heard: vec![], heard_at: Instant::now() }
+    pub(crate) fn on(socket: OwnedFd) -> Conversation {
+        Conversation { socket, stage: Stage::Connecting, received: vec![], received_at: Instant::now() }
     }
 
     pub(crate) fn watched(&self) -> Watched<'_> {
         match self.stage {
-            Stage::Connecting | Stage::Saying(_) => Watched::Write(self.socket.as_fd()),
-            Stage::Hearing | Stage::Lasting(..) => Watched::Read(self.socket.as_fd()),
+            Stage::Connecting | Stage::Sending(_) => Watched::Write(self.socket.as_fd()),
+            Stage::Receiving | Stage::StayingOpen(..) => Watched::Read(self.socket.as_fd()),
         }
     }
 
-    /// It must only stay open any more.
-    pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self.stage, Stage::Lasting(..))
+    /// Whether the connection has only to stay open.
+    pub(crate) fn is_staying_open(&self) -> bool {
+        matches!(self.stage, Stage::StayingOpen(..))
     }
 
-    /// When it is to go on although nothing has come.
-    pub(crate) fn goes_on_at(&self, talk: &Talk) -> Deadline {
+    /// The instant at which to resume although nothing has come.
+    pub(crate) fn resumes_at(&self, script: &Script) -> Deadline {
         match self.stage {
-            Stage::Lasting(_, until) => until,
-            Stage::Hearing if !self.heard.is_empty() => {
-                Deadline::after(talk.patience().saturating_sub(self.heard_at.elapsed()))
+            Stage::StayingOpen(_, until) => until,
+            Stage::Receiving if !self.received.is_empty() => {
+                Deadline::after(script.patience().saturating_sub(self.received_at.elapsed()))
             }
             _ => Deadline::NEVER,
         }
     }
 
-    /// Goes on as far as it can without waiting; `None`: not to the end yet.
-    pub(crate) fn go_on(&mut self, talk: &Talk) -> Option<Answer> {
-        match self.try_go_on(talk) {
+    /// Continues as far as possible without blocking. `None`: the conversation has not ended.
+    pub(crate) fn resume(&mut self, script: &Script) -> Option<Answer> {
+        match self.try_resume(script) {
             Ok(answer) => Some(answer),
-            Err(Errno::WOULDBLOCK) => None,
+            Err(Errno::EAGAIN) => None,
             Err(e) => Some(Answer::no(e)),
         }
     }
 
-    fn try_go_on(&mut self, talk: &Talk) -> Result<Answer, Errno> {
-        loop {
+    fn try_resume(&mut self, script: &Script) -> Result<Answer, Errno> {
+        for _ in 0..READS_AT_A_TIME {
             match self.stage {
                 Stage::Connecting => {
                     self.connected()?;
                     if self.is_to_itself() {
-                        // Closed by a reset, for an orderly end would keep the port in TIME_WAIT.
-                        let _ = set_socket_linger(&self.socket, Some(Duration::ZERO));
-                        return Ok(Answer::no(Errno::CONNREFUSED));
+                        // Closed by a reset, for an orderly close would keep the port in TIME_WAIT.
+                        let _ = setsockopt(&self.socket, Linger, &libc::linger { l_onoff: 1, l_linger: 0 });
+                        return Ok(Answer::no(Errno::ECONNREFUSED));
                     }
-                    self.stage = Stage::Saying(0);
+                    self.stage = Stage::Sending(0);
                 }
-                Stage::Saying(said) if said < talk.send.len() => {
-                    self.stage = Stage::Saying(said + send(&self.socket, &talk.send[said..], SendFlags::NOSIGNAL)?);
+                Stage::Sending(sent) if sent < script.send.len() => {
+                    let more = send(self.socket.as_raw_fd(), &script.send[sent..], MsgFlags::MSG_NOSIGNAL)?;
+                    self.stage = Stage::Sending(sent + more);
                 }
-                Stage::Saying(_) => self.stage = Stage::Hearing,
-                Stage::Hearing => match &talk.expect {
-                    Some(expected) if !expected.is_match(&self.heard) => {
-                        let tired = self.goes_on_at(talk).passed();
-                        match self.hear() {
-                            Ok(0) => return Ok(Answer::unclear(format!("{}, and hangs up", self.in_vain(expected)))),
-                            Ok(_) if self.heard.len() < LONGEST => {}
-                            Err(e) if e != Errno::WOULDBLOCK || !tired => return Err(e),
-                            _ => return Ok(Answer::unclear(self.in_vain(expected))),
-                        }
+                Stage::Sending(_) => self.stage = Stage::Receiving,
+                Stage::Receiving => {
+                    if let Some(answer) = self.receive_expected(script)? {
+                        return Ok(answer);
                     }
-                    _ => match talk.stable {
-                        None => return Ok(Answer::YES),
-                        Some(time) => self.stage = Stage::Lasting(Instant::now(), Deadline::after(time)),
-                    },
-                },
-                Stage::Lasting(since, until) => match self.hear() {
-                    Err(Errno::WOULDBLOCK) if !until.passed() => return Err(Errno::WOULDBLOCK),
-                    Err(Errno::WOULDBLOCK) => return Ok(Answer::Yes(since.elapsed())),
-                    // It has answered and ended, as it does with everybody; whether it goes on answering, later calls show.
-                    Ok(0) | Err(_) if !self.heard.is_empty() => return Ok(Answer::Yes(since.elapsed())),
+                }
+                Stage::StayingOpen(since, until) => match self.receive() {
+                    Err(Errno::EAGAIN) if !until.passed() => return Err(Errno::EAGAIN),
+                    Err(Errno::EAGAIN) => return Ok(Answer::Yes(since.elapsed())),
+                    // A server may answer and then close every connection. Later tries show whether it goes on answering.
+                    Ok(0) | Err(_) if !self.received.is_empty() => return Ok(Answer::Yes(since.elapsed())),
                     Ok(0) => return Ok(Answer::unclear("it accepts, but closes the connection")),
                     Err(e) => return Ok(Answer::unclear(format!("it accepts, but then: {}", reason(&e)))),
-                    // What it says is of no interest any more, only that it said something.
-                    Ok(_) => self.heard.truncate(1),
+                    // Only that something was received counts now, not what.
+                    Ok(_) if until.passed() => return Ok(Answer::Yes(since.elapsed())),
+                    Ok(_) => self.received.truncate(1),
                 },
             }
         }
+        Err(Errno::EAGAIN)
     }
 
-    /// EAGAIN while it is connecting; then whatever came of it (connect(2), EINPROGRESS).
+    /// Receives until the expected text is there. `Some`: it will not come.
+    fn receive_expected(&mut self, script: &Script) -> Result<Option<Answer>, Errno> {
+        match &script.expect {
+            Some(expected) if !expected.is_match(&self.received) => {
+                let is_silent = self.resumes_at(script).passed();
+                match self.receive() {
+                    Ok(0) => Ok(Some(Answer::unclear(format!("{}, and hangs up", self.unexpected(expected))))),
+                    Ok(_) if self.received.len() < LONGEST => Ok(None),
+                    Err(e) if e != Errno::EAGAIN || !is_silent => Err(e),
+                    _ => Ok(Some(Answer::unclear(self.unexpected(expected)))),
+                }
+            }
+            _ => match script.stable {
+                None => Ok(Some(Answer::YES)),
+                Some(time) => {
+                    self.stage = Stage::StayingOpen(Instant::now(), Deadline::after(time));
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    /// EAGAIN while the socket is connecting; then the result (connect(2), EINPROGRESS).
     fn connected(&self) -> Result<(), Errno> {
-        socket_error(&self.socket)??;
-        match getpeername(&self.socket) {
-            Err(Errno::NOTCONN) => Err(Errno::WOULDBLOCK),
+        match nix::sys::socket::getsockopt(&self.socket, SocketError)? {
+            0 => {}
+            error => return Err(Errno::from_raw(error)),
+        }
+        match getpeername::<SockaddrStorage>(self.socket.as_raw_fd()) {
+            Err(Errno::ENOTCONN) => Err(Errno::EAGAIN),
             peer => peer.map(|_| ()),
         }
     }
 
-    /// A connect to a port of this very machine that nobody listens on, from that very port, succeeds with itself:
-    /// then nobody has answered, and the port is kept from the daemon.
+    /// A connect(2) from a local port to that very port, on which nobody listens, succeeds: TCP's simultaneous open
+    /// (RFC 9293). Nobody has answered then, and the connection keeps the port from the daemon.
     fn is_to_itself(&self) -> bool {
         self.ends().is_some_and(|(ours, theirs)| ours == theirs)
     }
 
-    /// Both ends of it, ours first, if it is of the internet's kind and connected.
+    /// The local and the remote address of a TCP connection.
     pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let (ours, theirs) = (getsockname(&self.socket).ok()?, getpeername(&self.socket).ok()??);
-        Some((ours.try_into().ok()?, theirs.try_into().ok()?))
+        let (ours, theirs) = (getsockname(self.socket.as_raw_fd()).ok()?, getpeername(self.socket.as_raw_fd()).ok()?);
+        Some((address(&ours)?, address(&theirs)?))
     }
 
-    fn hear(&mut self) -> Result<usize, Errno> {
+    fn receive(&mut self) -> Result<usize, Errno> {
         let mut room = [0; 4096];
         loop {
-            match recv(&self.socket, &mut room, RecvFlags::empty()) {
-                Err(Errno::INTR) => {}
-                heard => {
-                    let (_, length) = heard?;
-                    self.heard.extend_from_slice(&room[..length]);
-                    self.heard_at = Instant::now();
+            match recv(self.socket.as_raw_fd(), &mut room, MsgFlags::empty()) {
+                Err(Errno::EINTR) => {}
+                received => {
+                    let length = received?;
+                    self.received.extend_from_slice(&room[..length]);
+                    self.received_at = Instant::now();
                     return Ok(length);
                 }
             }
         }
     }
 
-    fn in_vain(&self, expected: &Regex) -> String {
+    fn unexpected(&self, expected: &Regex) -> String {
         const SHOWN: usize = 100;
-        if self.heard.is_empty() {
+        if self.received.is_empty() {
             return "it says nothing".into();
         }
-        let start = self.heard[..self.heard.len().min(SHOWN)].escape_ascii();
-        let more = if self.heard.len() > SHOWN { "..." } else { "" };
+        let start = self.received[..self.received.len().min(SHOWN)].escape_ascii();
+        let more = if self.received.len() > SHOWN { "..." } else { "" };
         format!("it says \"{start}{more}\", which /{expected}/ does not match")
     }
 
-    /// What is to be said of it when its time is up.
-    pub(crate) fn cut_off(&self, talk: &Talk, after: &str) -> Answer {
-        match (&self.stage, &talk.expect) {
-            (Stage::Lasting(since, _), _) => Answer::Yes(since.elapsed()),
+    /// The answer of a conversation whose time is up.
+    pub(crate) fn time_out(&self, script: &Script, after: &str) -> Answer {
+        match (&self.stage, &script.expect) {
+            (Stage::StayingOpen(since, _), _) => Answer::Yes(since.elapsed()),
             (Stage::Connecting, _) => Answer::no(format!("no answer within {after}")),
-            (Stage::Hearing, Some(expected)) => Answer::unclear(format!("{} within {after}", self.in_vain(expected))),
+            (Stage::Receiving, Some(expected)) => {
+                Answer::unclear(format!("{} within {after}", self.unexpected(expected)))
+            }
             _ => Answer::unclear(format!("not to the end within {after}")),
         }
+    }
+
+    /// The socket, where the connection was made for somebody else to use.
+    pub(crate) fn into_socket(self) -> OwnedFd {
+        self.socket
+    }
+}
+
+/// The address of a TCP socket; `None` for a unix socket.
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    match storage.family() {
+        Some(nix::sys::socket::AddressFamily::Inet) => storage.as_sockaddr_in().map(|&v4| SocketAddr::V4(v4.into())),
+        _ => storage.as_sockaddr_in6().map(|&v6| SocketAddr::V6(v6.into())),
     }
 }

@@ -1,57 +1,46 @@
 //! `dns:` a name that has an address.
 
-use super::resolve::{Found, look_up};
-use super::{Answer, Step, Target};
-use crate::blocking_call::Errand;
+use super::resolve::Lookup;
+use super::{Answer, ProbeOptions, Target};
 use racefree_core::error::Result;
-use racefree_core::event::{Events, Watched};
-use std::os::fd::AsFd;
+use racefree_core::event::Watched;
+use racefree_core::event::time::Deadline;
+use std::task::Poll;
 
 /// A name to wait for.
 pub(crate) struct Dns {
-    name: String,
-    errand: Option<Errand<Found>>,
+    lookup: Lookup,
 }
 
 impl Dns {
-    pub(crate) fn new(name: String) -> Dns {
-        Dns { name, errand: None }
+    pub(crate) fn new(name: String, options: &ProbeOptions) -> Dns {
+        Dns { lookup: Lookup::new(name, options.attempt) }
     }
 }
 
 impl Target for Dns {
-    fn ask(&mut self, _: &Events) -> Result<Step> {
-        // As in a look-up for a connection: one that outlasts a try is not begun a second time.
-        let errand = match self.errand.take() {
-            Some(errand) => errand,
-            None => {
-                let name = self.name.clone();
-                Errand::begin(move || look_up(&name, 0))?
-            }
-        };
-        Ok(match errand.answer()? {
-            None => {
-                self.errand = Some(errand);
-                Step::Pending
-            }
-            Some(Ok(_)) => Step::Answered(Answer::YES),
-            // The resolver's word for "nobody knows at present".
-            Some(Err(why)) if why.ends_with("Temporary failure in name resolution") => {
-                Step::Answered(Answer::unclear(why))
-            }
-            Some(Err(why)) => Step::Answered(Answer::no(why)),
+    fn probe(&mut self) -> Result<Poll<Answer>> {
+        Ok(match self.lookup.poll()? {
+            None => Poll::Pending,
+            Some(Ok(_)) => Poll::Ready(Answer::YES),
+            Some(Err(none)) if none.is_temporary => Poll::Ready(Answer::unclear(none.reason)),
+            Some(Err(none)) => Poll::Ready(Answer::no(none.reason)),
         })
     }
 
     fn watched(&self) -> Vec<Watched<'_>> {
-        self.errand.iter().map(|errand| Watched::Read(errand.as_fd())).collect()
+        self.lookup.watched()
     }
 
-    fn ready(&self) -> &'static str {
+    fn resumes_at(&self) -> Deadline {
+        self.lookup.resumes_at()
+    }
+
+    fn ready_text(&self) -> &'static str {
         "it has an address"
     }
 
-    fn still(&self) -> String {
+    fn still_text(&self) -> String {
         "it still has an address".into()
     }
 }

@@ -1,29 +1,29 @@
 //! `file:` a file that exists. `nonempty:` a file that something has been written to.
 
-use super::{Answer, Means, Step, Target};
+use super::{Answer, ProbeOptions, Target};
 use racefree_core::error::{Result, reason};
-use racefree_core::event::Events;
 use racefree_core::event::path_watch::PathWatch;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::task::Poll;
 
 /// A file to wait for.
 pub(crate) struct File {
     watch: PathWatch,
     least: u64,
-    suffices: fn(&Answer) -> bool,
+    is_final: fn(&Answer) -> bool,
 }
 
 impl File {
-    /// Whatever is in it.
-    pub(crate) fn existing(path: PathBuf, means: &Means) -> File {
-        File { watch: PathWatch::on(path), least: 0, suffices: means.suffices() }
+    /// A file with any content, or none.
+    pub(crate) fn existing(path: PathBuf, options: &ProbeOptions) -> File {
+        File { watch: PathWatch::on(path), least: 0, is_final: options.is_final() }
     }
 
-    /// With something in it.
-    pub(crate) fn nonempty(path: PathBuf, means: &Means) -> File {
-        File { least: 1, ..File::existing(path, means) }
+    /// A file that is not empty.
+    pub(crate) fn nonempty(path: PathBuf, options: &ProbeOptions) -> File {
+        File { least: 1, ..File::existing(path, options) }
     }
 
     fn look(&self) -> Answer {
@@ -39,31 +39,31 @@ impl File {
 }
 
 impl Target for File {
-    fn ask(&mut self, _: &Events) -> Result<Step> {
+    fn probe(&mut self) -> Result<Poll<Answer>> {
         let mut answer = self.look();
-        if !(self.suffices)(&answer) && self.watch.arm() {
+        if !(self.is_final)(&answer) && self.watch.arm() {
             answer = self.look();
         }
-        Ok(Step::Answered(answer))
+        Ok(Poll::Ready(answer))
     }
 
-    fn ready(&self) -> &'static str {
+    fn ready_text(&self) -> &'static str {
         if self.least == 0 { "it is there" } else { "it is there, and not empty" }
     }
 
-    fn still(&self) -> String {
+    fn still_text(&self) -> String {
         "it is still there".into()
     }
 
-    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+    fn event_sources(&self) -> Vec<BorrowedFd<'_>> {
         self.watch.descriptor().into_iter().collect()
     }
 
-    fn heed(&mut self) -> bool {
+    fn drain_events(&mut self) -> bool {
         self.watch.drain()
     }
 
-    fn is_announced(&self) -> bool {
+    fn is_event_driven(&self) -> bool {
         self.watch.trusted()
     }
 }

@@ -1,13 +1,15 @@
-//! What can be waited for: how it is tried once, what may announce it, and how its last reason reads.
+//! What can be waited for. Each kind of target has a file: how it is tried once, which events tell of a change, and how
+//! its reason reads.
 //!
-//! A try never blocks. What takes time is a descriptor that the one event loop watches until the attempt's end.
+//! A try never blocks. A try that takes time gives the event loop a descriptor to watch until the attempt's end.
 
+mod address;
 pub(crate) mod conversation;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod file;
+pub(crate) mod free;
 pub(crate) mod http;
-pub(crate) mod http_options;
 pub(crate) mod listen;
 pub(crate) mod lock;
 pub(crate) mod parse;
@@ -15,73 +17,69 @@ pub(crate) mod pid;
 pub(crate) mod pidfile;
 pub(crate) mod reason;
 pub(crate) mod resolve;
+pub(crate) mod script;
 pub(crate) mod tcp;
 pub(crate) mod unix;
 
-use crate::sockets::owner::Owner;
+use crate::sockets::SocketTables;
+use crate::sockets::owner::SocketOwner;
 use racefree_core::error::Result;
-use racefree_core::event::time::Deadline;
-use racefree_core::event::{Events, Watched};
-use reason::Why;
+use racefree_core::event::Watched;
+use racefree_core::event::time::{Deadline, for_people};
+use reason::Reason;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
-/// What a try came to.
+/// What one try found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It answers, exists, lives; and this try has seen it do so for this long.
+    /// The target answers, exists or lives, and the try has seen that last for this long.
     Yes(Duration),
-    /// It does not, and why.
-    No(Why),
-    /// Neither can be said, and why: it is not ready, and not down either.
-    Unclear(Why),
+    /// The target does not, for this reason.
+    No(Reason),
+    /// The try proves neither, for this reason: the target is not ready, and not down either.
+    Unclear(Reason),
 }
 
 impl Answer {
-    /// Yes, at this moment.
+    /// Yes, as seen at one moment.
     pub(crate) const YES: Answer = Answer::Yes(Duration::ZERO);
 
-    /// No, because.
-    pub(crate) fn no(why: impl Into<Why>) -> Answer {
-        Answer::No(why.into())
+    /// No, for this reason.
+    pub(crate) fn no(reason: impl Into<Reason>) -> Answer {
+        Answer::No(reason.into())
     }
 
-    /// Neither, because.
-    pub(crate) fn unclear(why: impl Into<Why>) -> Answer {
-        Answer::Unclear(why.into())
+    /// Neither yes nor no, for this reason.
+    pub(crate) fn unclear(reason: impl Into<Reason>) -> Answer {
+        Answer::Unclear(reason.into())
     }
 }
 
-/// How far a try has come.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// To its end.
-    Answered(Answer),
-    /// Not to its end: what it watches will tell.
-    Pending,
-}
-
-/// How to look at a target, beyond what its name says.
+/// The options that say how targets are tried.
 #[derive(Clone, Debug)]
-pub(crate) struct Means {
-    /// What is said over a connection before it counts.
-    pub(crate) talk: conversation::Talk,
-    /// The end is awaited, not the beginning.
+pub(crate) struct ProbeOptions {
+    /// What is said and expected over a connection.
+    pub(crate) script: script::Script,
+    /// The wait is for the end of the targets.
     pub(crate) down: bool,
-    /// The answer must last.
+    /// The answer must last (`--stable`).
     pub(crate) lasting: bool,
-    /// Who must own the socket that answers.
-    pub(crate) by: Option<Rc<Owner>>,
-    /// What a request over http looks like.
-    pub(crate) http: http_options::Http,
-    /// How long a request may take.
+    /// The process that must own the socket that answers.
+    pub(crate) by: Option<Rc<SocketOwner>>,
+    /// The kernel's tables of sockets.
+    pub(crate) tables: Rc<SocketTables>,
+    /// How a request over HTTP looks.
+    pub(crate) http: http::options::HttpOptions,
+    /// The limit of one try.
     pub(crate) attempt: Duration,
 }
 
-impl Means {
-    /// Which answer ends the wait for a target, so that nothing need announce what comes after it.
-    pub(crate) fn suffices(&self) -> fn(&Answer) -> bool {
+impl ProbeOptions {
+    /// The answer after which the target is not tried again, so that no watch on it is needed.
+    pub(crate) fn is_final(&self) -> fn(&Answer) -> bool {
         match (self.lasting, self.down) {
             (true, _) => |_| false,
             (false, false) => |answer| matches!(answer, Answer::Yes(_)),
@@ -93,55 +91,55 @@ impl Means {
 /// Something to wait for.
 pub(crate) trait Target {
     /// Begins a try.
-    fn ask(&mut self, events: &Events) -> Result<Step>;
+    fn probe(&mut self) -> Result<Poll<Answer>>;
 
-    /// What a pending try waits for.
+    /// The descriptors that a pending try waits for.
     fn watched(&self) -> Vec<Watched<'_>> {
         vec![]
     }
 
-    /// When a pending try wants to go on even if nothing it watches has told anything.
-    fn goes_on_at(&self) -> Deadline {
+    /// The instant at which a pending try is resumed even if none of its descriptors is ready.
+    fn resumes_at(&self) -> Deadline {
         Deadline::NEVER
     }
 
-    /// A pending try has its answer and only watches whether it lasts: the attempt's end does not cut it off.
-    fn is_lasting(&self) -> bool {
+    /// Whether a pending try has its answer and watches whether the answer lasts. Such a try may outlast `--attempt`.
+    fn watches_answer_last(&self) -> bool {
         false
     }
 
-    /// Goes on with a pending try.
-    fn go_on(&mut self, events: &Events) -> Result<Step> {
-        self.ask(events)
+    /// Continues a pending try.
+    fn resume(&mut self) -> Result<Poll<Answer>> {
+        self.probe()
     }
 
-    /// Ends a pending try that has taken so long: its time is up. Nothing of it is left behind.
-    fn cut_off(&mut self, after: Duration) -> Answer {
-        Answer::unclear(format!("no answer within {}", racefree_core::event::time::for_people(after)))
+    /// Ends a pending try that has run for this long, and leaves nothing of it behind.
+    fn time_out(&mut self, after: Duration) -> Answer {
+        Answer::unclear(format!("no answer within {}", for_people(after)))
     }
 
-    /// What is to be said of one that is ready.
-    fn ready(&self) -> &'static str {
+    /// The words for a target that is ready.
+    fn ready_text(&self) -> &'static str {
         "it answers"
     }
 
-    /// What is to be said of one that is there although its end is awaited.
-    fn still(&self) -> String {
+    /// The words for a target that is still there although the wait is for its end.
+    fn still_text(&self) -> String {
         "it still answers".into()
     }
 
-    /// What can be read when it is worth trying again.
-    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+    /// The descriptors that become readable when another try is worth its time.
+    fn event_sources(&self) -> Vec<BorrowedFd<'_>> {
         vec![]
     }
 
-    /// Takes what the announcers tell, and says whether it is a reason to try again.
-    fn heed(&mut self) -> bool {
+    /// Takes the events that have come, and returns whether they are a reason for another try.
+    fn drain_events(&mut self) -> bool {
         true
     }
 
-    /// Whether the kernel will announce a change of the last answer, so that no try is worth it before.
-    fn is_announced(&self) -> bool {
+    /// Whether the kernel sends an event when the last answer changes, so that no try before the event is worth its time.
+    fn is_event_driven(&self) -> bool {
         false
     }
 }

@@ -1,26 +1,35 @@
-//! A target as it is named on the command line.
+//! A TARGET as it is written on the command line.
 
-use crate::target::{self, Means, Target};
+use super::address::{host_and_port, listening};
+use super::http::url::{Url, masked};
+use crate::sockets::Transport;
+use crate::target::{self, ProbeOptions, Target};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
+use racefree_core::claim::process_arg::parse_pid;
 use racefree_core::error::Result;
 use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use ureq::http::Uri;
 
-/// What the user wrote, and what it means.
+/// What the user wrote, as it may be printed, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedTarget {
-    word: OsString,
-    kind: Kind,
+    shown: String,
+    spec: Spec,
 }
 
+/// What a TARGET means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Spec {
     Tcp { host: String, port: u16 },
-    Listen { host: Option<String>, port: u16 },
-    Http(Uri),
+    Listen { transport: Transport, host: Option<String>, port: u16 },
+    Free { address: Option<IpAddr>, port: u16 },
+    Http(Url),
     Unix(PathBuf),
     File(PathBuf),
     Nonempty(PathBuf),
@@ -33,37 +42,60 @@ enum Kind {
 
 impl fmt::Display for NamedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.word.display().fmt(f)
+        f.write_str(&self.shown)
     }
 }
 
 impl NamedTarget {
     /// Reads a TARGET.
-    pub(crate) fn parse(word: OsString) -> std::result::Result<NamedTarget, String> {
-        let kind = kind_of(&word)?;
-        Ok(NamedTarget { word, kind })
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub(crate) fn parse(word: &OsStr) -> std::result::Result<NamedTarget, String> {
+        Ok(NamedTarget { shown: masked(&word.to_string_lossy()), spec: spec_of(word)? })
     }
 
-    /// The target itself, not yet looked at.
-    pub(crate) fn target(&self, means: &Means) -> Result<Box<dyn Target>> {
-        Ok(match self.kind.clone() {
-            Kind::Tcp { host, port } => Box::new(target::tcp::Tcp::new(host, port, means)),
-            Kind::Listen { host, port } => Box::new(target::listen::Listen::new(host, port, means)),
-            Kind::Http(uri) => Box::new(target::http::Http::new(uri, means)?),
-            Kind::Unix(path) => Box::new(target::unix::Unix::new(path, means)),
-            Kind::File(path) => Box::new(target::file::File::existing(path, means)),
-            Kind::Nonempty(path) => Box::new(target::file::File::nonempty(path, means)),
-            Kind::Lock(path) => Box::new(target::lock::Lock::new(path, means)),
-            Kind::Dns(name) => Box::new(target::dns::Dns::new(name)),
-            Kind::Pidfile(path) => Box::new(target::pidfile::Pidfile::new(path, means)),
-            Kind::Pid(pid) => Box::new(target::pid::Lives::new(pid)),
-            Kind::Exec(line) => Box::new(target::exec::Exec::new(line)),
+    /// The target itself, not tried yet.
+    pub(crate) fn target(&self, options: &ProbeOptions) -> Result<Box<dyn Target>> {
+        Ok(match self.spec.clone() {
+            Spec::Tcp { host, port } => Box::new(target::tcp::Tcp::new(host, port, options)),
+            Spec::Listen { transport, host, port } => {
+                Box::new(target::listen::Listen::new(transport, host, port, options))
+            }
+            Spec::Free { address, port } => Box::new(target::free::Free::new(address, port, options)),
+            Spec::Http(url) => Box::new(target::http::Http::new(url, options)?),
+            Spec::Unix(path) => Box::new(target::unix::Unix::new(path, options)),
+            Spec::File(path) => Box::new(target::file::File::existing(path, options)),
+            Spec::Nonempty(path) => Box::new(target::file::File::nonempty(path, options)),
+            Spec::Lock(path) => Box::new(target::lock::Lock::new(path, options)),
+            Spec::Dns(name) => Box::new(target::dns::Dns::new(name, options)),
+            Spec::Pidfile(path) => Box::new(target::pidfile::Pidfile::new(path, options)),
+            Spec::Pid(pid) => Box::new(target::pid::LivingProcess::new(pid)),
+            Spec::Exec(line) => Box::new(target::exec::Exec::new(line)),
         })
     }
 }
 
-fn kind_of(word: &OsStr) -> std::result::Result<Kind, String> {
-    let shown = word.display();
+/// Reads a TARGET for clap, whose own error would show the word, and a password in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TargetParser;
+
+impl TypedValueParser for TargetParser {
+    type Value = NamedTarget;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        word: &OsStr,
+    ) -> std::result::Result<NamedTarget, clap::Error> {
+        let error = |why| clap::Error::raw(ErrorKind::ValueValidation, format!("{why}\n")).with_cmd(command);
+        NamedTarget::parse(word).map_err(error)
+    }
+}
+
+fn spec_of(word: &OsStr) -> std::result::Result<Spec, String> {
+    let shown = masked(&word.to_string_lossy());
     let Some(colon) = word.as_bytes().iter().position(|&b| b == b':') else {
         return Err(format!("'{shown}' is no target (write tcp:HOST:PORT, unix:PATH, file:PATH, ...; see --help)"));
     };
@@ -73,194 +105,46 @@ fn kind_of(word: &OsStr) -> std::result::Result<Kind, String> {
         path => Ok(PathBuf::from(OsString::from_vec(path.to_vec()))),
     };
     match scheme {
-        b"tcp" => host_and_port(&text(rest)?, &shown.to_string()),
-        b"listen" => listening(&text(rest)?, &shown.to_string()),
-        b"http" | b"https" if rest.starts_with(b"//") => url(&text(word.as_bytes())?),
-        b"unix" => path().map(Kind::Unix),
-        b"file" => path().map(Kind::File),
-        b"nonempty" => path().map(Kind::Nonempty),
-        b"lock" => path().map(Kind::Lock),
+        b"tcp" => {
+            let place = text(rest)?;
+            host_and_port(place.strip_prefix("//").unwrap_or(&place), &shown).map(tcp)
+        }
+        b"listen" => listening(&text(rest)?, &shown).map(|place| listen(Transport::Tcp, place)),
+        b"udp" => listening(&text(rest)?, &shown).map(|place| listen(Transport::Udp, place)),
+        b"free" => free(listening(&text(rest)?, &shown)?, &shown),
+        b"http" | b"https" if rest.starts_with(b"//") => Url::parse(&text(word.as_bytes())?).map(Spec::Http),
+        b"unix" => path().map(Spec::Unix),
+        b"file" => path().map(Spec::File),
+        b"nonempty" => path().map(Spec::Nonempty),
+        b"lock" => path().map(Spec::Lock),
         b"dns" if rest.is_empty() || rest.contains(&b':') => Err(format!("'{shown}' is no name (write dns:NAME)")),
-        b"dns" => text(rest).map(Kind::Dns),
-        b"pidfile" => path().map(Kind::Pidfile),
-        b"pid" => pid(rest).map(Kind::Pid).ok_or_else(|| format!("'{shown}' names no process (write pid:N)")),
+        b"dns" => text(rest).map(Spec::Dns),
+        b"pidfile" => path().map(Spec::Pidfile),
+        b"pid" => parse_pid(rest).map(Spec::Pid).ok_or_else(|| format!("'{shown}' names no process (write pid:N)")),
         b"exec" if rest.trim_ascii().is_empty() => Err(format!("'{shown}' names no command")),
-        b"exec" => Ok(Kind::Exec(OsString::from_vec(rest.to_vec()))),
-        _ => host_and_port(&text(word.as_bytes())?, &shown.to_string()),
+        b"exec" => Ok(Spec::Exec(OsString::from_vec(rest.to_vec()))),
+        _ => host_and_port(&text(word.as_bytes())?, &shown).map(tcp),
     }
 }
 
-/// Reads `[HOST:]PORT`.
-fn listening(text: &str, shown: &str) -> std::result::Result<Kind, String> {
-    if !text.contains(':') {
-        let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-        let port = digits.and_then(|digits| digits.parse().ok()).filter(|&port| port > 0);
-        return port.map(|port| Kind::Listen { host: None, port }).ok_or_else(|| no_port(shown));
-    }
-    match host_and_port(text, shown)? {
-        Kind::Tcp { host, port } => Ok(Kind::Listen { host: Some(host).filter(|host| host != "*"), port }),
-        other => Ok(other),
-    }
+fn tcp((host, port): (String, u16)) -> Spec {
+    Spec::Tcp { host, port }
 }
 
-fn url(text: &str) -> std::result::Result<Kind, String> {
-    let uri: Uri = text.parse().map_err(|e| format!("'{text}' is no URL: {e}"))?;
-    let host = uri.host().unwrap_or_default();
-    // A port that is no port stays in the authority as it is.
-    let has_port = uri.authority().is_some_and(|authority| !authority.as_str().ends_with(host));
-    match uri.port_u16() {
-        _ if matches!(host, "" | "[]") => Err(format!("'{text}' names no host")),
-        Some(0) => Err(no_port(text)),
-        // A number with a sign is one to the parser.
-        _ if uri.port().is_some_and(|port| !port.as_str().bytes().all(|b| b.is_ascii_digit())) => Err(no_port(text)),
-        None if has_port => Err(no_port(text)),
-        _ => Ok(Kind::Http(uri)),
-    }
+fn listen(transport: Transport, (host, port): (Option<String>, u16)) -> Spec {
+    Spec::Listen { transport, host, port }
 }
 
-fn no_port(shown: &str) -> String {
-    format!("'{shown}': a port is a number from 1 to 65535")
+fn free((host, port): (Option<String>, u16), shown: &str) -> std::result::Result<Spec, String> {
+    let no_address =
+        |_| format!("'{shown}': free: takes an address of this machine (write free:PORT or free:127.0.0.1:PORT)");
+    let address = host.map(|host| host.parse().map_err(no_address)).transpose()?;
+    Ok(Spec::Free { address, port })
 }
 
 fn text(bytes: &[u8]) -> std::result::Result<String, String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| format!("'{}' is no host", String::from_utf8_lossy(bytes)))
 }
 
-fn pid(digits: &[u8]) -> Option<Pid> {
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-    Pid::from_raw(digits.parse().ok()?)
-}
-
-/// Reads `HOST:PORT`; an IPv6 address stands in brackets.
-fn host_and_port(text: &str, shown: &str) -> std::result::Result<Kind, String> {
-    let unknown = || format!("'{shown}' is no target (write tcp:HOST:PORT, unix:PATH, file:PATH, ...; see --help)");
-    let (host, port) = text.rsplit_once(':').ok_or_else(|| format!("'{shown}' has no port (write tcp:HOST:PORT)"))?;
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let host = match bracketed {
-        Some(host) => host,
-        None if host.contains(':') && host.parse::<std::net::Ipv6Addr>().is_ok() => {
-            return Err(format!("'{shown}': put an IPv6 address in brackets, as in [::1]:80"));
-        }
-        None if host.contains([':', '/', '[', ']']) => return Err(unknown()),
-        None => host,
-    };
-    if host.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(unknown());
-    }
-    match port.parse() {
-        Ok(0) | Err(_) => Err(no_port(shown)),
-        Ok(port) => Ok(Kind::Tcp { host: host.into(), port }),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(word: &str) -> std::result::Result<Kind, String> {
-        kind_of(OsStr::new(word))
-    }
-
-    #[test]
-    fn a_host_and_port_need_no_scheme() {
-        for word in ["tcp:db:80", "db:80"] {
-            assert_eq!(kind(word), Ok(Kind::Tcp { host: "db".into(), port: 80 }), "{word}");
-        }
-        for word in ["tcp:[::1]:80", "[::1]:80"] {
-            assert_eq!(kind(word), Ok(Kind::Tcp { host: "::1".into(), port: 80 }), "{word}");
-        }
-    }
-
-    #[test]
-    fn a_path_is_taken_as_it_is() {
-        assert_eq!(kind("unix:/run/a:b"), Ok(Kind::Unix("/run/a:b".into())));
-        let odd = OsStr::from_bytes(b"file:/\xff");
-        assert_eq!(kind_of(odd), Ok(Kind::File(OsStr::from_bytes(b"/\xff").into())));
-    }
-
-    #[test]
-    fn what_is_no_target_is_refused() {
-        for word in [
-            "",
-            "x",
-            "80",
-            ":80",
-            "db:",
-            "db:0",
-            "db:65536",
-            "db:99999",
-            "db:-1",
-            "db:+1",
-            "db:http",
-            "tcp:80",
-            "tcp:",
-            "listen:",
-            "listen:0",
-            "listen:x",
-            "listen::80",
-            "::1:80",
-            "ftp://db/",
-            "http://",
-            "http:///x",
-            "http://db:0/",
-            "http://db:99999/",
-            "http://a b/",
-            "udp:db:53",
-            "[::1:80",
-            "unix:",
-            "file:",
-            "pidfile:",
-            "pid:",
-            "pid:0",
-            "pid:-1",
-            "pid:1x",
-            "exec:",
-            "exec: ",
-        ] {
-            assert!(kind(word).is_err(), "{word}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod properties {
-    use super::*;
-    use proptest::prelude::*;
-
-    const SCHEMES: &str = "(tcp|listen|http|https|unix|file|nonempty|pidfile|pid|lock|exec|dns|TCP|)";
-
-    proptest! {
-        #[test]
-        fn a_host_and_port_are_read_as_they_were_printed(host in "[a-z0-9][a-z0-9.-]{0,20}", port in 1..=u16::MAX) {
-            let kind = kind_of(OsStr::new(&format!("tcp:{host}:{port}")));
-            prop_assert_eq!(kind, Ok(Kind::Tcp { host, port }));
-        }
-
-        #[test]
-        fn no_port_is_beyond_what_a_port_can_be(scheme in SCHEMES, host in "[a-z]{1,4}|\\[::1\\]", port in "[-+]?[0-9]{1,8}") {
-            let number = port.parse::<u32>().ok().filter(|_| port.bytes().all(|b| b.is_ascii_digit()));
-            let right = number.is_some_and(|number| (1..=65535).contains(&number));
-            for word in [format!("tcp:{host}:{port}"), format!("listen:{port}"), format!("{scheme}://{host}:{port}/")] {
-                let says_port = matches!(
-                    kind_of(OsStr::new(&word)),
-                    Ok(Kind::Tcp { .. } | Kind::Listen { .. } | Kind::Http(_))
-                );
-                prop_assert!(!says_port || right, "{:?}", word);
-            }
-        }
-
-        #[test]
-        fn a_path_is_taken_byte_for_byte(path in proptest::collection::vec(1..=255u8, 1..30)) {
-            let word = OsString::from_vec([b"unix:", &path[..]].concat());
-            prop_assert_eq!(kind_of(&word), Ok(Kind::Unix(OsString::from_vec(path).into())));
-        }
-
-        #[test]
-        fn whatever_is_typed_is_a_target_or_refused(scheme in SCHEMES, rest in proptest::collection::vec(any::<u8>(), 0..30)) {
-            let word = OsString::from_vec([scheme.as_bytes(), b":", &rest[..]].concat());
-            if let Ok(Kind::Pid(pid)) = kind_of(&word) {
-                prop_assert!(pid.as_raw_pid() > 0);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,54 +1,54 @@
 //! `pid:` a process that lives. A zombie does not.
 
-use super::{Answer, Step, Target};
+use super::{Answer, Target};
 use racefree_core::error::Result;
-use racefree_core::event::Events;
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::pidfd::PidFd;
 use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::task::Poll;
 
-/// A process to wait for, by its number.
-pub(crate) struct Lives {
+/// A process to wait for, named by its PID.
+pub(crate) struct LivingProcess {
     pid: Pid,
-    seen: Option<PidFd>,
+    pinned: Option<PidFd>,
 }
 
-impl Lives {
-    pub(crate) fn new(pid: Pid) -> Lives {
-        Lives { pid, seen: None }
+impl LivingProcess {
+    pub(crate) fn new(pid: Pid) -> LivingProcess {
+        LivingProcess { pid, pinned: None }
     }
 }
 
-impl Target for Lives {
-    fn ask(&mut self, _: &Events) -> Result<Step> {
-        // Held once seen: its number may be recycled, and the next process of that number is another.
-        if self.seen.is_none() {
-            self.seen = PidFd::open(self.pid)?;
+impl Target for LivingProcess {
+    fn probe(&mut self) -> Result<Poll<Answer>> {
+        // Pinned at the first sight: the PID may be recycled, and its next process is another one.
+        if self.pinned.is_none() {
+            self.pinned = PidFd::open(self.pid)?;
         }
-        Ok(Step::Answered(match &self.seen {
+        Ok(Poll::Ready(match &self.pinned {
             None => Answer::no("no such process"),
             Some(process) if process.has_ended()? => {
-                self.seen = None;
+                self.pinned = None;
                 Answer::no("it has ended")
             }
             Some(_) => Answer::YES,
         }))
     }
 
-    fn ready(&self) -> &'static str {
+    fn ready_text(&self) -> &'static str {
         "it is alive"
     }
 
-    fn still(&self) -> String {
+    fn still_text(&self) -> String {
         format!("{} is still alive", Holder::new(self.pid))
     }
 
-    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
-        self.seen.iter().map(AsFd::as_fd).collect()
+    fn event_sources(&self) -> Vec<BorrowedFd<'_>> {
+        self.pinned.iter().map(AsFd::as_fd).collect()
     }
 
-    fn is_announced(&self) -> bool {
-        self.seen.is_some()
+    fn is_event_driven(&self) -> bool {
+        self.pinned.is_some()
     }
 }

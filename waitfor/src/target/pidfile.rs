@@ -1,74 +1,74 @@
 //! `pidfile:` a PID file that a living process has claimed.
 
-use super::{Answer, Means, Step, Target};
+use super::{Answer, ProbeOptions, Target};
 use racefree_core::claim::pin::{self, Pinned};
 use racefree_core::claim::status::Status;
 use racefree_core::error::Result;
-use racefree_core::event::Events;
 use racefree_core::event::path_watch::PathWatch;
 use racefree_core::process::pidfd::PidFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::task::Poll;
 
 /// A claim to wait for.
 pub(crate) struct Pidfile {
     watch: PathWatch,
-    suffices: fn(&Answer) -> bool,
+    is_final: fn(&Answer) -> bool,
     claimant: Option<PidFd>,
-    announced: bool,
+    is_event_driven: bool,
 }
 
 impl Pidfile {
-    pub(crate) fn new(path: PathBuf, means: &Means) -> Pidfile {
-        Pidfile { watch: PathWatch::on(path), suffices: means.suffices(), claimant: None, announced: false }
+    pub(crate) fn new(path: PathBuf, options: &ProbeOptions) -> Pidfile {
+        Pidfile { watch: PathWatch::on(path), is_final: options.is_final(), claimant: None, is_event_driven: false }
     }
 
     fn look(&mut self) -> Result<Answer> {
         self.claimant = None;
-        let (answer, announced) = match pin::pin(self.watch.path())? {
+        let (answer, is_event_driven) = match pin::pin(self.watch.path())? {
             Pinned::Running(process, _) => {
                 self.claimant = Some(process);
                 (Answer::YES, true)
             }
-            // The claimer writes its number after it has the claim, and that is announced.
-            Pinned::Nobody(reading @ (Status::Absent | Status::Stale(_))) => {
-                (Answer::no(reading.in_words()), self.watch.trusted())
+            // A claimant writes its PID after it has the claim, and the write sends an event.
+            Pinned::Nobody(status @ (Status::Absent | Status::Stale(_))) => {
+                (Answer::no(status.in_words()), self.watch.trusted())
             }
-            // A claim half-way, or the children of a dead claimant: what they do with their descriptors is not announced.
-            Pinned::Nobody(reading) => (Answer::unclear(reading.in_words()), false),
+            // A claim half-way, or the children of a dead claimant: a descriptor that is closed sends no event.
+            Pinned::Nobody(status) => (Answer::unclear(status.in_words()), false),
         };
-        self.announced = announced;
+        self.is_event_driven = is_event_driven;
         Ok(answer)
     }
 }
 
 impl Target for Pidfile {
-    fn ask(&mut self, _: &Events) -> Result<Step> {
+    fn probe(&mut self) -> Result<Poll<Answer>> {
         let mut answer = self.look()?;
-        if !(self.suffices)(&answer) && self.watch.arm() {
+        if !(self.is_final)(&answer) && self.watch.arm() {
             answer = self.look()?;
         }
-        Ok(Step::Answered(answer))
+        Ok(Poll::Ready(answer))
     }
 
-    fn ready(&self) -> &'static str {
+    fn ready_text(&self) -> &'static str {
         "it is claimed"
     }
 
-    fn still(&self) -> String {
+    fn still_text(&self) -> String {
         Status::of(self.watch.path()).in_words()
     }
 
-    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+    fn event_sources(&self) -> Vec<BorrowedFd<'_>> {
         self.watch.descriptor().into_iter().chain(self.claimant.iter().map(AsFd::as_fd)).collect()
     }
 
-    fn heed(&mut self) -> bool {
+    fn drain_events(&mut self) -> bool {
         let ended = self.claimant.as_ref().is_some_and(|process| process.has_ended().unwrap_or(true));
         self.watch.drain() || ended
     }
 
-    fn is_announced(&self) -> bool {
-        self.announced
+    fn is_event_driven(&self) -> bool {
+        self.is_event_driven
     }
 }

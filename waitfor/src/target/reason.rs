@@ -1,41 +1,40 @@
-//! Why a target is not as it should be. What the kernel has said is put into words only where somebody reads them: of
-//! many tries one is told.
+//! Why a target is not as wanted. An error number becomes words only when it is printed: of many tries only the last is.
 
+use nix::errno::Errno;
 use racefree_core::error::reason;
-use rustix::io::Errno;
 use std::borrow::Cow;
 use std::fmt;
 
 /// A reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum Reason {
     Errno(Errno),
     Words(Cow<'static, str>),
 }
 
-impl From<Errno> for Why {
-    fn from(errno: Errno) -> Why {
-        Why::Errno(errno)
+impl From<Errno> for Reason {
+    fn from(errno: Errno) -> Reason {
+        Reason::Errno(errno)
     }
 }
 
-impl From<String> for Why {
-    fn from(words: String) -> Why {
-        Why::Words(words.into())
+impl From<String> for Reason {
+    fn from(words: String) -> Reason {
+        Reason::Words(words.into())
     }
 }
 
-impl From<&'static str> for Why {
-    fn from(words: &'static str) -> Why {
-        Why::Words(words.into())
+impl From<&'static str> for Reason {
+    fn from(words: &'static str) -> Reason {
+        Reason::Words(words.into())
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Errno(errno) => f.write_str(&reason(errno)),
-            Why::Words(words) => f.write_str(words),
+            Reason::Errno(errno) => f.write_str(&reason(errno)),
+            Reason::Words(words) => f.write_str(words),
         }
     }
 }

@@ -1,142 +1,169 @@
-//! `unix:` a unix socket that accepts a connection. A stale socket file refuses.
+//! `unix:` a unix socket that accepts a connection. The socket file of a daemon that has ended refuses.
 
-use super::conversation::{Call, Talk};
-use super::{Answer, Means, Step, Target};
-use crate::sockets;
-use crate::sockets::owner::Owner;
+use super::conversation::Conversation;
+use super::script::Script;
+use super::{Answer, ProbeOptions, Target};
+use crate::sockets::SocketTables;
+use crate::sockets::owner::SocketOwner;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::sys::stat::Mode;
 use racefree_core::error::{Context, Result};
+use racefree_core::event::Watched;
 use racefree_core::event::path_watch::PathWatch;
 use racefree_core::event::time::{Deadline, for_people};
-use racefree_core::event::{Events, Watched};
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// A unix socket to wait for.
 pub(crate) struct Unix {
     watch: PathWatch,
-    talk: Talk,
-    call: Option<Call>,
-    by: Option<Rc<Owner>>,
+    script: Script,
+    conversation: Option<Conversation>,
+    by: Option<Rc<SocketOwner>>,
+    tables: Rc<SocketTables>,
     absent: bool,
 }
 
 impl Unix {
-    pub(crate) fn new(path: PathBuf, means: &Means) -> Unix {
-        Unix { watch: PathWatch::on(path), talk: means.talk.clone(), call: None, by: means.by.clone(), absent: false }
+    pub(crate) fn new(path: PathBuf, options: &ProbeOptions) -> Unix {
+        let (script, by, tables) = (options.script.clone(), options.by.clone(), options.tables.clone());
+        Unix { watch: PathWatch::on(path), script, conversation: None, by, tables, absent: false }
     }
 
-    fn talk_on(&mut self, mut call: Call) -> Result<Step> {
-        Ok(match (call.go_on(&self.talk), &self.by) {
-            (Some(yes @ Answer::Yes(_)), Some(owner)) => {
-                let disowned = owner.disowns(&sockets::on_path(self.watch.path())?)?;
-                Step::Answered(disowned.map_or(yes, Answer::unclear))
-            }
-            (Some(answer), _) => Step::Answered(answer),
-            (None, _) => {
-                self.call = Some(call);
-                Step::Pending
+    fn converse(&mut self, mut conversation: Conversation) -> Result<Poll<Answer>> {
+        Ok(match conversation.resume(&self.script) {
+            // The socket may have been replaced by a stranger's since it was asked about.
+            Some(yes @ Answer::Yes(_)) => Poll::Ready(self.unowned()?.unwrap_or(yes)),
+            Some(answer) => Poll::Ready(answer),
+            None => {
+                self.conversation = Some(conversation);
+                Poll::Pending
             }
         })
     }
+
+    /// The answer without a connection, where the process of `--by` does not own the socket: a stranger is not even
+    /// connected to.
+    fn unowned(&self) -> Result<Option<Answer>> {
+        let Some(owner) = &self.by else { return Ok(None) };
+        let path = self.watch.path();
+        let sockets = self.tables.on_path(path)?;
+        if sockets.is_empty() {
+            let is_there = abstract_name(path).is_some() || nix::sys::stat::stat(path).is_ok();
+            return Ok(Some(Answer::no(if is_there { Errno::ECONNREFUSED } else { Errno::ENOENT })));
+        }
+        Ok(owner.mismatch(&sockets)?.map(Answer::unclear))
+    }
+
+    fn look(&mut self) -> Result<Poll<Answer>> {
+        let path = self.watch.path().to_owned();
+        if let Some(answer) = self.unowned()? {
+            self.absent = answer == Answer::no(Errno::ENOENT);
+            return Ok(Poll::Ready(answer));
+        }
+        let dialled = dial(&path);
+        self.absent = matches!(dialled, Err(Errno::ENOENT | Errno::ENOTDIR));
+        match dialled {
+            Ok(socket) => self.converse(Conversation::on(socket)),
+            Err(Errno::EAGAIN) => Ok(Poll::Ready(Answer::unclear("it accepts nobody: its backlog is full"))),
+            Err(e @ (Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM | Errno::ENAMETOOLONG)) => {
+                Err(e).act("connect to", path.display())
+            }
+            Err(e @ (Errno::ENOENT | Errno::ENOTDIR | Errno::ECONNREFUSED)) => Ok(Poll::Ready(Answer::no(e))),
+            // EACCES: many a daemon gives others access to its socket only after it listens.
+            Err(e) => Ok(Poll::Ready(Answer::unclear(e))),
+        }
+    }
 }
 
-/// `@NAME`: a name in the kernel's own directory of sockets (unix(7)).
+/// The NAME of `@NAME`: a name in the kernel's own directory of sockets (unix(7)).
 fn abstract_name(path: &Path) -> Option<&[u8]> {
     path.as_os_str().as_bytes().strip_prefix(b"@")
 }
 
-/// A socket of the kind that listens there: a stream, rarely packets, or a log's datagrams.
+/// A connected socket of the type that listens there: a stream; rarely packets, or a log's datagrams.
 fn dial(path: &Path) -> std::result::Result<OwnedFd, Errno> {
     let (_directory, address) = address(path)?;
-    let mut answer = Err(Errno::PROTOTYPE);
-    for kind in [SocketType::STREAM, SocketType::SEQPACKET, SocketType::DGRAM] {
-        let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-        answer = connect(&socket, &address).map(|()| socket);
-        if !matches!(answer, Err(Errno::PROTOTYPE)) {
+    let mut answer = Err(Errno::EPROTOTYPE);
+    for kind in [SockType::Stream, SockType::SeqPacket, SockType::Datagram] {
+        let socket = socket(AddressFamily::Unix, kind, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
+        answer = connect(socket.as_raw_fd(), &address).map(|()| socket);
+        if !matches!(answer, Err(Errno::EPROTOTYPE)) {
             break;
         }
     }
     answer
 }
 
-/// The address, and the directory that must stay open for it: a path too long for an address is shortened by one.
-fn address(path: &Path) -> std::result::Result<(Option<OwnedFd>, SocketAddrUnix), Errno> {
+/// The address, and a directory that must stay open for it: a path too long for an address is given relative to that
+/// directory.
+fn address(path: &Path) -> std::result::Result<(Option<OwnedFd>, UnixAddr), Errno> {
     if let Some(name) = abstract_name(path) {
-        return Ok((None, SocketAddrUnix::new_abstract_name(name)?));
+        return Ok((None, UnixAddr::new_abstract(name)?));
     }
-    match (SocketAddrUnix::new(path), path.parent(), path.file_name()) {
-        (Err(Errno::NAMETOOLONG), Some(parent), Some(name)) => {
-            let directory = rustix::fs::open(parent, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    match (UnixAddr::new(path), path.parent(), path.file_name()) {
+        (Err(Errno::ENAMETOOLONG), Some(parent), Some(name)) => {
+            let directory = nix::fcntl::open(parent, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
             let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
-            Ok((Some(directory), SocketAddrUnix::new(short)?))
+            Ok((Some(directory), UnixAddr::new(&short)?))
         }
         (address, ..) => Ok((None, address?)),
     }
 }
 
 impl Target for Unix {
-    fn ask(&mut self, _: &Events) -> Result<Step> {
-        let path = self.watch.path().to_owned();
-        let mut dialled = dial(&path);
-        if dialled.is_err() && abstract_name(&path).is_none() && self.watch.arm() {
-            dialled = dial(&path);
+    fn probe(&mut self) -> Result<Poll<Answer>> {
+        let first = self.look()?;
+        let is_answered = matches!(first, Poll::Pending | Poll::Ready(Answer::Yes(_)));
+        if !is_answered && abstract_name(self.watch.path()).is_none() && self.watch.arm() {
+            return self.look();
         }
-        self.absent = matches!(dialled, Err(Errno::NOENT | Errno::NOTDIR));
-        Ok(match dialled {
-            Ok(socket) => self.talk_on(Call::on(socket))?,
-            Err(Errno::AGAIN) => Step::Answered(Answer::unclear("it accepts nobody: its backlog is full")),
-            Err(e @ (Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NAMETOOLONG)) => {
-                return Err(e).act("connect to", path.display());
-            }
-            Err(e @ (Errno::NOENT | Errno::NOTDIR | Errno::CONNREFUSED)) => Step::Answered(Answer::no(e)),
-            // EACCES: many a daemon opens its socket to others only after it listens.
-            Err(e) => Step::Answered(Answer::unclear(e)),
-        })
+        Ok(first)
     }
 
     fn watched(&self) -> Vec<Watched<'_>> {
-        self.call.iter().map(Call::watched).collect()
+        self.conversation.iter().map(Conversation::watched).collect()
     }
 
-    fn goes_on_at(&self) -> Deadline {
-        self.call.as_ref().map_or(Deadline::NEVER, |call| call.goes_on_at(&self.talk))
+    fn resumes_at(&self) -> Deadline {
+        self.conversation.as_ref().map_or(Deadline::NEVER, |conversation| conversation.resumes_at(&self.script))
     }
 
-    fn is_lasting(&self) -> bool {
-        self.call.as_ref().is_some_and(Call::is_lasting)
+    fn watches_answer_last(&self) -> bool {
+        self.conversation.as_ref().is_some_and(Conversation::is_staying_open)
     }
 
-    fn go_on(&mut self, events: &Events) -> Result<Step> {
-        match self.call.take() {
-            Some(call) => self.talk_on(call),
-            None => self.ask(events),
+    fn resume(&mut self) -> Result<Poll<Answer>> {
+        match self.conversation.take() {
+            Some(conversation) => self.converse(conversation),
+            None => self.probe(),
         }
     }
 
-    fn cut_off(&mut self, after: Duration) -> Answer {
+    fn time_out(&mut self, after: Duration) -> Answer {
         let after = for_people(after);
-        match self.call.take() {
-            Some(call) => call.cut_off(&self.talk, &after),
+        match self.conversation.take() {
+            Some(conversation) => conversation.time_out(&self.script, &after),
             None => Answer::unclear(format!("no answer within {after}")),
         }
     }
 
-    fn announcers(&self) -> Vec<BorrowedFd<'_>> {
+    fn event_sources(&self) -> Vec<BorrowedFd<'_>> {
         self.watch.descriptor().into_iter().collect()
     }
 
-    fn heed(&mut self) -> bool {
+    fn drain_events(&mut self) -> bool {
         self.watch.drain()
     }
 
-    /// A file that appears is announced; that somebody listens behind one that is there is not.
-    fn is_announced(&self) -> bool {
+    /// A file that appears sends an event. Somebody who begins to listen behind a file that exists sends none.
+    fn is_event_driven(&self) -> bool {
         self.absent && self.watch.trusted()
     }
 }

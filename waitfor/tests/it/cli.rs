@@ -142,7 +142,7 @@ fn what_makes_no_sense_is_wrong_usage() {
         &[][..],
         &["nonsense"],
         &["ftp://host/"],
-        &["udp:host:53"],
+        &["udp:host:0"],
         &["host:0"],
         &["host:99999"],
         &["::1:80"],

@@ -1,9 +1,10 @@
 //! `--while` and `--by`: the daemon itself, alive, and no stranger in its place.
 
 use crate::common::{place, said, waitfor, waiting_for};
+use nix::sys::signal::{Signal, kill};
 use predicates::prelude::predicate;
 use std::os::unix::net::UnixListener;
-use tests::{Port, Said, web_server};
+use tests::{Background, Port, Said, web_server};
 
 #[test]
 fn a_process_that_must_live_ends_the_wait_with_its_end() {
@@ -28,12 +29,19 @@ fn a_process_that_never_lived_is_gone_already() {
     waitfor(&place, &["--while", "pidfile:p", "file:p"]).code(3).stderr("waitfor: pidfile:p: it is not running\n");
 }
 
-/// TERM has come before waitfor begins, and waits for it: whoever ends the start tells the check first.
+/// Whoever ends a start ends its check first, and then the daemon: the check has nothing to say of the daemon's end.
 #[test]
 fn a_request_to_end_comes_before_the_news_that_the_process_is_gone() {
     let place = place();
-    let said = place.sh("env --block-signal=TERM sh -c 'kill -TERM $$; exec waitfor --while pid:4194304 file:f'");
-    assert_eq!((said.code, said.stderr.replace("Terminated\n", "").as_str()), (143, ""));
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    let waiting = Background::of(&place, "waitfor", &["--while", &format!("pid:{}", daemon.id()), "file:f"]);
+    // A stopped process takes both pieces of news at once when it continues.
+    kill(waiting.pid(), Signal::SIGSTOP).unwrap();
+    kill(waiting.pid(), Signal::SIGTERM).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    kill(waiting.pid(), Signal::SIGCONT).unwrap();
+    assert_eq!((waiting.ended(), place.content("said").as_str()), (143, ""));
 }
 
 #[test]

@@ -1,0 +1,33 @@
+//! How long to wait, how often to try, and which answer ends the wait.
+
+use crate::target::Answer;
+use racefree_core::event::time::Limit;
+use std::time::Duration;
+
+/// The options that hold for the wait as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// The limit of the whole wait.
+    pub(crate) timeout: Limit,
+    /// The limit of one try.
+    pub(crate) attempt: Duration,
+    /// The pause between two tries, where it is not to grow.
+    pub(crate) interval: Option<Duration>,
+    /// How long the wanted answer must last.
+    pub(crate) stable: Duration,
+    /// One target is enough.
+    pub(crate) any: bool,
+    /// The wait is for the end of the targets.
+    pub(crate) down: bool,
+}
+
+impl Policy {
+    /// Whether the answer is the wanted one, and for how long the try has seen it last.
+    pub(crate) fn wanted(&self, answer: &Answer) -> Option<Duration> {
+        match answer {
+            Answer::Yes(lasted) if !self.down => Some(*lasted),
+            Answer::No(_) if self.down => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+}
