@@ -1,18 +1,21 @@
 //! An allocator for a process that soon ends or becomes COMMAND: the first memory comes from the program's own zeroed
-//! pages, by moving one number, and only the block that was given last is ever taken back.
+//! pages, by moving one number. Taken back are the block that was given last, and the largest of the others.
 //!
 //! A small tool makes a few hundred allocations in all. The C library's allocator costs it a tenth of its start with
 //! glibc and a third with musl (docs/performance.md). What does not fit is the C library's, as ever.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Enough for the command line, its parsed form and one file's work; of it, only the pages that are used cost memory.
 const SIZE: usize = 192 * 1024;
 
 /// How much of it every tool uses: made present by one system call instead of by one page fault for every 4 KiB.
 const USED_BY_ALL: usize = 64 * 1024;
+
+/// What is given out of the hole: larger blocks are vectors, which grow, and leave holes themselves.
+const SMALL: usize = 1024;
 
 #[repr(align(4096))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
@@ -23,6 +26,9 @@ pub struct Arena {
     memory: Memory,
     /// Everything below is given, everything from here on is free.
     end: AtomicUsize,
+    /// The largest block below `end` that was given back: where it begins, and 32 bits higher where it ends. Small blocks
+    /// come from there first, for a page less that is touched is a microsecond less.
+    hole: AtomicU64,
 }
 
 impl std::fmt::Debug for Memory {
@@ -44,7 +50,7 @@ impl Default for Arena {
 impl Arena {
     /// An empty one.
     pub const fn new() -> Arena {
-        Arena { memory: Memory(UnsafeCell::new([0; SIZE])), end: AtomicUsize::new(0) }
+        Arena { memory: Memory(UnsafeCell::new([0; SIZE])), end: AtomicUsize::new(0), hole: AtomicU64::new(0) }
     }
 
     fn base(&self) -> *mut u8 {
@@ -63,6 +69,11 @@ impl Arena {
 
     /// A block of `memory`, if one of this size is left.
     fn carve(&self, layout: Layout) -> Option<*mut u8> {
+        if layout.size() <= SMALL
+            && let Some(start) = self.fill_hole(layout)
+        {
+            return Some(self.base().wrapping_add(start));
+        }
         loop {
             let end = self.end.load(Ordering::Acquire);
             let start = end.next_multiple_of(layout.align());
@@ -76,6 +87,27 @@ impl Arena {
         }
     }
 
+    /// The first bytes of the hole. Who makes the exchange owns them, however often the hole was another's meanwhile.
+    fn fill_hole(&self, layout: Layout) -> Option<usize> {
+        let hole = self.hole.load(Ordering::Acquire);
+        let (begin, end) = bounds(hole);
+        let start = begin.next_multiple_of(layout.align());
+        let after = start + layout.size();
+        let fits = after <= end && layout.align() <= 4096;
+        (fits && self.hole.compare_exchange(hole, packed(after, end), Ordering::AcqRel, Ordering::Acquire).is_ok())
+            .then_some(start)
+    }
+
+    /// Remembers a block that was given back, if it is larger than what is left of the hole. The smaller stays unused.
+    fn leave_hole(&self, begin: usize, end: usize) {
+        let hole = self.hole.load(Ordering::Acquire);
+        let (other, other_end) = bounds(hole);
+        if end - begin > other_end - other {
+            // Another thread was faster: then its hole stands.
+            let _ = self.hole.compare_exchange(hole, packed(begin, end), Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
     /// Makes the pages that every tool uses present (madvise(2), MADV_POPULATE_WRITE).
     pub fn populate(&self) {
         // SAFETY: the range is the program's own; the call makes its pages present and changes no byte. Before Linux
@@ -84,9 +116,17 @@ impl Arena {
     }
 }
 
-// SAFETY: a block lies in `memory`, is aligned (the base to 4096, an offset to what was asked up to that), and no other
-// block overlaps it, for `end` only passes it by a successful exchange; or it is the System allocator's, and given back
-// to that one.
+fn packed(begin: usize, end: usize) -> u64 {
+    (end as u64) << 32 | begin as u64
+}
+
+fn bounds(hole: u64) -> (usize, usize) {
+    ((hole & u64::from(u32::MAX)) as usize, (hole >> 32) as usize)
+}
+
+// SAFETY: a block lies in `memory`, and is aligned: the base to 4096, an offset to what was asked, up to that. No other
+// block overlaps it: each of its bytes has left `end` or the hole by one successful exchange, and comes back to one of
+// them when its owner gives it back. Any other block is System's, and given back to System.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises about `layout` are System's too.
@@ -107,8 +147,11 @@ unsafe impl GlobalAlloc for Arena {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match self.offset(block) {
-            // Not the last one, or another thread was faster: its bytes stay unused.
-            Some(offset) => drop(self.moved(offset + layout.size(), offset)),
+            Some(offset) => {
+                if !self.moved(offset + layout.size(), offset) {
+                    self.leave_hole(offset, offset + layout.size());
+                }
+            }
             // SAFETY: it is not in `memory`, so System gave it.
             None => unsafe { System.dealloc(block, layout) },
         }
