@@ -6,38 +6,49 @@
 #   make deb                                       a Debian package, in target/debian
 #
 # LOGWATCH=NAME installs logwatch under another name, where another program of that name is installed.
-# STATIC=yes (to make, and to make install) links all but waitfor, which has to ask the system's resolver, without shared
-# libraries: each start is faster by a tenth, each program larger by 0.8 MB. It needs the static C library.
+#
+# pidfile, withlock and logwatch start faster without glibc: they are linked with musl, statically, wherever rustc has a
+# standard library for it (`rustup target add x86_64-unknown-linux-musl`). waitfor asks the system's resolver and stays as
+# the system's programs are.
+#
+#   LIBC=gnu    with the system's C library, dynamically
+#   PIE=yes     position-independent: the kernel then puts the program at another address at each start. A start costs a
+#               twentieth more. What is given up without it: docs/performance.md
 
 PREFIX = /usr/local
 DESTDIR =
 LOGWATCH = logwatch
-STATIC =
+LIBC =
+PIE =
 CARGO = cargo
 INSTALL = install
 
 root = $(DESTDIR)$(PREFIX)
 target = $(or $(CARGO_TARGET_DIR),target)
-host = $(shell rustc -vV | sed -n 's/^host: //p')
+musl = $(shell uname -m)-unknown-linux-musl
 built = $(target)/release
-built_alone = $(if $(STATIC),$(target)/$(host)/release,$(built))
+# Where `make` has put the three that can do without glibc. `sudo make install` may have no rustc to ask.
+built_alone = $(shell cat $(target)/built-alone)
 build = $(CARGO) build --release --locked
+alone = -p pidfile -p withlock -p logwatch
 tools = pidfile withlock waitfor
 pages = $(filter-out docs/man/logwatch.1,$(wildcard docs/man/*.1))
 documents = $(wildcard docs/*.md) docs/quickstart.sh docs/quickstart.txt
 renamed = sed 's/\blogwatch\b/$(LOGWATCH)/g'
 
-ifdef STATIC
 all:
 	$(build) -p waitfor
-	RUSTFLAGS='-C target-feature=+crt-static' $(build) --target $(host) -p pidfile -p withlock -p logwatch
-else
-all:
-	$(build) -p pidfile -p withlock -p waitfor -p logwatch
-endif
+	libc='$(LIBC)'; \
+	if [ -z "$$libc" ] && [ -d "$$(rustc --print target-libdir --target $(musl) 2>&1)" ]; then libc=musl; fi; \
+	if [ "$$libc" = musl ]; then \
+		RUSTFLAGS='$(RUSTFLAGS) -C relocation-model=$(if $(PIE),pie,static)' $(build) --target $(musl) $(alone) && \
+		echo '$(target)/$(musl)/release' >$(target)/built-alone; \
+	else \
+		$(build) $(alone) && echo '$(built)' >$(target)/built-alone; \
+	fi
 
 install:
-	@test -x $(built_alone)/pidfile || { echo "make install: nothing is built yet: run make first" >&2; exit 1; }
+	@test -f $(target)/built-alone || { echo "make install: nothing is built yet: run make first" >&2; exit 1; }
 	$(INSTALL) -d $(root)/bin $(root)/share/man/man1 $(root)/share/bash-completion/completions
 	$(INSTALL) -d $(root)/share/zsh/site-functions $(root)/share/fish/vendor_completions.d
 	$(INSTALL) -d $(root)/share/racefree $(root)/share/doc/racefree/docs

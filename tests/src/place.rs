@@ -52,6 +52,13 @@ const MARK: &str = "RACEFREE_TEST_PLACE";
 /// Longer than anything a test waits for on purpose, shorter than a person's patience.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The utility that `make` has installed, where the environment says `RACEFREE_SHIPPED=DIRECTORY`: then what is tested is
+/// what is shipped, and not the build for tests, which has another C library and other options.
+fn as_shipped(name: &str) -> Option<PathBuf> {
+    let program = PathBuf::from(std::env::var_os("RACEFREE_SHIPPED")?).join(name);
+    program.is_file().then_some(program)
+}
+
 impl Place {
     /// A place with the programs that the system has.
     ///
@@ -70,6 +77,7 @@ impl Place {
         let bin = directory.path().join(".bin");
         fs::create_dir(&bin).expect("a directory in our own");
         for (name, program) in programs {
+            let program = as_shipped(name).unwrap_or_else(|| program.as_ref().to_owned());
             symlink(program, bin.join(name)).expect("a link in our own directory");
         }
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
