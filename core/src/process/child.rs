@@ -1,9 +1,10 @@
-//! COMMAND: found, started with the signals it would have had without us, waited for, and ended as.
+//! COMMAND: started with the signals it would have had without us, waited for, and ended as.
 
-use crate::error::{Context, Result, Why, refused};
+use crate::error::{Context, Result};
 use crate::event::time::Deadline;
 use crate::event::{Arrived, Event, Events, Watched};
 use crate::listener;
+pub use crate::process::command::{command, find, not_executed, shell};
 use crate::process::pidfd::PidFd;
 use crate::process::posix_spawn;
 pub use crate::process::pre_exec::{
@@ -13,16 +14,13 @@ use crate::signal::Signal;
 use crate::sys::{Step, before_exec, runtime};
 use nix::sys::signal::SigSet;
 use nix::unistd::{getpgid, getpgrp, getpid, getsid};
-use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 /// How a process ended (wait(2)).
@@ -59,61 +57,6 @@ impl fmt::Display for Ended {
 pub struct Child {
     process: PidFd,
     ended: Option<Ended>,
-}
-
-/// COMMAND and its arguments, ready to be started.
-///
-/// # Panics
-/// `words` is empty: clap requires a COMMAND wherever one is run.
-pub fn command(words: &[OsString]) -> Command {
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command
-}
-
-/// A shell command, run by `/bin/sh -c`.
-pub fn shell(line: &OsStr) -> Command {
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(line);
-    command
-}
-
-/// Looks whether COMMAND can be executed, before anything is locked or written for it. An exec may still fail later.
-///
-/// # Errors
-/// [`Why::NotFound`] or [`Why::CannotExecute`].
-pub fn find(name: &OsStr) -> Result<()> {
-    let executable = |path: &Path| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    let shown = name.display();
-    if name.as_bytes().contains(&b'/') {
-        return match std::fs::metadata(name) {
-            _ if executable(Path::new(name)) => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                Err(refused("run", shown, Why::NotFound("no such file".into())))
-            }
-            Ok(found) if found.is_dir() => Err(refused("run", shown, Why::CannotExecute("it is a directory".into()))),
-            _ => Err(refused("run", shown, Why::CannotExecute("not executable".into()))),
-        };
-    }
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
-    let candidates = || std::env::split_paths(&path).map(|directory| directory.join(name));
-    if !name.is_empty() && candidates().any(|candidate| executable(&candidate)) {
-        Ok(())
-    } else if !name.is_empty() && candidates().any(|candidate| candidate.is_file()) {
-        Err(refused("run", shown, Why::CannotExecute("not executable".into())))
-    } else {
-        Err(refused("run", shown, Why::NotFound("not found in PATH".into())))
-    }
-}
-
-/// The error of an exec that failed, with the ending that env(1) and timeout(1) have for it.
-pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
-    let why = crate::error::reason(error);
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => Why::NotFound(why),
-        _ => Why::CannotExecute(why),
-    };
-    refused("run", name.display(), why)
 }
 
 /// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked

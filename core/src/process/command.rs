@@ -1,0 +1,91 @@
+//! COMMAND, before it is started: found, or refused with the ending that env(1) has for it.
+
+use crate::error::{Result, Why, refused};
+use crate::open::{How, Links, open};
+use rustix::fs::{Access, access};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// COMMAND and its arguments, ready to be started.
+///
+/// # Panics
+/// `words` is empty: clap requires a COMMAND wherever one is run.
+pub fn command(words: &[OsString]) -> Command {
+    if cfg!(target_env = "musl") && needs_shell(&words[0]) {
+        let mut command = shell(OsStr::new("exec \"$0\" \"$@\""));
+        command.args(words);
+        return command;
+    }
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+/// Neither a program nor a script with `#!`: execvp(3) of glibc gives it to /bin/sh where the kernel does not know what it
+/// is (ENOEXEC). That of musl does not; a shell's exec does.
+fn needs_shell(name: &OsStr) -> bool {
+    let mut first = Vec::new();
+    let opened = located(name).and_then(|path| open(&path, How::read(Links::Follow)).ok());
+    let read = opened.is_some_and(|opened| opened.file.take(4).read_to_end(&mut first).is_ok());
+    read && !first.starts_with(b"#!") && !first.starts_with(b"\x7fELF")
+}
+
+/// A shell command, run by `/bin/sh -c`.
+pub fn shell(line: &OsStr) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(line);
+    command
+}
+
+/// Looks whether COMMAND can be executed, before anything is locked or written for it. An exec may still fail later.
+///
+/// # Errors
+/// [`Why::NotFound`] or [`Why::CannotExecute`].
+pub fn find(name: &OsStr) -> Result<()> {
+    let shown = name.display();
+    if name.as_bytes().contains(&b'/') {
+        return match std::fs::metadata(name) {
+            _ if executable(Path::new(name)) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Err(refused("run", shown, Why::NotFound("no such file".into())))
+            }
+            Ok(found) if found.is_dir() => Err(refused("run", shown, Why::CannotExecute("it is a directory".into()))),
+            _ => Err(refused("run", shown, Why::CannotExecute("not executable".into()))),
+        };
+    }
+    if !name.is_empty() && located(name).is_some() {
+        Ok(())
+    } else if !name.is_empty() && candidates(name).any(|candidate| candidate.is_file()) {
+        Err(refused("run", shown, Why::CannotExecute("not executable".into())))
+    } else {
+        Err(refused("run", shown, Why::NotFound("not found in PATH".into())))
+    }
+}
+
+fn executable(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}
+
+/// Where exec looks for a name without a slash.
+fn candidates(name: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    std::env::split_paths(&path).map(|directory| directory.join(name)).collect::<Vec<_>>().into_iter()
+}
+
+/// The file that an exec of this name would take.
+fn located(name: &OsStr) -> Option<PathBuf> {
+    if name.as_bytes().contains(&b'/') { Some(name.into()) } else { candidates(name).find(|path| executable(path)) }
+}
+
+/// The error of an exec that failed, with the ending that env(1) and timeout(1) have for it.
+pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
+    let why = crate::error::reason(error);
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => Why::NotFound(why),
+        _ => Why::CannotExecute(why),
+    };
+    refused("run", name.display(), why)
+}
