@@ -20,21 +20,29 @@ pages_render() {
 	done
 }
 
+# As a user, into a directory of one's own: with musl where rustc has it, and with the system's C library.
+installed() {
+	make --silent install PREFIX="$place/own"
+	# shellcheck disable=SC2016 # that shell expands it
+	env PATH="$place/own/bin:$PATH" sh -eu -c '
+		cd "$1"
+		pidfile claim -b pid sleep 60
+		withlock lock waitfor --timeout 0 pidfile:pid
+		pidfile stop pid
+		echo "an ERROR" >log
+		test "$(logwatch -e ERROR --no-follow log)" = "an ERROR"
+		rm pid lock log
+	' sh "$place" || fail "what make has installed does not work"
+}
+make --no-print-directory LIBC=gnu
+installed
 make --no-print-directory
-
-# As a user, into a directory of one's own.
-make --silent install PREFIX="$place/own"
-# shellcheck disable=SC2016 # that shell expands it
-env PATH="$place/own/bin:$PATH" sh -eu -c '
-	cd "$1"
-	pidfile claim -b pid sleep 60
-	withlock lock waitfor --timeout 0 pidfile:pid
-	pidfile stop pid
-	echo "an ERROR" >log
-	test "$(logwatch -e ERROR --no-follow log)" = "an ERROR"
-' sh "$place" || fail "what make has installed does not work"
+installed
 pages_render "$place/own/share/man/man1"
 test -f "$place/own/share/doc/racefree/README.md" || fail "no documents"
+# Each utility's own tests, of what is shipped: it is built with other options than the build that they test otherwise.
+env --default-signal RACEFREE_SHIPPED="$place/own/bin" \
+	cargo test --quiet --locked -p pidfile -p withlock -p waitfor -p logwatch --test it
 make --silent uninstall PREFIX="$place/own"
 left=$(find "$place/own" ! -type d)
 test -z "$left" || fail "make uninstall has left $left"

@@ -14,12 +14,16 @@ pub struct Tools {
 
 impl Tools {
     pub fn as_shipped() -> Tools {
-        let utilities = ["-p", "pidfile", "-p", "withlock", "-p", "waitfor", "-p", "logwatch", "-p", "tests"];
-        let built = Command::new(env!("CARGO")).args(["build", "--release", "--quiet"]).args(utilities).status();
-        assert!(built.is_ok_and(|status| status.success()), "cargo build --release");
-        let here = Path::new(env!("CARGO_BIN_EXE_demod"));
-        let built = here.parent().expect("a directory").to_owned();
-        Tools { built, scratch: TempDir::new().expect("a temporary directory") }
+        let scratch = TempDir::new().expect("a temporary directory");
+        let installed = scratch.path().join("installed");
+        let make = |arguments: &[String]| {
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+            let made = Command::new("make").args(["--silent", "-C", root]).args(arguments).status();
+            assert!(made.is_ok_and(|status| status.success()), "make {arguments:?}");
+        };
+        make(&[]);
+        make(&["install".into(), format!("PREFIX={}", installed.display())]);
+        Tools { built: installed.join("bin"), scratch }
     }
 
     pub fn path(&self, tool: &str) -> String {

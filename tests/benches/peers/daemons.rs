@@ -168,7 +168,7 @@ pub fn chain(tools: &Tools, report: &mut Report) {
         end();
         time
     };
-    let demod = tools.path("demod");
+    let demod = env!("CARGO_BIN_EXE_demod");
     let debian =
         format!("start-stop-daemon -S -b -m -p D -x {demod} -- --port {port} && wait-for-it -q 127.0.0.1:{port}");
     let ruby = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/daemon_controller.rb");
