@@ -30,14 +30,14 @@ built = $(target)/release
 # Where `make` has put the three that can do without glibc. `sudo make install` may have no rustc to ask.
 built_alone = $(shell cat $(target)/built-alone)
 build = $(CARGO) build --release --locked
-alone = -p pidfile -p withlock -p logwatch
+alone = -p racefree-pidfile -p racefree-withlock -p racefree-logwatch
 tools = pidfile withlock waitfor
 pages = $(filter-out docs/man/logwatch.1,$(wildcard docs/man/*.1))
 documents = $(wildcard docs/*.md) docs/quickstart.sh docs/quickstart.txt
 renamed = sed 's/\blogwatch\b/$(LOGWATCH)/g'
 
 all:
-	$(build) -p waitfor
+	$(build) -p racefree-waitfor
 	libc='$(LIBC)'; \
 	if [ -z "$$libc" ] && [ -d "$$(rustc --print target-libdir --target $(musl) 2>&1)" ]; then libc=musl; fi; \
 	if [ "$$libc" = musl ]; then \

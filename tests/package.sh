@@ -42,7 +42,7 @@ pages_render "$place/own/share/man/man1"
 test -f "$place/own/share/doc/racefree/README.md" || fail "no documents"
 # Each utility's own tests, of what is shipped: it is built with other options than the build that they test otherwise.
 env --default-signal RACEFREE_SHIPPED="$place/own/bin" \
-	cargo test --quiet --locked -p pidfile -p withlock -p waitfor -p logwatch --test it
+	cargo test --quiet --locked -p racefree-pidfile -p racefree-withlock -p racefree-waitfor -p racefree-logwatch --test it
 make --silent uninstall PREFIX="$place/own"
 left=$(find "$place/own" ! -type d)
 test -z "$left" || fail "make uninstall has left $left"

@@ -5,7 +5,7 @@ use tests::{Place, Said};
 
 /// A place with `logwatch`.
 pub fn place() -> Place {
-    Place::with(&[("logwatch", cargo_bin!())])
+    Place::with(&[("logwatch", cargo_bin!("logwatch"))])
 }
 
 /// What `logwatch` prints and how it ends.

@@ -8,7 +8,7 @@ pub const NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
 
 /// A place with `pidfile`.
 pub fn place() -> Place {
-    Place::with(&[("pidfile", cargo_bin!())])
+    Place::with(&[("pidfile", cargo_bin!("pidfile"))])
 }
 
 /// A place that other users can enter, with a copy of `pidfile` that they can run as `./theirs`.

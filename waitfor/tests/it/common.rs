@@ -6,7 +6,7 @@ use tests::{Background, Place, Said};
 
 /// A place with `waitfor`.
 pub fn place() -> Place {
-    Place::with(&[("waitfor", cargo_bin!())])
+    Place::with(&[("waitfor", cargo_bin!("waitfor"))])
 }
 
 /// A wait that ends by itself, for assert_cmd's assertions.

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tests::{alone, needs, needs_root};
 
-/// A minute of it: `RACEFREE_MINUTE=1 cargo test -p waitfor itself::`.
+/// A minute of it: `RACEFREE_MINUTE=1 cargo test -p racefree-waitfor itself::`.
 #[test]
 fn a_call_never_answers_itself_nor_keeps_the_port_from_the_daemon() {
     if !needs_root() || !needs("ip", "iproute2") {

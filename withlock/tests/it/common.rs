@@ -5,5 +5,5 @@ use tests::Place;
 
 /// A place with `withlock`.
 pub fn place() -> Place {
-    Place::with(&[("withlock", cargo_bin!())])
+    Place::with(&[("withlock", cargo_bin!("withlock"))])
 }
