@@ -39,11 +39,11 @@ fn product() -> Vec<String> {
     packages.iter().flat_map(|package| sources::below(&format!("{package}/src"))).map(|(_, text)| text).collect()
 }
 
-/// The ids in comments of the form `Race: ID (docs/races.md)`. A comment of another form gives a word that is no id.
+/// The ids in comments that begin with `Race: ID (docs/races.md)`. A comment of another form gives a text that is no id.
 fn ids_in_comments() -> BTreeSet<String> {
     let product = product();
     let comments = product.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once("// Race: "));
-    comments.map(|(_, rest)| rest.strip_suffix(" (docs/races.md)").unwrap_or(rest).to_owned()).collect()
+    comments.map(|(_, rest)| rest.split_once(" (docs/races.md)").map_or(rest, |(id, _)| id).to_owned()).collect()
 }
 
 /// The first arguments of the calls of `listener::decision`, which make the trace.

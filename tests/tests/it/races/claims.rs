@@ -135,3 +135,20 @@ fn workers_that_outlive_their_daemon_are_named() {
     assert_eq!(place.still_running(), Vec::<String>::new());
     assert_eq!(place.sh("pidfile claim p true").code, 0);
 }
+
+/// The worker has inherited the claim's descriptor, and with it the power to unlock the file and to write it.
+#[test]
+fn a_worker_that_unlocks_and_rewrites_the_file_lets_no_second_daemon_in() {
+    let place = place();
+    place.write(
+        "worker",
+        "for f in /proc/$$/fd/*; do if [ \"$(readlink $f)\" = \"$PWD/p\" ]; then n=${f##*/}; fi; done
+        flock -u $n && printf 999999 >&$n && : >unlocked",
+    );
+    let said = place.sh("pidfile claim -b --ready 'waitfor file:unlocked' p sh -c 'sh worker; exec sleep 1000'
+        flock -n p echo the flock is free; cat p; echo
+        pidfile claim p echo a second daemon; echo $?
+        [ $(ps -o comm= -p $(pidfile read p)) = sleep ] && echo the daemon is found; pidfile stop p; echo $?");
+    assert_eq!(said.stdout, "the flock is free\n999999\n75\nthe daemon is found\n0\n", "{said:?}");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
