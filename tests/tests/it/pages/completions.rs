@@ -13,7 +13,7 @@ fn completions(of: &str) -> PathBuf {
 const CASES: [(&str, &str, &str); 6] = [
     ("pidfile", "pidfile cl", "claim"),
     ("pidfile", "pidfile claim --ba", "--background"),
-    ("pidfile", "pidfile stop --kill", "--kill-after"),
+    ("pidfile", "pidfile stop --kill-a", "--kill-after"),
     ("withlock", "withlock --non", "--nonblock"),
     ("waitfor", "waitfor --whi", "--while"),
     ("logwatch", "logwatch --no-f", "--no-follow"),
