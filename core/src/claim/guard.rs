@@ -2,7 +2,7 @@
 //!
 //! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
 
-use crate::claim::byte_lock;
+use crate::claim::byte_lock::{self, HIGHEST_PID};
 use crate::claim::leftovers::abandoned;
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
@@ -221,7 +221,10 @@ impl ClaimGuard {
     pub fn not_recorded(&self, error: io::Error) -> anyhow::Error {
         let path = self.path().display();
         match Errno::from_io_error(&error) {
-            Some(Errno::AGAIN | Errno::ACCESS) => record_locked(&self.file),
+            // Other steps can fail like that, too.
+            Some(Errno::AGAIN | Errno::ACCESS) if byte_lock::is_locked(&self.file, 1..=HIGHEST_PID) => {
+                record_locked(&self.file)
+            }
             Some(Errno::ILSEQ) => refused("claim", path, Why::Unfit("its descriptor is in append mode".into())),
             _ => anyhow::Error::from(error).context(format!("record the PID in {path}")),
         }
