@@ -53,6 +53,14 @@ fn after_kill(place: &Place, start: &str) -> String {
 }
 
 #[test]
+fn user_inside_becomes_the_daemon() {
+    let Some(place) = place_with("setpriv", "util-linux") else { return };
+    let start = "pidfile claim --user nobody p sh d";
+    assert_eq!(life(&place, start), "nobody sh\nhas the claim\nup HUP TERM, stop 0\n");
+    assert_eq!(after_kill(&place, start), "read 2\nclaim 75\n");
+}
+
+#[test]
 fn setpriv_inside_becomes_the_daemon() {
     let Some(place) = place_with("setpriv", "util-linux") else { return };
     let start = "pidfile claim p setpriv --reuid nobody --regid nogroup --init-groups sh d";
