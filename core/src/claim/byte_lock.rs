@@ -1,7 +1,9 @@
-//! The third layer of a claim: a POSIX record lock on the one byte whose offset is the PID (fcntl(2), F_SETLK).
+//! The byte lock, the third layer of a claim: a POSIX record lock on the one byte whose offset is the PID (fcntl(2),
+//! F_SETLK).
 //!
-//! The claimant takes it for itself. It survives execve(2), is not inherited by children and ends with the process, so
-//! the kernel can vouch for the number in the file. Beware: closing *any* descriptor of the file drops it.
+//! The claimant takes it for itself. It survives execve(2), is not inherited by children, and ends with the process. So
+//! the kernel can verify that the PID in the file is true. The close of *any* descriptor of the file in that process
+//! drops it.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -10,21 +12,22 @@ use rustix::process::Pid;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 
-/// The first byte beyond those of all PIDs (PID_MAX_LIMIT is 2^22).
+/// The first byte beyond the bytes of all PIDs (PID_MAX_LIMIT is 2^22).
 const ALL_PIDS: i64 = (1 << 22) + 1;
 
 /// The highest PID that Linux gives.
 pub(crate) const HIGHEST_PID: i32 = 1 << 22;
 
-/// Where the bytes begin that mark the successors of restarts, beyond all PIDs.
+/// The offset of the marks of successors, beyond the bytes of all PIDs.
 pub(crate) const SUCCESSOR: i64 = 1 << 23;
 
-/// Who owns a byte, as the kernel tells it.
+/// The owner of a byte, as the kernel names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// Its number in our PID namespace; `None` for one that has no number here (or for an open file description).
+    /// Its PID in our PID namespace; `None` if it has no PID here, or if an open file description is the owner.
     pub pid: Option<Pid>,
-    /// What it owns reaches to the end of the file, however long that grows: a foreign program's lock on all of it.
+    /// Whether its lock reaches to the end of the file, however long the file grows: a foreign program's lock on the
+    /// whole file.
     pub whole_file: bool,
 }
 
@@ -58,7 +61,7 @@ pub(crate) fn mark_successor(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, SUCCESSOR + i64::from(pid.as_raw_pid())))).map(|_| ())
 }
 
-/// Who owns the byte that marks `pid` as the successor of a restart.
+/// Asks for the owner of the byte that marks `pid` as the successor of a restart.
 ///
 /// # Errors
 /// As [`owner`].
@@ -66,7 +69,8 @@ pub(crate) fn successor_mark(file: impl AsFd, pid: Pid) -> Result<Option<Owner>,
     owner_at(file, SUCCESSOR + i64::from(pid.as_raw_pid()))
 }
 
-/// Asks who owns the byte of `pid`, and takes nothing (fcntl(2), F_GETLK). The caller's own lock is not seen.
+/// Asks for the owner of the byte of `pid` without taking a lock (fcntl(2), F_GETLK). The kernel does not report the
+/// caller's own lock.
 ///
 /// # Errors
 /// EBADF, EINVAL, ENOLCK: the file system has no such locks.
@@ -83,8 +87,8 @@ fn owner_at(file: impl AsFd, offset: i64) -> Result<Option<Owner>, Errno> {
     Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len == 0 }))
 }
 
-/// Locks one byte for the open file description, which whoever shares it shares, and asks no PID (fcntl(2),
-/// F_OFD_SETLK). `false` if another has it.
+/// Locks one byte for the open file description (fcntl(2), F_OFD_SETLK). Every process that shares the description
+/// shares the lock. `false` if another has it.
 ///
 /// # Errors
 /// As [`take`].
@@ -95,7 +99,7 @@ pub(crate) fn ofd_take(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
     }
 }
 
-/// Locks one byte for the open file description, in the kernel's queue.
+/// Waits in the kernel's queue, then locks one byte for the open file description.
 ///
 /// # Errors
 /// EINTR: a signal came.
@@ -103,7 +107,7 @@ pub(crate) fn ofd_wait(file: impl AsFd, offset: i64) -> Result<(), Errno> {
     fcntl(file, FcntlArg::F_OFD_SETLKW(&byte_at(libc::F_WRLCK, offset))).map(|_| ())
 }
 
-/// Whether anybody has locked the byte for writing.
+/// Whether another has locked the byte for writing.
 ///
 /// # Errors
 /// As [`owner`].
@@ -113,18 +117,19 @@ pub(crate) fn is_taken(file: impl AsFd, offset: i64) -> Result<bool, Errno> {
     Ok(i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// A range of the file that somebody has locked.
+/// A range of the file that another has locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     /// Its first byte.
     pub(crate) start: i64,
-    /// How many; 0 means as long as the file may grow.
+    /// The number of its bytes; 0 means to the end of the file, however long the file grows.
     pub(crate) length: i64,
-    /// Its owner in our PID namespace; `None` for one without a number here, and for an open file description.
+    /// The PID of its owner in our PID namespace; `None` if the owner has no PID here, or is an open file description.
     pub(crate) pid: Option<Pid>,
 }
 
-/// Whether another has locked a PID's byte in this range for writing; nobody has where there are no such locks.
+/// Whether another has locked the byte of one of these PIDs for writing. On a file system without record locks none is
+/// locked.
 pub(crate) fn is_locked(file: impl AsFd, pids: RangeInclusive<i32>) -> bool {
     let mut asked = byte_at(libc::F_RDLCK, (*pids.start()).into());
     asked.l_len = i64::from(*pids.end()) - asked.l_start + 1;
@@ -132,24 +137,25 @@ pub(crate) fn is_locked(file: impl AsFd, pids: RangeInclusive<i32>) -> bool {
         && fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Whether no other has locked any part of the file for writing.
+/// Whether no other has locked a part of the file for writing.
 pub fn is_free(file: impl AsFd) -> bool {
     matches!(conflict(file, libc::F_RDLCK, 0, 0), Ok(None))
 }
 
-/// So many locked ranges are looked at: a claim has one, and a restart two more. Each question costs the kernel a walk along
-/// all the locks that the file has.
+/// The number of locked ranges that are looked at. A claim has one, and a restart two more. For each question the
+/// kernel walks along all locks of the file.
 pub const RANGES_AT_MOST: usize = 64;
 
-/// The ranges among the PIDs' bytes that others have locked for writing, in no order; `None` if there are more than
-/// [`RANGES_AT_MOST`]. Who may only read the file cannot add to them. The caller's own are not seen.
+/// The ranges of PIDs' bytes that others have locked for writing, in no order; `None` if there are more than
+/// [`RANGES_AT_MOST`]. A process that may only read the file cannot add to them. The caller's own locks are not
+/// reported.
 ///
 /// # Errors
 /// As [`owner`].
 pub(crate) fn locked_ranges(file: impl AsFd) -> Result<Option<Vec<Range>>, Errno> {
     let file = file.as_fd();
     let mut found = Vec::new();
-    // The kernel tells one conflict at a time: what lies before and behind it is asked again.
+    // The kernel reports one conflict at a time, so ask again for the range before it and the range after it.
     let mut unasked = vec![(1, ALL_PIDS)];
     while let Some((start, end)) = unasked.pop() {
         let Some(range) = conflict(file, libc::F_RDLCK, start, end)? else { continue };
@@ -168,7 +174,7 @@ pub(crate) fn locked_ranges(file: impl AsFd) -> Result<Option<Vec<Range>>, Errno
     Ok(Some(found))
 }
 
-/// One who has locked any byte, for reading or for writing, and keeps us from locking all of it.
+/// A process that has locked any byte, for reading or for writing, and so keeps us from locking the whole file.
 ///
 /// # Errors
 /// As [`owner`].
@@ -176,7 +182,8 @@ pub(crate) fn any_locker(file: impl AsFd) -> Result<Option<Pid>, Errno> {
     Ok(conflict(file, libc::F_WRLCK, 0, 0)?.and_then(|range| range.pid))
 }
 
-/// One range between `start` and `end` (0: as long as the file may grow) that is in the way of a lock of this kind.
+/// One range between `start` and `end` (0: to the end of the file, however long it grows) that conflicts with a lock of
+/// this kind.
 fn conflict(file: impl AsFd, kind: i32, start: i64, end: i64) -> Result<Option<Range>, Errno> {
     let mut asked = byte_at(kind, start);
     asked.l_len = if end == 0 { 0 } else { end - start };
@@ -184,6 +191,6 @@ fn conflict(file: impl AsFd, kind: i32, start: i64, end: i64) -> Result<Option<R
     if i32::from(asked.l_type) == libc::F_UNLCK {
         return Ok(None);
     }
-    // The kernel tells the whole of the other's range, which may begin before the part that was asked for.
+    // The kernel reports the whole range of the other lock, which may begin before the part that was asked for.
     Ok(Some(Range { start: asked.l_start, length: asked.l_len, pid: Pid::from_raw(asked.l_pid.max(0)) }))
 }

@@ -1,4 +1,4 @@
-//! A PID file that is open, and the path by which it was opened. The product opens PID files here and nowhere else.
+//! An open PID file, and the path by which it was opened. The product opens PID files here and nowhere else.
 
 use crate::claim::pid_text::{self, Text};
 use crate::error::{Context, Result, Why, refused};
@@ -18,10 +18,10 @@ pub(crate) struct PidFile {
 }
 
 impl PidFile {
-    /// Opens a PID file for reading; `None` if there is none. Follows no symbolic link that is another user's.
+    /// Opens a PID file for reading; `None` if it is absent. It follows no symbolic link of another user.
     ///
     /// # Errors
-    /// It is not a regular file, cannot be opened, or stands behind another user's link.
+    /// The file is not regular or cannot be opened, or another user's link leads to it.
     pub(crate) fn open(path: &Path) -> Result<Option<PidFile>> {
         match open::open(path, How::read(Links::Trusted)) {
             Ok(opened) => Ok(Some(PidFile { file: opened.file, path: path.to_owned() })),
@@ -33,11 +33,12 @@ impl PidFile {
         }
     }
 
-    /// Opens a PID file for a claim. A new one is made where there is none, with these permission bits, else 0644, less the
-    /// umask.
+    /// Opens a PID file for a claim, and makes it if it is absent. A new file gets these permission bits, or 0644, less
+    /// the umask.
     ///
     /// # Errors
-    /// It is a symbolic link or not a regular file, cannot be opened or made, or stands behind another user's link.
+    /// The path is a symbolic link, the file is not regular or cannot be opened or made, or another user's link leads
+    /// to it.
     pub(crate) fn open_for_claim(path: &Path, mode: Option<u32>) -> Result<PidFile> {
         let how = How::read_write(Links::TrustedNotLast).or_create(mode.unwrap_or(0o644));
         match open::open(path, how) {
@@ -50,7 +51,7 @@ impl PidFile {
         }
     }
 
-    /// Opens a PID file that is there for reading and writing, to hold its restart lock; `None` if there is none.
+    /// Opens an existing PID file for reading and writing, to hold its restart lock; `None` if it is absent.
     ///
     /// # Errors
     /// As [`PidFile::open_for_claim`].
@@ -62,7 +63,7 @@ impl PidFile {
         }
     }
 
-    /// A PID file that somebody else has opened.
+    /// Takes over a PID file that another process has opened.
     pub(crate) fn through(descriptor: OwnedFd, path: &Path) -> PidFile {
         PidFile { file: descriptor.into(), path: path.to_owned() }
     }
@@ -75,7 +76,7 @@ impl PidFile {
         &self.file
     }
 
-    /// The file as the kernel's lists of locks name it.
+    /// The identity of the file in the kernel's lists of locks.
     pub(crate) fn locked_file(&self) -> Result<LockedFile> {
         LockedFile::of(&self.file).act("look at", self.path.display())
     }
@@ -89,10 +90,11 @@ impl PidFile {
         self.file.metadata().act("look at", self.path.display())
     }
 
-    /// The content, if it can have been a PID file: nothing, zeroes, or a number.
+    /// Returns the content, if this can have been a PID file: nothing, zeroes, or a number.
     ///
     /// # Errors
-    /// It cannot, or the file has several names: whoever made the second may want us to write into the file behind the first.
+    /// The content cannot be that of a PID file, or the file has several names. The user who made the second name may
+    /// want us to write into the file behind the first.
     pub(crate) fn check_content(&self) -> Result<Vec<u8>> {
         let unfit = |why: String| refused("claim", self.path.display(), Why::Unfit(why));
         let never =
@@ -114,7 +116,7 @@ impl PidFile {
     /// Refuses a descriptor through which the PID cannot be written at the beginning of the file.
     ///
     /// # Errors
-    /// It is open for reading only, or in append mode.
+    /// The descriptor is open for reading only, or in append mode.
     pub(crate) fn check_descriptor(&self) -> Result<()> {
         let flags = fcntl_getfl(&self.file).act("look at", "the descriptor")?;
         let why = if !flags.intersects(OFlags::RDWR | OFlags::WRONLY) {
@@ -128,12 +130,12 @@ impl PidFile {
         Err(refused("claim", self.path.display(), Why::Unfit(why)))
     }
 
-    /// What the file says.
+    /// The text of the file.
     pub(crate) fn text(&self) -> Result<Text> {
         Ok(pid_text::parse(&self.read_start()?))
     }
 
-    /// Reads the file from its start, as far as it takes to see what it is.
+    /// Reads as much of the beginning of the file as decides whether it is a PID file.
     fn read_start(&self) -> Result<Vec<u8>> {
         let mut start = vec![0; pid_text::LONGEST + 1];
         let mut filled = 0;
@@ -149,7 +151,7 @@ impl PidFile {
         Ok(start)
     }
 
-    /// Puts back a text that stood there before.
+    /// Restores an earlier text.
     pub(crate) fn restore(&self, text: &[u8]) -> Result<()> {
         let whole = self.file.write_all_at(text, 0).and_then(|()| self.file.set_len(text.len() as u64));
         whole.act("restore", self.path.display())

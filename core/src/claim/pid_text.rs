@@ -1,28 +1,29 @@
-//! The text of a PID file: what may be believed to be a number, and what never is.
+//! The text of a PID file: which texts name a PID, and which are refused.
 //!
-//! The FHS asks readers to ignore blanks, leading zeros, a missing newline and further lines. Everything else that
-//! other readers make of a PID file (`-1`: every process; `0`: one's own group; 4294967297: init) is refused here.
+//! The FHS asks readers to ignore blanks, leading zeros, a missing newline and further lines. Other readers take more
+//! texts for a PID (`-1`: every process; `0`: one's own group; 4294967297: init). This one refuses them.
 
 use rustix::process::Pid;
 
-/// More than this cannot have been a PID file.
+/// A longer file cannot have been a PID file.
 pub const LONGEST: usize = 4096;
 
-/// No Linux numbers its processes higher (PID_MAX_LIMIT, proc_sys_kernel(5)).
+/// The highest PID of any Linux (PID_MAX_LIMIT, proc_sys_kernel(5)).
 const HIGHEST_PID: i32 = 4_194_304;
 
-/// What a PID file says.
+/// The text of a PID file, parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// Nothing, or only zero bytes as a crash of the machine leaves them.
+    /// No text, or only zero bytes, as a crash of the machine leaves them.
     Empty,
-    /// A process.
+    /// The PID of a process.
     Names(Pid),
-    /// Something that is no PID, and why.
+    /// A text that is no PID, and the reason.
     Garbage(&'static str),
 }
 
-/// Reads the text of a PID file: its first [`LONGEST`] bytes and, if there are more, at least one more.
+/// Parses the text of a PID file. The caller gives the first [`LONGEST`] bytes and, if the file is longer, at least one
+/// more.
 pub fn parse(text: &[u8]) -> Text {
     if text.len() > LONGEST {
         return Text::Garbage("it is too long");

@@ -1,23 +1,24 @@
-//! Taking hold of the process that has claimed a PID file, so that a signal can reach it and nobody else.
+//! Pins the claimant of a PID file, so that a signal can reach this process and no other.
 
 use crate::claim::status::{Claimant, Status};
 use crate::error::Result;
 use crate::process::pidfd::PidFd;
 use std::path::Path;
 
-/// Who was found behind a PID file.
+/// The result of a pin.
 #[derive(Debug)]
 pub enum Pinned {
-    /// The claimant, held: a signal sent through it reaches this process or none.
+    /// The claimant, by a pidfd. A signal through the pidfd reaches this process or none.
     Running(PidFd, Claimant),
-    /// There is no living claimant to hold.
+    /// There is no living claimant.
     Nobody(Status),
 }
 
-/// Reads the PID file, holds the process it names, and reads it again.
+/// Reads the PID file, opens a pidfd of the claimant, and reads the file again.
 ///
-/// The pidfd names whoever had the number before the second reading. If the claimant still stands then, it *is* that
-/// process; a number that was recycled in between is never vouched for.
+/// Race: recycled-before-kill (docs/races.md). The pidfd refers to the process that had the PID before the second
+/// reading. If the second reading names the same claimant, the pidfd refers to the claimant. A process that has got the
+/// PID meanwhile has no verified owner.
 ///
 /// # Errors
 /// A refused pidfd_open(2).
@@ -25,7 +26,7 @@ pub fn pin(path: &Path) -> Result<Pinned> {
     pin_as(|| Status::of(path))
 }
 
-/// The same, with another way to read the file: see [`crate::claim::unlocked`].
+/// Pins the claimant that this way of reading the file names: see [`crate::claim::unlocked`].
 ///
 /// # Errors
 /// As [`pin`].
@@ -36,11 +37,11 @@ pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
         let process = PidFd::open(claimant.pid)?;
         reading = read();
         match process {
-            // Equal but for the evidence, which may have changed for the worse: then believe the second.
+            // The two readings may differ in the evidence, which may have become weaker. Believe the second.
             Some(process) if matches!(&reading, Status::Held(still) if still.pid == claimant.pid) => {
                 return Ok(Pinned::Running(process, claimant));
             }
-            // Another claimant: a restart went by. Each turn of this loop is a whole life of a daemon.
+            // A restart has put another claimant in place. Each turn of this loop is a whole life of a daemon.
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! Whether a process can have written a PID file that nobody locks: alive, older than the last writing, of the right user, and
-//! running the right program.
+//! Checks whether a process can have written a PID file that has no lock: it lives, is older than the last writing,
+//! runs as the right user, and runs the right program.
 
 use crate::claim::pid_file::PidFile;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Why the process cannot be the one that wrote its PID into the file, if there is a reason.
+/// Returns the reason for which the process cannot have written its PID into the file, if there is one.
 pub(crate) fn objection(pid: Pid, file: &PidFile, exe: Option<&Path>) -> Result<Option<String>> {
     Ok(misfit(pid, &file.metadata()?, exe))
 }
@@ -52,7 +52,7 @@ fn other_program(pid: Pid, exe: &Path) -> Option<String> {
         Err(_) => return Some("does not let its program be seen".into()),
     };
     let same_file = || identity(exe).is_some() && identity(exe) == identity(Path::new(&its_program));
-    // After an upgrade the running program is a removed file of the same name.
+    // After an upgrade, the running program is a removed file with the name of the new one.
     let upgraded = || {
         let name = running.to_string_lossy();
         name.strip_suffix(" (deleted)").is_some_and(|old| fs::canonicalize(exe).is_ok_and(|exe| Path::new(old) == exe))
@@ -60,15 +60,15 @@ fn other_program(pid: Pid, exe: &Path) -> Option<String> {
     (!same_file() && !upgraded()).then(|| format!("runs {}", running.display()))
 }
 
-/// Which file a path leads to; the file itself is not opened.
+/// The identity of the file at a path. The file is not opened.
 fn identity(path: &Path) -> Option<FileId> {
     let found = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
     File::from(found).metadata().ok().map(|metadata| FileId::from(&metadata))
 }
 
-/// Whether the process was started before the file was last written: one with a recycled PID was not.
+/// Whether the process was started before the file was last written. A process that has got a recycled PID was not.
 fn written_in_its_lifetime(process: Stat, file: &Metadata) -> bool {
-    // Start times are cut to 10 ms, file times to the timer tick.
+    // The kernel rounds start times down to 10 ms, and file times to the timer tick.
     const GRAIN: Duration = Duration::from_millis(20);
     file.modified().is_ok_and(|written| process.started() <= written + GRAIN)
 }

@@ -1,4 +1,4 @@
-//! A process as it is named on a command line: `pidfile:PATH` or `pid:N`.
+//! The process arguments of the command lines: `pidfile:PATH` or `pid:N`.
 
 use crate::claim::pin::{self, Pinned};
 use crate::error::Result;
@@ -8,12 +8,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// How a user names a process.
+/// A process, as the user names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProcessArg {
-    /// Whoever has claimed this PID file.
+    /// The claimant of this PID file.
     ByPidfile(PathBuf),
-    /// By its number.
+    /// The process with this PID.
     ByPid(Pid),
 }
 
@@ -30,7 +30,7 @@ impl FromStr for ProcessArg {
     }
 }
 
-/// Reads the N of `pid:N`: digits only, and not 0.
+/// Parses the N of `pid:N`: digits only, and not 0.
 pub fn parse_pid(digits: &[u8]) -> Option<Pid> {
     let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     Pid::from_raw(digits.parse().ok()?)
@@ -46,7 +46,7 @@ impl fmt::Display for ProcessArg {
 }
 
 impl ProcessArg {
-    /// Takes hold of the process, if it lives.
+    /// Opens a pidfd of the process, if the process lives.
     ///
     /// # Errors
     /// A refused pidfd_open(2).

@@ -1,4 +1,4 @@
-//! The steps by which the claim gets the PID of the new process: in that process, between fork(2) and execve(2).
+//! The steps that put the PID of a new process on record. The process takes them between fork(2) and execve(2).
 
 use crate::claim::byte_lock::SUCCESSOR;
 use crate::claim::restart_lock;
@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::process::Command;
 
-/// How a process takes over a claim that its parent holds.
+/// The way in which a process takes over a claim that its parent holds.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordPid {
     descriptor: RawFd,
@@ -18,12 +18,12 @@ impl RecordPid {
         RecordPid { descriptor }
     }
 
-    /// The descriptor that is to be inherited.
+    /// The descriptor that COMMAND inherits.
     pub fn descriptor(self) -> RawFd {
         self.descriptor
     }
 
-    /// Locks the byte of the process, writes its PID, frees the restart lock, and keeps the descriptor over exec.
+    /// Locks the byte of the process, writes its PID, releases the restart lock, and keeps the descriptor over exec.
     pub fn lock_and_write(self) -> Vec<Step> {
         [vec![Step::LockOwnByte(self.descriptor, 0)], self.write()].concat()
     }
@@ -38,8 +38,8 @@ impl RecordPid {
         ]
     }
 
-    /// Writes the PID of the process, frees the restart lock, and keeps the descriptor over exec. Locks no byte: the parent
-    /// locks it, which supervises.
+    /// Writes the PID of the process, releases the restart lock, and keeps the descriptor over exec. It locks no byte:
+    /// under --supervise the parent locks it.
     pub fn write(self) -> Vec<Step> {
         vec![
             Step::WriteOwnPid(self.descriptor),
@@ -48,7 +48,7 @@ impl RecordPid {
         ]
     }
 
-    /// Keeps the descriptor over exec, so that COMMAND inherits the claim. Locks no byte, writes no PID.
+    /// Keeps the descriptor over exec, so that COMMAND inherits the claim. It locks no byte and writes no PID.
     pub fn inherit(self) -> Vec<Step> {
         vec![Step::Inherit(self.descriptor)]
     }
@@ -59,7 +59,7 @@ pub(crate) fn take(steps: &[Step]) -> io::Result<()> {
     steps.iter().try_for_each(|step| step.take())
 }
 
-/// Lets a child take the steps before it becomes COMMAND, and tells whether they failed.
+/// Lets a child take the steps before it becomes COMMAND. The child reports whether they failed.
 ///
 /// # Errors
 /// No memory.

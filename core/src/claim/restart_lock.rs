@@ -1,9 +1,10 @@
-//! The restart lock: one restart at a time replaces the claimant of a PID file, and nobody claims between the generations.
+//! The restart lock. One restart at a time replaces the claimant of a PID file, and no claim comes between the two
+//! daemons.
 //!
-//! It is a lock on a byte beyond the largest PID, held by the open file description: it ends with the process, and no other
-//! descriptor of the file can drop it. A process that has locked its own byte while the text names another is the successor of
-//! a restart under way if somebody has the restart lock, and else was abandoned by one that was killed. A plain claim half-way
-//! looks like that too, so it has the restart lock for that moment.
+//! It is a lock on a byte beyond the largest PID. The open file description holds it, so it ends with the process, and
+//! the close of another descriptor of the file does not drop it. A process that has locked its own byte while the text
+//! names another process is a successor: of a restart that runs, if the restart lock is held, else of a restart that
+//! was killed. A plain claim half-way looks like a successor, so a claim holds the restart lock for that moment.
 
 use crate::claim::byte_lock;
 use crate::claim::pid_file::PidFile;
@@ -15,7 +16,7 @@ use nix::errno::Errno;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-/// Beyond PID_MAX_LIMIT, so no PID's byte.
+/// The byte of the restart lock, beyond PID_MAX_LIMIT, so it is the byte of no PID.
 pub(crate) const PLACE: i64 = (1 << 22) + 1;
 
 /// The right to replace the claimant.
@@ -26,7 +27,7 @@ pub struct RestartLock {
 }
 
 impl RestartLock {
-    /// Waits until no other restart is under way; `None` at the deadline.
+    /// Waits until no other restart runs; `None` at the deadline.
     ///
     /// # Errors
     /// As [`crate::claim::claim_by`].
@@ -61,20 +62,20 @@ impl AsFd for RestartLock {
     }
 }
 
-/// Takes the restart lock for a claim, through the descriptor of the claim itself: no restart can begin while the text of a
-/// claim half-way is still somebody else's. `false` if a restart is under way. The claimant's first steps free it.
+/// Takes the restart lock for a claim, through the descriptor of the claim. No restart begins while the text of a claim
+/// half-way names another process. `false` if a restart runs. The claimant's first steps release it.
 ///
 /// # Errors
-/// The kernel does not answer.
+/// The kernel refuses the question.
 pub(crate) fn try_take(file: &PidFile) -> Result<bool> {
     match byte_lock::ofd_take(file, PLACE) {
-        // Without such locks there are no restarts.
+        // A file system without such locks has no restarts.
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(true),
         answer => answer.act("ask for", "the restart lock"),
     }
 }
 
-/// Whether a restart, or a claim, is under way.
+/// Whether a restart or a claim holds the restart lock.
 pub(crate) fn is_taken(file: &PidFile) -> Result<bool> {
     match byte_lock::is_taken(file, PLACE) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(false),
@@ -82,7 +83,7 @@ pub(crate) fn is_taken(file: &PidFile) -> Result<bool> {
     }
 }
 
-/// Whether a restart, or a claim, of the file at `path` is under way.
+/// Whether a restart or a claim of the file at `path` holds the restart lock.
 ///
 /// # Errors
 /// The file cannot be read.
