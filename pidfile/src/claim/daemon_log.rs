@@ -67,10 +67,12 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// What COMMAND said last, as the end of a message. Nothing if it has said nothing.
-    pub(crate) fn last_words(&self) -> Option<String> {
+    /// What COMMAND said last, as the end of a message that begins with `why`. Nothing if it has said nothing, or if the ready
+    /// command has quoted that from the log already.
+    pub(crate) fn last_words(&self, why: &str) -> Option<String> {
         match self {
             Output::Log(log) => Some(match log.last_line_gained() {
+                Some(line) if why.contains(&line) => return None,
                 Some(line) => format!("the last line of {} is: {line}", log.path.display()),
                 None => format!("{} gained no line", log.path.display()),
             }),

@@ -158,11 +158,12 @@ impl<'a> Start<'a> {
             self.learn_name(pid);
         }
         // What the daemon says when it is told to end is not the reason.
-        let last_words = self.output.last_words().map_or(String::new(), |words| format!("; {words}"));
+        let why = sentence(&failure);
+        let last_words = self.output.last_words(&why).map_or(String::new(), |words| format!("; {words}"));
         self.end_all();
         let runs = self.runs.borrow();
         let name = runs.as_deref().map_or(self.options.name().to_string(), |runs| self.options.name_of(runs));
-        exit_as(ending(&failure), format!("start {name}: {}{last_words}", sentence(&failure)))
+        exit_as(ending(&failure), format!("start {name}: {why}{last_words}"))
     }
 
     fn end_all(&self) {

@@ -20,7 +20,7 @@ const SETTINGS: &str = "
     ready='waitfor --while \"pidfile:$PIDFILE\" unix:socket'
     errors='FATAL|panic'
     before_start='echo $$ >>starts'
-    stop_options='--timeout 60s --kill-after 100ms'
+    stop_options='--timeout 60s --kill-after 100ms --kill-holders'
 ";
 
 /// A place with a daemon's init script: SETTINGS, and what is other than there.
@@ -176,7 +176,7 @@ fn a_start_that_fails_is_1_says_why_and_leaves_nothing() {
             ("--say FATAL:-no-disk --delay 60s", "FATAL:-no-disk\n"),
             (
                 "--say sorry --die-before 7",
-                "pidfile: start demod: it exited with status 7 before it was ready; the last line of log is: demod: sorry\n",
+                "pidfile: start demo: it exited with status 7 before it was ready; the last line of log is: demod: sorry\n",
             ),
         ] {
             let place = place("");
