@@ -389,3 +389,91 @@ fn redis_has_an_init_script_of_a_dozen_lines() {
         "{said:?}"
     );
 }
+
+/// As init(8) calls it: by a link whose name is another, from another directory; and as a person does, by `sh`.
+#[test]
+fn the_script_of_redis_works_through_a_link_and_under_sh() {
+    if !needs("redis-server", "redis-server") || !needs("redis-cli", "redis-tools") {
+        return;
+    }
+    let place = place("");
+    place
+        .script(&format!(
+            "export PORT={} DIR=$PWD; chmod 755 redis; mkdir rc2.d; ln -s ../redis rc2.d/S01redis
+             (cd / && \"$DIR/rc2.d/S01redis\" start); echo $?; sh redis status >/dev/null; echo $?
+             (cd rc2.d && ./S01redis status | cut -d' ' -f1-3 && ./S01redis stop); echo $?; ls redis.*",
+            free_port()
+        ))
+        .stdout("0\n0\nredis is running\n0\nredis.lock\nredis.log\nredis.pid\n");
+}
+
+#[test]
+fn a_configuration_that_is_refused_changes_nothing() {
+    for shell in shells() {
+        let place = place("check_command='test ! -e bad || { echo line 7: nonsense; false; }'");
+        let said = under(
+            shell,
+            &place,
+            "$sh ./demo start; first=$(pidfile read pid); : >bad
+             for verb in restart try-restart reload force-reload replace; do $sh ./demo $verb; echo $?; done
+             $sh ./demo start; echo $?; [ $first = $(pidfile read pid) ]; echo $?; $sh ./demo stop; $sh ./demo start; echo $?
+             $sh ./demo status >/dev/null; echo $?; rm bad; $sh ./demo start; echo $?; $sh ./demo stop",
+        );
+        assert_eq!(said.stdout, "6\n6\n6\n6\n6\n0\n0\n6\n3\n0\n", "{shell:?} {said:?}");
+        let refused = "line 7: nonsense\ndemo: check_command refuses the configuration: nothing was changed\n";
+        assert_eq!(said.stderr, refused.repeat(6), "{shell:?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_is_reloaded_by_a_command_gets_no_signal() {
+    for shell in shells() {
+        let place = place("reload_signal=- reload_command='echo \"reloaded by $name\"; test ! -e bad'");
+        let said = under(
+            shell,
+            &place,
+            "$sh ./demo reload; echo $?; $sh ./demo start; $sh ./demo reload; echo $?; $sh ./demo force-reload; echo $?
+             : >bad; $sh ./demo reload; echo $?; $sh ./demo stop; grep -c SIGHUP log",
+        );
+        assert_eq!(said.stdout, "7\n0\n0\n1\n0\n", "{shell:?} {said:?}");
+        assert_eq!(said.stderr, "reloaded by demo\n".repeat(3), "{shell:?}");
+    }
+}
+
+#[test]
+fn an_error_line_that_is_ignored_fails_no_start() {
+    for shell in shells() {
+        let place = place("more='--say FATAL:-starting-up' ignore='starting-up$'");
+        assert_eq!(under(shell, &place, "$sh ./demo start && $sh ./demo stop").code, 0, "{shell:?}");
+    }
+}
+
+/// The error line comes when the daemon answers already. Whoever is quicker, nothing is left if the start has failed.
+#[test]
+fn a_start_that_an_error_line_fails_leaves_nothing_running_however_late_it_comes() {
+    let place = place("more='--say FATAL:-late --delay 0s'");
+    for _ in 0..20 {
+        let said = place.sh("sh ./demo start 2>>said; echo $?");
+        let runs = place.sh("pidfile -q read pid").code == 0;
+        assert_eq!(said.stdout == "0\n", runs, "{said:?}");
+        assert!(runs || place.still_running().is_empty(), "{:?}", place.still_running());
+        place.says("sh ./demo stop");
+    }
+}
+
+#[test]
+fn the_daemon_runs_as_the_user_of_the_settings() {
+    if !needs_root() {
+        return;
+    }
+    for shell in shells() {
+        let place = place("user=games group=nogroup command='sleep 1000' ready=");
+        place.says("chmod 755 .");
+        let said = under(
+            shell,
+            &place,
+            "$sh ./demo start; ps -o user=,group= -p $(pidfile read pid) | tr -s ' '; stat -c %U pid lock log; $sh ./demo stop; echo $?",
+        );
+        assert_eq!(said.stdout, "games nogroup\nroot\nroot\nroot\n0\n", "{shell:?} {said:?}");
+    }
+}

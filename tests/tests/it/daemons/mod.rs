@@ -4,6 +4,7 @@ mod chain;
 mod cluster;
 mod daemon_controller;
 mod init;
+mod init_real;
 mod ready;
 mod real;
 mod supervised;
