@@ -53,14 +53,14 @@ impl Cli {
         output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
         if self.close {
             // Race: command-outlives-lock (docs/races.md)
-            return child::run_bound_to_us(words, &Events::armed()?).map(Exit::from);
+            return child::run_bound_to_us(words, &Events::armed_for_command()?).map(Exit::from);
         }
         // Race: wrapper-killed (docs/races.md)
         held.iter().try_for_each(lock::LockGuard::let_children_inherit)?;
         if self.no_fork {
             return Err(child::become_command(child::command(words)));
         }
-        let ended = child::run(words, &Events::armed()?)?;
+        let ended = child::run(words, &Events::armed_for_command()?)?;
         // Race: daemon-keeps-lock (docs/races.md)
         held.into_iter().try_for_each(lock::LockGuard::release)?;
         Ok(ended.into())

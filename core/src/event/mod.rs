@@ -92,6 +92,19 @@ impl Events {
         Events::collecting(&[&REQUESTS[..], &[mask::SIGCHLD]].concat())
     }
 
+    /// Those of [`Events::armed`]; and SIGCHLD where this process is PID 1, which orphans become children of: for a process
+    /// that waits for its COMMAND.
+    ///
+    /// # Errors
+    /// As [`Events::armed`].
+    pub fn armed_for_command() -> Result<Events> {
+        if rustix::process::getpid() == rustix::process::Pid::INIT {
+            Events::armed_for_orphans()
+        } else {
+            Events::armed()
+        }
+    }
+
     fn collecting(signals: &[mask::Signal]) -> Result<Events> {
         let mut set = SigSet::empty();
         for &signal in signals {

@@ -10,6 +10,7 @@ use crate::process::posix_spawn;
 pub use crate::process::pre_exec::{
     close_first, die_with_us, end_group_with_us, ignore_int, inherit_only, lead_a_session, outlive_us,
 };
+use crate::process::subreaper::reap_all_but;
 use crate::signal::Signal;
 use crate::sys::{Step, before_exec, runtime};
 use nix::sys::signal::SigSet;
@@ -157,6 +158,14 @@ impl Child {
         Ok(ended)
     }
 
+    /// Reaps every other child that has ended: PID 1 gets all the orphans of its namespace (pid_namespaces(7)).
+    ///
+    /// # Errors
+    /// A refused wait(2).
+    pub fn reap_others(&self) -> Result<()> {
+        reap_all_but(self.process.pid())
+    }
+
     /// Sends on what was sent to us, unless the terminal has sent it to the child too.
     ///
     /// # Errors
@@ -185,6 +194,7 @@ impl Child {
     pub fn wait(&mut self, events: &Events) -> Result<Ended> {
         loop {
             match events.next(&[Watched::Read(self.process.as_fd())], Deadline::NEVER)? {
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD => self.reap_others()?,
                 // One that has become another user's is not ours to signal, but still ours to wait for.
                 Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| listener::warning(&e)),
                 Event::Ready(_) => return self.reap(),

@@ -126,18 +126,23 @@ impl Subreaper {
     /// # Errors
     /// A refused wait(2).
     pub fn reap_orphans(&self, but: Pid) -> Result<()> {
-        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        loop {
-            match waitid(Id::All, look) {
-                Ok(ended) => match ended.pid() {
-                    // A zombie of ours stays one until we reap it: this can neither block nor hit another.
-                    Some(pid) if pid.as_raw() != but.as_raw_pid() => drop(waitid(Id::Pid(pid), WaitPidFlag::WEXITED)),
-                    _ => return Ok(()),
-                },
-                Err(Errno::ECHILD) => return Ok(()),
-                Err(Errno::EINTR) => {}
-                Err(e) => return Err(e).act("wait for", "children"),
-            }
+        reap_all_but(but)
+    }
+}
+
+/// Reaps the children that have ended, but not the one that somebody else waits for.
+pub(crate) fn reap_all_but(but: Pid) -> Result<()> {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    loop {
+        match waitid(Id::All, look) {
+            Ok(ended) => match ended.pid() {
+                // A zombie of ours stays one until we reap it: this can neither block nor hit another.
+                Some(pid) if pid.as_raw() != but.as_raw_pid() => drop(waitid(Id::Pid(pid), WaitPidFlag::WEXITED)),
+                _ => return Ok(()),
+            },
+            Err(Errno::ECHILD) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(e).act("wait for", "children"),
         }
     }
 }

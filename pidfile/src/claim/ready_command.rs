@@ -35,7 +35,8 @@ impl ReadyCommand {
         command.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
         // A group of its own: a Ctrl-C is ours to handle, and what is left of it is found as our descendant.
-        command.process_group(0);
+        // It is killed when this process is killed.
+        child::end_group_with_us(&mut command);
         let child = Child::spawn(&mut command, events)?;
         Ok(ReadyCommand { child, answered: false, output: Some(output), tail: Tail::default() })
     }

@@ -29,7 +29,7 @@ use std::process::Command;
 pub(crate) fn in_foreground(options: &Claim, held: &ClaimGuard) -> Result<Exit> {
     let Claim { ignore_int, run_as, command, .. } = options;
     let supervised = Supervised { role: Role::Claimant, ignore_int: *ignore_int, run_as, command };
-    let events = Events::armed()?;
+    let events = Events::armed_for_command()?;
     let child = supervised.spawn(held, &events)?;
     supervised.watch_over(child, &events)
 }
@@ -72,6 +72,7 @@ impl Supervised<'_> {
                 Event::Signal(arrived) if arrived.signal == Signal::INT && self.ignore_int => {
                     child.process().signal(Signal::TERM)?;
                 }
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD => child.reap_others()?,
                 Event::Signal(arrived) => child.pass_on(arrived)?,
                 Event::Ready(_) => return child.reap().map(Exit::from),
                 Event::Deadline => {}
@@ -167,7 +168,7 @@ impl Supervisor {
         let Supervisor { role, ignore_int, ref run_as, ref command, .. } = self;
         let supervised = Supervised { role, ignore_int, run_as, command };
         let begun = ClaimGuard::inherited(held, &self.pidfile).and_then(|held| {
-            let events = Events::armed()?;
+            let events = Events::armed_for_command()?;
             let child = supervised.spawn(&held, &events)?;
             Ok((held, events, child))
         });
