@@ -3,6 +3,7 @@
 //! `open /run/x.lock: Permission denied`: the act, its object, then the reason, once, in lower case, without a period. No exit
 //! code stands here: `cli::exit` makes one from the reason.
 
+use crate::text::one_line;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -43,7 +44,7 @@ impl Refusal {
 
 /// Makes the error that refuses `act` on `object`.
 pub fn refused(act: &'static str, object: impl fmt::Display, why: Why) -> anyhow::Error {
-    Refusal { act, object: object.to_string(), why }.into()
+    Refusal { act, object: one_line(&object.to_string()), why }.into()
 }
 
 impl fmt::Display for Why {
@@ -98,7 +99,7 @@ pub trait Context<T> {
 
 impl<T, E: Into<anyhow::Error>> Context<T> for std::result::Result<T, E> {
     fn act(self, act: &str, object: impl fmt::Display) -> Result<T> {
-        self.map_err(|e| e.into().context(format!("{act} {object}")))
+        self.map_err(|e| e.into().context(format!("{act} {}", one_line(&object.to_string()))))
     }
 }
 

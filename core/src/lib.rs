@@ -15,3 +15,4 @@ pub mod open;
 pub mod process;
 pub mod signal;
 pub mod sys;
+pub mod text;

@@ -63,7 +63,7 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
 /// tool that has nothing to undo.
 pub fn end_by(deadline: Deadline) -> Option<Backstop> {
     // Without timers (the user's limit is reached) only what the kernel blocks for ever is unguarded.
-    deadline.left().and_then(|left| Backstop::after(left, output::speaker()).ok())
+    deadline.left().and_then(|left| Backstop::after(left, output::name()).ok())
 }
 
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
@@ -78,7 +78,7 @@ fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
         }
         _ => {
             let text = text.to_string();
-            output::error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+            output::usage_error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
             Exit::Usage
         }
     }

@@ -7,6 +7,7 @@ use crate::cli::status_line::{self, StatusLine};
 use crate::error::{Result, sentence};
 use crate::listener::{self, Listener};
 use crate::signal::Signal;
+use crate::text;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -56,12 +57,8 @@ impl Listener for Terminal {
     }
 }
 
-pub(crate) fn name() -> &'static str {
-    SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
-}
-
 /// The name that stands before each message.
-pub(crate) fn speaker() -> &'static str {
+pub(crate) fn name() -> &'static str {
     SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
 }
 
@@ -70,7 +67,11 @@ pub(crate) fn verbosity() -> Verbosity {
 }
 
 fn to_stderr(text: &str) {
-    let line = format!("{}{}: {}\n", status_line::erased(), name(), printable(text));
+    write_to_stderr(&text::message(text));
+}
+
+fn write_to_stderr(text: &str) {
+    let line = format!("{}{}: {text}\n", status_line::erased(), name());
     // In one write, for others may write to the same log. stderr that cannot be written leaves nobody to tell.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
@@ -78,6 +79,11 @@ fn to_stderr(text: &str) {
 /// What went wrong. Not silenced by `--quiet`.
 pub fn error(text: &str) {
     to_stderr(text);
+}
+
+/// What is wrong with the command line, in the several lines that clap makes of it.
+pub(crate) fn usage_error(text: &str) {
+    write_to_stderr(&text::lines(text));
 }
 
 /// What went wrong, as a whole sentence, for a tool that goes on after it.
@@ -109,27 +115,4 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
         std::io::ErrorKind::BrokenPipe => exit_as(Exit::Signalled(Signal::PIPE), "write the answer: nobody reads it"),
         _ => anyhow::Error::from(e).context("write the answer"),
     })
-}
-
-/// The text with every control character but newline and tab shown as `\x1b` is, so that a terminal obeys none.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => shown.push(c),
-            c if c.is_control() => shown.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_escape_sequence_does_not_reach_a_terminal() {
-        assert_eq!(printable("a\x1b[31mb\u{9b}c\r\n\td"), "a\\x1b[31mb\\x9bc\\x0d\n\td");
-    }
 }

@@ -1,7 +1,8 @@
 //! The status line: one line on a terminal that names what a wait is for. It is erased before any other output.
 
-use crate::cli::output::{name, printable, verbosity};
+use crate::cli::output::{name, verbosity};
 use crate::event::time::{Deadline, for_people};
+use crate::text::one_line;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +78,7 @@ impl StatusLine {
         let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
         // A terminal that does not know its width has 0 columns.
         let columns = if columns == 0 { 80 } else { columns.max(20) };
-        let line = printable(&format!("{name}: {} ({})", awaited(), for_people(waited))).replace(['\n', '\t'], " ");
+        let line = one_line(&format!("{name}: {} ({})", awaited(), for_people(waited)));
         let line: String = line.chars().take(columns - 1).collect();
         let (dim, plain) =
             if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) { ("", "") } else { ("\x1b[2m", "\x1b[0m") };

@@ -9,6 +9,7 @@ use crate::event::time::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
 use crate::lock::locked_file::LockedFile;
 use crate::process::procfs;
+use crate::text::one_line;
 use rustix::process::Pid;
 use std::fmt;
 use std::io;
@@ -66,13 +67,10 @@ const SHOWN: usize = 60;
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.command {
-            Some(command) if command.chars().count() > SHOWN => {
-                write!(f, "{} ({}...)", self.pid, command.chars().take(SHOWN).collect::<String>())
-            }
-            Some(command) => write!(f, "{} ({command})", self.pid),
-            None => write!(f, "{}", self.pid),
-        }
+        let Some(command) = &self.command else { return write!(f, "{}", self.pid) };
+        let shown = one_line(&command.chars().take(SHOWN).collect::<String>());
+        let cut = if command.chars().nth(SHOWN).is_some() { "..." } else { "" };
+        write!(f, "{} ({shown}{cut})", self.pid)
     }
 }
 

@@ -25,7 +25,9 @@ impl LineRegexOptions {
     /// # Errors
     /// [`Exit::Usage`]: the pattern is wrong; the message says where and why.
     pub(crate) fn rewrite(self, option: &str, pattern: &str) -> Result<String> {
-        let wrong = |why: String| exit_as(Exit::Usage, format!("read the pattern of {option}: {why}"));
+        // A message of several lines has its others set off by four spaces.
+        let set_off = |why: String| why.replace("\nerror: ", "\n    error: ");
+        let wrong = |why: String| exit_as(Exit::Usage, format!("read the pattern of {option}: {}", set_off(why)));
         let mut parser = ParserBuilder::new();
         let parser = parser.utf8(false).multi_line(true).case_insensitive(self.ignore_case);
         let parsed = parser.build().parse(pattern).map_err(|e| wrong(e.to_string()))?;

@@ -205,7 +205,8 @@ impl<'a> Printer<'a> {
 /// The bytes unchanged, or, for a terminal, with every control character escaped.
 pub(crate) fn for_reader(bytes: &[u8], terminal: bool) -> Vec<u8> {
     match terminal {
-        true => output::printable(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into_bytes(),
+        true => racefree_core::text::lines(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)))
+            .into_bytes(),
         false => bytes.to_vec(),
     }
 }

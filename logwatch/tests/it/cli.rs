@@ -178,7 +178,7 @@ fn wrong_usage_is_64_and_says_why() {
         ("logwatch l", "logwatch: watch: nothing to look for: give -e REGEX, --ready REGEX or -- COMMAND\n"),
         (
             "logwatch -e x -e 'a(b' l",
-            "logwatch: read the pattern of -e: regex parse error:\n    a(b\n     ^\nerror: unclosed group\n",
+            "logwatch: read the pattern of -e: regex parse error:\n    a(b\n     ^\n    error: unclosed group\n",
         ),
         ("logwatch -e x - -- true", "logwatch: watch: stdin is COMMAND's own\n"),
         ("logwatch -e x --from 12 l", "logwatch: begin at --from: '12' is no cursor; --mark prints one\n"),

@@ -10,6 +10,7 @@ use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::lock::holders::{self, Holder};
+use racefree_core::text::one_line;
 use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE
@@ -90,7 +91,7 @@ fn say_holders(path: &Path) -> Result<()> {
     }
     let lines = holders.seen.into_iter().map(|Holder { pid, command }| {
         let command = command.unwrap_or_default();
-        format!("{pid} {}\n", output::printable(&command).replace(['\n', '\t'], " "))
+        format!("{pid} {}\n", one_line(&command))
     });
     output::print(lines.collect::<String>())
 }

@@ -3,11 +3,11 @@
 use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::for_people;
 use racefree_core::lock::holders::{self, Holder};
 use racefree_core::process::procfs::{self, Stat};
+use racefree_core::text::{self, one_line};
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -67,18 +67,18 @@ impl Report {
     }
 
     pub(crate) fn json(&self) -> Result<String> {
-        Ok(serde_json::to_string(self)?)
+        Ok(text::json(&serde_json::to_string(self)?))
     }
 
     fn cells(&self) -> [String; 6] {
         let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".into());
         [
-            output::printable(&self.path).replace(['\n', '\t'], " "),
+            one_line(&self.path),
             self.state.into(),
             or_dash(self.pid.map(|pid| pid.to_string())),
             or_dash(self.evidence.map(str::to_owned)),
             or_dash(self.age.map(for_people)),
-            or_dash(self.command.as_deref().map(|c| output::printable(c).replace(['\n', '\t'], " "))),
+            or_dash(self.command.as_deref().map(one_line)),
         ]
     }
 }
