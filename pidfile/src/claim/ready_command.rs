@@ -10,7 +10,6 @@ use rustix::process::{Pid, kill_process_group};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 
