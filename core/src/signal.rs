@@ -38,7 +38,7 @@ impl Signal {
         (1..=LAST).contains(&number).then_some(Signal(number))
     }
 
-    /// Its number.
+    /// The number of the signal.
     pub fn number(self) -> i32 {
         self.0
     }
@@ -51,7 +51,7 @@ impl Signal {
 impl FromStr for Signal {
     type Err = String;
 
-    /// Reads `TERM`, `SIGTERM`, `term`, `15`, `RTMIN`, `RTMIN+3`, `RTMAX-1`.
+    /// Parses `TERM`, `SIGTERM`, `term`, `15`, `RTMIN`, `RTMIN+3`, `RTMAX-1`.
     fn from_str(word: &str) -> Result<Signal, String> {
         let unknown = || format!("no signal is called '{word}' (see kill -l)");
         if let Ok(number) = word.parse() {

@@ -1,7 +1,7 @@
-//! Reading somebody's PID file: who has claimed it, and how we know.
+//! The status of another process's PID file: who has claimed it, and on what evidence.
 //!
-//! The kernel is asked first (the record lock on the byte whose offset is the PID), and nothing is taken. Only where it
-//! vouches for nobody is the flock probed, shared and without waiting; claimers expect such a probe and try again.
+//! A reader asks the kernel for the owner of the byte lock first, which takes nothing. Only if no owner is verified
+//! does it probe the flock, with a shared lock and without waiting. A claim expects such a probe and tries again.
 
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
@@ -14,41 +14,41 @@ use fs4::{FileExt, TryLockError};
 use rustix::process::Pid;
 use std::path::Path;
 
-/// What a PID file turned out to be.
+/// The status of a PID file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// There is no such file.
+    /// The file is absent.
     Absent,
-    /// Held by nobody; what it says is history.
+    /// No process holds a claim on the file.
     Stale(Text),
-    /// Claimed by a living process.
+    /// A living process has claimed the file.
     Held(Claimant),
-    /// Held by nobody, and the process that it names is not believed to have written it, for this reason. Only where an
-    /// unlocked PID file was to be believed.
+    /// No process holds a claim on the file, and the process that the file names cannot have written it, for this
+    /// reason. Only a reading with `--unlocked` returns this.
     Unfit(Pid, String),
-    /// The recorded process is dead but others still hold its lock.
+    /// The recorded process is dead, and other processes still hold its lock.
     Orphaned(Pid, Holders),
-    /// Nothing can be said, and why.
+    /// The status cannot be known, for this reason.
     Unknown(String),
 }
 
 /// The living process that a claim names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claimant {
-    /// Its number, valid here.
+    /// Its PID in our PID namespace.
     pub pid: Pid,
-    /// Why it is believed.
+    /// The evidence for it.
     pub evidence: Evidence,
 }
 
-/// Why a number is believed, the best first.
+/// The evidence that a process is the claimant, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// The kernel vouches: the process, or the parent that waits for it, owns the byte of the number.
+    /// It has a verified owner: the process, or the parent that waits for it, owns the byte of the PID.
     Vouched,
     /// The process has a descriptor that holds the flock.
     Descriptor,
-    /// Only the text, of a held file: alive, and older than the last writing.
+    /// Only the text of a held file names it; it lives and is older than the last writing.
     Recorded,
 }
 
@@ -64,7 +64,7 @@ impl Evidence {
 }
 
 impl Status {
-    /// Reads the PID file at `path`. Never fails: what cannot be read is [`Status::Unknown`].
+    /// Reads the PID file at `path`. It never fails: an unreadable file is [`Status::Unknown`].
     pub fn of(path: &Path) -> Status {
         let file = match PidFile::open(path) {
             Ok(Some(file)) => file,
@@ -78,7 +78,7 @@ impl Status {
         if let Some(status) = Status::of_verdict(owner::judge(file)?) {
             return Ok(status);
         }
-        // Free *now*; what the file says may only be read after that, for a claim may have come and gone before.
+        // The flock is free *now*. Read the text only after that: a claim may have come and gone before.
         if !is_flocked(file)? {
             return Ok(Status::Stale(file.text()?));
         }
@@ -116,7 +116,7 @@ impl Status {
         }
     }
 
-    /// What was found, in words.
+    /// The status in words.
     pub fn in_words(&self) -> String {
         match self {
             Status::Absent => "no such PID file".into(),
@@ -133,7 +133,7 @@ impl Status {
     }
 }
 
-/// Whether anybody holds the flock at this moment.
+/// Whether a process holds the flock at this moment.
 fn is_flocked(file: &PidFile) -> Result<bool> {
     match FileExt::try_lock_shared(file.file()) {
         Ok(()) => {
@@ -145,8 +145,8 @@ fn is_flocked(file: &PidFile) -> Result<bool> {
     }
 }
 
-/// Looks behind the flock, where the kernel vouches for nobody: it is held by a foreign tool's claim, by a daemon that opened
-/// and closed its own PID file, by the children of a dead one, or by a claim half-way.
+/// Finds out who holds the flock if no owner is verified: another program's claim, a daemon that opened and closed its
+/// own PID file, workers of a dead daemon, or a claim half-way.
 fn second_opinion(file: &PidFile) -> Result<Status> {
     let locked = file.locked_file()?;
     let seen = || holders::of(locked);

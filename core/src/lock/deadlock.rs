@@ -1,4 +1,4 @@
-//! A lock that an ancestor of this process holds: it would wait for us, and we for it.
+//! The deadlock of a lock that an ancestor of this process holds: the ancestor waits for us, and we would wait for it.
 
 use crate::event::time::Deadline;
 use crate::lock::holders::{AT_MOST, Holder, Holds, holds_by};
@@ -9,18 +9,18 @@ use rustix::process::{Pid, getpid, getppid};
 use std::fmt;
 use std::fs::File;
 
-/// The processes from an ancestor that holds the lock down to us. That ancestor, as a rule, waits for us.
+/// The processes from the ancestor that holds the lock down to us.
 #[derive(Debug)]
 pub struct Deadlock(Vec<Holder>);
 
-/// The ancestry that makes waiting for this lock hopeless, if there is one, and if it is found in the time that a look at
-/// other people's descriptors may take.
+/// Finds the ancestor that holds this lock, in the time that a look at other processes' descriptors may take. A wait
+/// for the lock would be hopeless.
 pub fn deadlock(file: &File) -> Option<Deadlock> {
     let file = LockedFile::of(file).ok()?;
     let time = Deadline::after(AT_MOST);
     let mut chain = vec![getpid()];
     let mut ancestors: Vec<Pid> = std::iter::successors(getppid(), |&pid| Pid::from_raw(procfs::stat(pid)?.parent))
-        // Longer than any real chain: parents that change while we climb cannot make it endless.
+        // A chain longer than this is no real one. Parents that change while we climb cannot make the climb endless.
         .take(1000)
         .collect();
     let granted = || flocks(&file).unwrap_or_default().into_iter().filter(|lock| !lock.waits);

@@ -1,9 +1,9 @@
-//! Which file it is, whatever its path names by now.
+//! The identity of a file, whatever its path names now.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
-/// A file's identity: what its path names may change, this does not.
+/// The identity of a file: device and inode. Its path may come to name another file; the identity stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId {
     device: u64,

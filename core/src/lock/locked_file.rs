@@ -1,4 +1,4 @@
-//! A file as the kernel's tables of locks name it: by the number of its file system, and its own in it.
+//! The name of a file in the kernel's tables of locks: the number of its file system, and its inode.
 
 use crate::open::{self, Links, Refused};
 use rustix::fs::fstat;
@@ -7,19 +7,19 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
-/// What `/proc/locks` and the `lock:` lines of `/proc/PID/fdinfo` call a file. stat(2) tells another device on btrfs and
-/// its like, so it is no substitute; and stat(2) of a stranger's descriptor hangs where its file system is dead.
+/// The name of a file in `/proc/locks` and in the `lock:` lines of `/proc/PID/fdinfo`. stat(2) gives another device
+/// number on btrfs and the like. And stat(2) of another process's descriptor hangs if its file system is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockedFile {
     device: (u32, u32),
     inode: u64,
 }
 
-/// More than any sane mount table; what comes later is not looked at.
+/// The size beyond which the mount table is not read.
 const TABLE: u64 = 1 << 20;
 
 impl LockedFile {
-    /// The file behind a descriptor of ours.
+    /// The file behind a descriptor of this process.
     ///
     /// # Errors
     /// A refused fstat(2).
@@ -29,7 +29,8 @@ impl LockedFile {
         let own = open::read_proc(&format!("/proc/self/fdinfo/{}", descriptor.as_raw_fd()), 4096).unwrap_or_default();
         let own = String::from_utf8_lossy(&own);
         let field = |name: &str| own.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        // Before Linux 5.14 the inode is not told; a descriptor of another mount namespace is in no table of ours.
+        // Before Linux 5.14 fdinfo does not give the inode. A descriptor of another mount namespace is in no table of
+        // ours.
         let inode = field("ino:").and_then(|number| number.parse().ok()).unwrap_or(stat.st_ino);
         let device = field("mnt_id:").and_then(device_of_mount);
         let by_stat = || (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));

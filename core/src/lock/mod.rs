@@ -1,7 +1,7 @@
-//! A file locked by flock(2), as states: opened, then held, then given back.
+//! A file locked by flock(2), as states: opened, then held, then released.
 //!
-//! The lock belongs to the open file description: whoever inherits the descriptor holds it too, closing frees it when
-//! the last copy is closed, and an explicit release frees it for all of them. The file is never removed or written.
+//! The lock belongs to the open file description. Every process that inherits the descriptor holds it, the close of the
+//! last copy frees it, and an explicit release frees it for all of them. This module never removes or writes the file.
 
 pub mod deadlock;
 pub mod fdinfo;
@@ -27,19 +27,19 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 
-/// How often a file may be replaced before that is taken for an attack.
+/// The number of times that a file may be replaced before that counts as an attack.
 pub const REPLACED_AT_MOST: usize = 100;
 
-/// Whom a lock admits beside its holder.
+/// The locks that may stand beside a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Nobody.
+    /// No other lock.
     Exclusive,
     /// Other holders of a shared lock.
     Shared,
 }
 
-/// A file that can be locked, and is not yet.
+/// An open file that is not locked yet.
 #[derive(Debug)]
 pub struct Lockfile {
     file: File,
@@ -47,7 +47,7 @@ pub struct Lockfile {
     kind: Kind,
 }
 
-/// A file locked by us.
+/// A file that this process has locked.
 #[must_use = "dropping it frees the lock, unless a child has inherited it"]
 #[derive(Debug)]
 pub struct LockGuard {
@@ -55,24 +55,24 @@ pub struct LockGuard {
     name: Name,
 }
 
-/// How a lock file was named to us.
+/// The name by which the user gave a lock file.
 #[derive(Debug)]
 enum Name {
     Path(PathBuf),
     Descriptor(RawFd),
 }
 
-/// What an attempt to lock came to.
+/// The result of an attempt to lock.
 #[derive(Debug)]
 pub enum Attempt {
-    /// It is ours.
+    /// This process has the lock.
     Held(LockGuard),
-    /// Another has it.
+    /// Another process has the lock.
     Busy(Lockfile),
 }
 
-/// Opens `path` for an exclusive lock, and creates it if it is absent. A file that may not be written is opened for
-/// reading, a directory too.
+/// Opens `path` for an exclusive lock, and creates it if it is absent. It opens a directory, and a file that may not be
+/// written, for reading.
 ///
 /// # Errors
 /// The file can neither be opened nor created, or is a FIFO, a socket or a device.
@@ -92,7 +92,7 @@ fn open_any_way(path: &Path) -> std::result::Result<Opened, Refused> {
     match open::open(path, read_write) {
         Err(why @ Refused::Errno(Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS)) => {
             match open::open(path, How::read(Links::Trusted).or_directory()) {
-                // There is none, and it was not to be made.
+                // The file is absent and could not be made.
                 Err(absent) if absent.is_absent() => Err(why),
                 opened => opened,
             }
@@ -101,7 +101,7 @@ fn open_any_way(path: &Path) -> std::result::Result<Opened, Refused> {
     }
 }
 
-/// A descriptor that the shell opened for us. The lock is the shell's too: it outlives us.
+/// Takes a descriptor that the shell has opened. The shell shares the lock, so the lock outlives this process.
 ///
 /// # Errors
 /// There is no such descriptor.
@@ -111,13 +111,14 @@ pub fn descriptor(number: RawFd) -> Result<Lockfile> {
 }
 
 impl Lockfile {
-    /// The same file, for a lock of this kind.
+    /// Chooses the kind of the lock.
     #[must_use]
     pub fn of_kind(self, kind: Kind) -> Lockfile {
         Lockfile { kind, ..self }
     }
 
-    /// The identity of the file itself, whatever its path names by now: the order in which several are locked.
+    /// The identity of the open file, whatever its path names now. Several files are locked in the order of their
+    /// identities.
     ///
     /// # Errors
     /// A refused fstat(2).
@@ -125,7 +126,7 @@ impl Lockfile {
         Ok(FileId::from(&self.file.metadata().act("look at", &self.name)?))
     }
 
-    /// Waits in the kernel's queue until the deadline, and for the file that the path names in the end.
+    /// Locks the file that the path names in the end. It waits in the kernel's queue until the deadline.
     ///
     /// # Errors
     /// As `Lockfile::queue_until`.
@@ -140,7 +141,8 @@ impl Lockfile {
         Err(refused("lock", &self.name, Why::Replaced("something keeps replacing it".into())))
     }
 
-    /// Waits likewise, for the file as it was opened: see [`LockGuard::still_there`].
+    /// Locks the file that was opened, whatever the path names by then: see [`LockGuard::still_there`]. It waits in the
+    /// kernel's queue until the deadline.
     ///
     /// # Errors
     /// As `Lockfile::queue_until`.
@@ -151,7 +153,7 @@ impl Lockfile {
         }
     }
 
-    /// `false` if another has the lock until the deadline, or an ancestor has it: then it will not come free.
+    /// Waits for the lock. `false` if another process has it until the deadline, or if an ancestor has it.
     ///
     /// # Errors
     /// The file system refuses to lock.
@@ -159,7 +161,7 @@ impl Lockfile {
         if self.try_now().map_err(|e| self.explained(e))? {
             return Ok(true);
         }
-        // An ancestor would wait for us, and we for it.
+        // Race: ancestor-holds-lock (docs/races.md). The ancestor waits for us, so the lock will not come free.
         if deadline.passed() || deadlock(&self.file).is_some() {
             return Ok(false);
         }
@@ -180,7 +182,7 @@ impl Lockfile {
 
     fn explained(&self, error: std::io::Error) -> anyhow::Error {
         match (Errno::from_io_error(&error), self.kind) {
-            // NFS makes record locks of flocks, and those ask for a descriptor of the right kind (flock(2)).
+            // NFS turns flocks into record locks, and a record lock needs a descriptor of the right kind (flock(2)).
             (Some(Errno::BADF), Kind::Exclusive) => {
                 let why =
                     "an exclusive lock on NFS needs a file that may be written, and this one is open for reading only";
@@ -190,7 +192,7 @@ impl Lockfile {
         }
     }
 
-    /// The refusal to go on, naming who holds the lock and how many wait.
+    /// The error that names the holders of the lock and the number of waiters.
     pub fn busy(&self) -> anyhow::Error {
         let why = match deadlock(&self.file) {
             Some(ancestry) => ancestry.to_string(),
@@ -199,7 +201,7 @@ impl Lockfile {
         refused("lock", &self.name, Why::Busy(why))
     }
 
-    /// Frees the lock of a descriptor, for all who share it.
+    /// Releases the lock of a descriptor, for every process that shares it.
     ///
     /// # Errors
     /// A refused flock(2).
@@ -218,8 +220,8 @@ impl fmt::Display for Name {
 }
 
 impl LockGuard {
-    /// Whether the path still names this very file. The last holder may have replaced it between our open and our
-    /// lock: then another may hold the lock on what the path names now.
+    /// Whether the path still names this very file. Race: file-replaced (docs/races.md). The last holder may have
+    /// replaced the file between our open and our lock. Then another process may hold the lock on the new file.
     pub fn still_there(&self) -> bool {
         match &self.name {
             Name::Path(path) => still_at(&self.file, path),
@@ -235,7 +237,7 @@ impl LockGuard {
         sys::set_inherited(self.file.as_raw_fd(), true).act("pass on", "the lock")
     }
 
-    /// Frees the lock for everyone who shares it: a daemon that was started under it does not keep it.
+    /// Releases the lock for every process that shares it. A daemon that was started under the lock does not keep it.
     ///
     /// # Errors
     /// A refused flock(2).

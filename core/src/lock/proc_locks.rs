@@ -1,4 +1,5 @@
-//! `/proc/locks`: who has called flock(2), possibly long gone, and who waits. It hides other PID namespaces.
+//! `/proc/locks`: the processes that called flock(2), which may be long gone, and those that wait. It hides other PID
+//! namespaces.
 
 use crate::lock::locked_file::LockedFile;
 use crate::open;
@@ -9,20 +10,23 @@ use std::fs::{self, File};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Flock {
     pub(crate) waits: bool,
-    /// Who called; `None` for one without a number here.
+    /// The process that called flock(2); `None` if it has no PID here.
     pub(crate) caller: Option<Pid>,
 }
 
-/// Whether anybody holds the flock on a file, exclusively or not. Nothing is taken to find out, as a trial would, which
-/// makes another's `flock -n` fail that comes at this moment. `None`: /proc/locks may not show it.
+/// Whether a process holds the flock on a file, exclusive or shared. `None` if /proc/locks may not show it.
 ///
-/// A table of more than a page is read in parts and may miss a lock for once: not for a decision that cannot be repeated.
+/// Race: lock-probe (docs/races.md). This reads a table and takes no lock. A trial would make another's `flock -n` fail
+/// that comes at the same moment.
+///
+/// The kernel gives a table of more than a page in parts, and a reader may miss a lock once. So do not use this for a
+/// decision that cannot be repeated.
 pub fn is_held(file: &File) -> Option<bool> {
     let held = flocks(&LockedFile::of(file).ok()?)?.iter().any(|lock| !lock.waits);
     (held || table_shows_all_of(file)).then_some(held)
 }
 
-/// Locks taken in other PID namespaces are shown in the first one only, and those taken on other hosts nowhere.
+/// The table shows locks of other PID namespaces only in the first one, and it never shows locks of other hosts.
 fn table_shows_all_of(file: &File) -> bool {
     // PROC_PID_INIT_INO, the same on every kernel.
     let first = fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link.as_os_str() == "pid:[4026531836]");
@@ -31,8 +35,8 @@ fn table_shows_all_of(file: &File) -> bool {
     first && rustix::fs::fstatfs(file).is_ok_and(|found| LOCAL.contains(&found.f_type))
 }
 
-/// The flocks on a file; `None` if the table cannot tell. The table of all the system's locks is not read where it is long:
-/// the kernel counts through it anew for each page, and with 100,000 locks that takes more than ten seconds.
+/// The flocks on a file; `None` if the table cannot tell. A long table is not read: the kernel counts through it again
+/// for each page, and with 100,000 locks that takes more than ten seconds.
 pub(crate) fn flocks(file: &LockedFile) -> Option<Vec<Flock>> {
     const LONG: u64 = 256 << 10;
     let table = open::read_proc("/proc/locks", LONG).ok()?;
@@ -45,7 +49,7 @@ fn parse(table: &str, file: &str) -> Vec<Flock> {
         let mut words = line.split_ascii_whitespace().skip(1).peekable();
         let waits = words.next_if_eq(&"->").is_some();
         let [kind, _, _, caller, at] = std::array::from_fn(|_| words.next().unwrap_or_default());
-        // -1 is no process, and Pid::from_raw takes no such number.
+        // -1 names no process, and Pid::from_raw refuses it.
         let caller = caller.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw);
         (kind == "FLOCK" && at == file).then_some(Flock { waits, caller })
     };

@@ -1,7 +1,7 @@
-//! Who stands at a lock: those who hold it, as far as may be seen from here, and how many wait.
+//! The report about a lock: the visible holders, and the number of waiters.
 //!
-//! `/proc/PID/fdinfo` shows the holders themselves, to their own user and to root. `/proc/locks` shows everybody who
-//! *called* flock(2), the holder's caller possibly long gone, and those who wait; it hides other PID namespaces.
+//! `/proc/PID/fdinfo` shows the holders to their own user and to root. `/proc/locks` shows every process that *called*
+//! flock(2), which may be long gone, and every process that waits; it hides other PID namespaces.
 
 use crate::event::time::for_people;
 use crate::lock::holders::{self, Holder, Holders};
@@ -13,7 +13,7 @@ use rustix::process::{Pid, getpid};
 use std::fmt;
 use std::fs::File;
 
-/// Those at one lock.
+/// The processes at one lock.
 #[derive(Debug)]
 pub struct LockReport {
     holders: Holders,
@@ -21,17 +21,17 @@ pub struct LockReport {
     waiting: usize,
 }
 
-/// So many are named in one message.
+/// The number of processes that one message names.
 const NAMED_AT_MOST: usize = 20;
 
 impl LockReport {
-    /// Looks around, in the time that a report may take (see [`holders::of`]).
+    /// Collects the report, in the time that a report may take (see [`holders::of`]).
     pub fn of(file: &File) -> LockReport {
         let Ok(file) = LockedFile::of(file) else {
             return LockReport { holders: Holders::default(), callers: vec![], waiting: 0 };
         };
         let mut holders = holders::of(file);
-        // We ourselves may have inherited a copy, which is no news.
+        // This process may have inherited a copy. The report leaves it out.
         holders.seen.retain(|holder| holder.pid != getpid());
         let (waiting, granted): (Vec<_>, Vec<_>) =
             flocks(&file).unwrap_or_default().into_iter().partition(|lock| lock.waits);
@@ -73,7 +73,7 @@ fn in_full(holder: &Holder) -> String {
             let age = stat.started().elapsed().unwrap_or_default();
             format!("{holder} of {user}, running for {}", for_people(age))
         }
-        // Without its line in /proc it may live all the same (hidepid, see proc(5)).
+        // A process without its line in /proc may live all the same (hidepid, proc(5)).
         _ if PidFd::is_alive(holder.pid) => format!("{}, which is hidden from us", holder.pid),
         _ => format!("{}, which has ended and left it to others", holder.pid),
     }

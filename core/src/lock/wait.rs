@@ -1,4 +1,4 @@
-//! Waiting for a flock(2) or a record lock: in the kernel's own queue, which is first come, first served, and with an
+//! The wait for a flock(2) or a record lock, in the kernel's own queue, which is first come, first served, and with an
 //! exact deadline.
 
 use crate::event::time::Deadline;
@@ -23,7 +23,7 @@ pub(crate) fn try_flock(file: &File) -> std::io::Result<bool> {
     answered(FileExt::try_lock(file))
 }
 
-/// An attempt's answer, `false` where another has the lock.
+/// The result of an attempt; `false` if another process has the lock.
 pub(crate) fn answered(answer: std::result::Result<(), TryLockError>) -> std::io::Result<bool> {
     match answer {
         Ok(()) => Ok(true),
@@ -37,7 +37,7 @@ pub(crate) fn flock_by(file: &File, deadline: Deadline, awaited: impl Fn() -> St
     blocked_by(deadline, awaited, || try_flock(file), || FileExt::lock(file))
 }
 
-/// Waits in a system call that blocks, until the deadline; then tries once more.
+/// Waits in a system call that blocks, until the deadline. Then it tries once more.
 pub(crate) fn blocked_by(
     deadline: Deadline,
     awaited: impl Fn() -> String + Sync,

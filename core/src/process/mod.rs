@@ -1,4 +1,4 @@
-//! Processes: held by a pidfd, looked up in /proc, started as COMMAND, adopted as orphans.
+//! Processes: pinned by a pidfd, looked up in /proc, started as COMMAND, adopted as orphans.
 
 pub mod child;
 mod command;

@@ -1,6 +1,6 @@
-//! A process that is not our child, held by a pidfd: the number may be recycled, the descriptor never is.
+//! A process that is pinned by a pidfd. The PID may be recycled; the descriptor always refers to the same process.
 //!
-//! A zombie is dead: its pidfd can be read, whoever is to reap it and whenever (pidfd_open(2)).
+//! A zombie counts as dead: its pidfd is readable before its parent reaps it (pidfd_open(2)).
 
 use crate::error::{Context, Result};
 use crate::event::ready_now;
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A process, held.
+/// A pinned process.
 #[derive(Debug)]
 pub struct PidFd {
     pid: Pid,
@@ -17,14 +17,14 @@ pub struct PidFd {
 }
 
 impl PidFd {
-    /// Takes hold of whoever has this number now; `None` if nobody has.
+    /// Pins the process that has this PID now; `None` if there is none.
     ///
     /// # Errors
     /// A refused pidfd_open(2): descriptors run out, or a seccomp filter denies the call.
     pub fn open(pid: Pid) -> Result<Option<PidFd>> {
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(fd) => Ok(Some(PidFd { pid, fd })),
-            // EINVAL: the number is a thread's, not a process's.
+            // EINVAL: the number is the ID of a thread, not of a process.
             Err(Errno::SRCH | Errno::INVAL) => Ok(None),
             Err(e @ (Errno::NOSYS | Errno::PERM)) => {
                 let needed = "pidfd_open(2) is needed: Linux 5.3 or newer, and a seccomp filter that allows it";
@@ -34,18 +34,19 @@ impl PidFd {
         }
     }
 
-    /// Whether a living process has this number now. A process whose main thread has ended while others work is alive, and
-    /// a zombie is not (pidfd_open(2)). For reports: the number may be another's a moment later.
+    /// Whether a living process has this PID now. A process whose main thread has ended while other threads work is
+    /// alive; a zombie is not (pidfd_open(2)). Use this for reports only: another process may have the PID a moment
+    /// later.
     pub fn is_alive(pid: Pid) -> bool {
         matches!(PidFd::open(pid), Ok(Some(process)) if !process.has_ended().unwrap_or(false))
     }
 
-    /// The number, for people.
+    /// The PID, for messages.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Whether it has ended, reaped or not.
+    /// Whether the process has ended, reaped or not.
     ///
     /// # Errors
     /// A refused poll(2).

@@ -1,7 +1,6 @@
-//! Starting a child without copying ourselves: posix_spawn(3), which is vfork(2) with a seat belt.
+//! The start of a child by posix_spawn(3), which does not copy this process (vfork(2)).
 //!
-//! It can set the signal mask and default actions, and nothing else is wanted of it. Whatever needs a step more goes
-//! through fork(2).
+//! posix_spawn(3) can set the signal mask and default actions. A start that needs another step goes through fork(2).
 
 use crate::error::{Context, Result};
 use crate::event::Events;
@@ -15,12 +14,13 @@ use std::ffi::{CString, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// Starts COMMAND with the signals that we began with; `None` where that takes more than posix_spawn(3) can do.
+/// Starts COMMAND with the signal actions that this process began with; `None` if the start needs more than
+/// posix_spawn(3) can do.
 ///
 /// # Errors
 /// COMMAND was not found, or could not be executed.
 pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Child>> {
-    // It has no way to ignore a signal. Ignored SIGPIPE it would just leave so.
+    // posix_spawn(3) cannot ignore a signal. It would leave SIGPIPE ignored.
     if sys::runtime::chld_was_ignored() {
         return Ok(None);
     }
@@ -34,7 +34,7 @@ pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Chil
         Ok(pid) => {
             Child::just_started(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).act("hold", "COMMAND")?).map(Some)
         }
-        // A script without #!, which execvp(3) gives to /bin/sh.
+        // COMMAND is a script without #!. execvp(3) gives it to /bin/sh.
         Err(Errno::ENOEXEC) => Ok(None),
         Err(e) => Err(not_executed(&words[0], &io::Error::from(e))),
     }

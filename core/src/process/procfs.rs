@@ -1,4 +1,4 @@
-//! What /proc tells of a process (proc(5)): for reports and for second opinions, never for the decision to claim.
+//! The facts about a process in /proc (proc(5)). They serve reports and second opinions, never the decision to claim.
 
 use crate::open::{self, Links, read_proc};
 use rustix::process::Pid;
@@ -9,37 +9,38 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-/// How much of a line is read: more than any that is whole.
+/// The number of bytes that are read of a line, more than any whole line has.
 const PAGE: u64 = 4096;
 
 /// The fields of `/proc/PID/stat` that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// Waiting for something: an event, a connection, a child.
+    /// Whether it sleeps (state S): it waits for an event, a connection, a child.
     pub asleep: bool,
-    /// The parent's number, 0 where it is outside of our PID namespace.
+    /// The PID of its parent; 0 if the parent is outside of our PID namespace.
     pub parent: i32,
-    /// The process group's number.
+    /// The ID of its process group.
     pub group: i32,
-    /// The session's number.
+    /// The ID of its session.
     pub session: i32,
-    /// Clock ticks from boot to its start.
+    /// Its start, in clock ticks since boot.
     started: u64,
 }
 
-/// What is known of a process by its number; `None` if it is gone, or hidden. Whether it lives is not known from here: the state
-/// is that of its main thread, which may end before the others (see [`crate::process::pidfd::PidFd::is_alive`]).
+/// The facts about the process with this PID; `None` if the process is gone or hidden. They do not tell whether it
+/// lives: the state is that of its main thread, which may end before the others (see
+/// [`crate::process::pidfd::PidFd::is_alive`]).
 pub fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&read(pid, "stat", PAGE)?)
 }
 
-/// The start of a file of /proc/PID; `None` where /proc shows another PID namespace, or none.
+/// The beginning of a file of /proc/PID; `None` if /proc shows another PID namespace, or is absent.
 fn read(pid: Pid, name: &str, length: u64) -> Option<Vec<u8>> {
     is_ours().then(|| read_proc(&format!("/proc/{pid}/{name}"), length).ok()).flatten()
 }
 
 fn parse_stat(text: &[u8]) -> Option<Stat> {
-    // The name may contain anything, ") R 1 (" too: what counts comes after the *last* parenthesis.
+    // The name may contain anything, also ") R 1 (". The fields begin after the *last* parenthesis.
     let after_name = text.iter().rposition(|&b| b == b')')? + 1;
     let fields: Vec<&str> = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace().collect();
     Some(Stat {
@@ -52,7 +53,7 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
 }
 
 impl Stat {
-    /// The moment it was started, to the kernel's tick (10 ms), by the wall clock.
+    /// The time of its start by the wall clock, to the kernel's tick (10 ms).
     pub fn started(&self) -> SystemTime {
         // USER_HZ is 100 on every architecture that Rust's standard library supports.
         let since_boot = Duration::from_millis(self.started * 10);
@@ -62,15 +63,15 @@ impl Stat {
     }
 }
 
-/// The name of the program, cut after 15 bytes (`comm`, proc(5)): what it was executed as, or calls itself since. A zombie still
-/// has it.
+/// The name of the program, cut after 15 bytes (`comm`, proc(5)): the name by which it was executed, or the name that
+/// it has given itself. A zombie still has it.
 pub fn name(pid: Pid) -> Option<String> {
     let name = read(pid, "comm", PAGE)?;
     Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
 }
 
-/// The command line as one would type it, or the name in brackets where there is none (kernel threads, zombies). One of
-/// more than 4 KiB is cut there.
+/// The command line as a user types it, or the name in brackets if there is none (kernel threads, zombies). It is cut
+/// after 4 KiB.
 pub fn command_line(pid: Pid) -> Option<String> {
     let line = read(pid, "cmdline", PAGE)?;
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
@@ -81,20 +82,20 @@ pub fn command_line(pid: Pid) -> Option<String> {
     Some(String::from_utf8_lossy(line).replace('\0', " ").trim_end().to_owned())
 }
 
-/// The numbers of a process in its PID namespaces, ours first, its own last (`NSpid`, pid_namespaces(7)).
+/// The PIDs of a process in its PID namespaces, ours first, its own last (`NSpid`, pid_namespaces(7)).
 pub fn numbers_in_namespaces(pid: Pid) -> Vec<i32> {
     numbers_of_status(pid, "NSpid:")
 }
 
-/// The users of a process that decide who may signal it: the real one and the saved one (kill(2)). `None` if it is gone, or
-/// hidden.
+/// The users that decide who may signal a process: the real one and the saved one (kill(2)). `None` if the process is
+/// gone or hidden.
 pub fn users(pid: Pid) -> Option<[u32; 2]> {
     let numbers = numbers_of_status(pid, "Uid:");
     Some([*numbers.first()?, *numbers.get(2)?])
 }
 
 fn numbers_of_status<T: std::str::FromStr>(pid: Pid, name: &str) -> Vec<T> {
-    // The groups come before NSpid; there may be 65,536.
+    // The line of groups comes before NSpid, and there may be 65,536 groups.
     let status = read(pid, "status", 1 << 20).unwrap_or_default();
     let status = String::from_utf8_lossy(&status);
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -118,8 +119,8 @@ pub fn user_name(uid: u32) -> String {
     name.unwrap_or_else(|| uid.to_string())
 }
 
-/// Whether /proc shows the processes of our own PID namespace. Another's, such as a host's in a container, gives our numbers
-/// to strangers: it is asked nothing.
+/// Whether /proc shows the processes of our own PID namespace. If it shows another one, such as a host's in a
+/// container, our PIDs name strangers there, and nothing is looked up.
 pub fn is_ours() -> bool {
     static OURS: OnceLock<bool> = OnceLock::new();
     *OURS.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The descendants of a process, as /proc shows them: each held by a pidfd, and looked up again once it is held.
+//! The descendants of a process, as /proc shows them. Each is pinned by a pidfd and then looked up again.
 
 use crate::process::pidfd::PidFd;
 use crate::process::procfs;
@@ -11,7 +11,7 @@ pub fn descendants_of(ancestor: Pid) -> Vec<PidFd> {
         procfs::processes().filter_map(|pid| Some((pid.as_raw_pid(), procfs::stat(pid)?.parent))).collect();
     let ancestor_number = ancestor.as_raw_pid();
     let descends = |mut pid: i32| {
-        // A chain longer than there are processes is a loop that changing parents made while we looked.
+        // A chain with more members than there are processes is a loop: parents changed while we looked.
         for _ in 0..parents.len() {
             match parents.get(&pid) {
                 Some(&parent) if parent == ancestor_number => return true,
@@ -23,14 +23,14 @@ pub fn descendants_of(ancestor: Pid) -> Vec<PidFd> {
     };
     let numbers = parents.keys().copied().filter(|&pid| descends(pid)).filter_map(Pid::from_raw);
     let held = numbers.filter_map(|pid| PidFd::open(pid).ok().flatten());
-    // A PID recycled between the look and the hold is another's.
+    // A PID that was recycled between the look and the pin names another process.
     held.filter(|process| descends_from(process, ancestor)).collect()
 }
 
-/// Whether the held process is below `ancestor` at this moment.
+/// Whether the pinned process descends from `ancestor` at this moment.
 pub fn descends_from(process: &PidFd, ancestor: Pid) -> bool {
     let mut pid = process.pid();
-    // Parents may end and hand their children up while we climb; the chain only gets shorter by that.
+    // Parents may end while we climb, and hand their children up. That only makes the chain shorter.
     for _ in 0..1000 {
         match procfs::stat(pid).map(|stat| stat.parent) {
             Some(parent) if parent == ancestor.as_raw_pid() => return true,
