@@ -82,6 +82,9 @@ pub struct Cli {
     /// A forwarder that accepts and closes, a server that starts twice, a file that is still written are not ready.
     #[arg(long, value_name = "DUR", value_parser = parse_duration, default_value = "0")]
     stable: Duration,
+    /// At the end, print one JSON object for each TARGET: target, ready, tries, reason, ms
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     conversation: ConversationOptions,
     #[command(flatten)]

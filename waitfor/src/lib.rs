@@ -1,9 +1,11 @@
 //! `waitfor`: wait until a daemon is ready, no longer and no shorter.
 
 mod blocking_call;
+mod budget;
 mod cli;
 mod meant;
 mod policy;
+mod report;
 mod retry;
 mod sockets;
 mod target;
@@ -31,7 +33,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let tables = Rc::new(SocketTables::default());
     let options = cli.options(tables.clone());
     let targets = cli.targets.iter().map(|named| Ok((named.to_string(), named.target(&options)?)));
-    let ended = Wait::begin(policy, tables, targets.collect::<Result<_>>()?).until_decided(cli.process)?;
+    let ended = Wait::begin(policy, cli.json, tables, targets.collect::<Result<_>>()?).until_decided(cli.process)?;
     match ended {
         Exit::Done if !cli.command.is_empty() => Err(child::become_command(child::command(&cli.command))),
         ended => Ok(ended),

@@ -29,6 +29,7 @@ pub(crate) struct Retry {
     since: Instant,
     pause: Pause,
     event_at: Option<Instant>,
+    took: Option<Duration>,
     wanted_since: Option<Instant>,
     last: Option<Answer>,
 }
@@ -49,7 +50,18 @@ impl Retry {
     pub(crate) fn new(name: String, target: Box<dyn Target>) -> Retry {
         let phase = Phase::Due(Deadline::after(Duration::ZERO));
         let (since, pause) = (Instant::now(), Pause::begin());
-        Retry { name, target, phase, tries: 0, since, pause, event_at: None, wanted_since: None, last: None }
+        Retry {
+            name,
+            target,
+            phase,
+            tries: 0,
+            since,
+            pause,
+            event_at: None,
+            took: None,
+            wanted_since: None,
+            last: None,
+        }
     }
 
     /// The instant at which [`Retry::act`] has something to do, whatever the descriptors do.
@@ -66,15 +78,39 @@ impl Retry {
         if self.target.watches_answer_last() { deadline } else { attempt }
     }
 
-    /// Whether the next try is due now.
-    pub(crate) fn is_due(&self) -> bool {
-        matches!(self.phase, Phase::Due(at) if at.passed())
+    /// Whether the next try is due at this instant.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Due(at) if at.passed_by(now))
     }
 
-    /// Does what is due now.
-    pub(crate) fn act(&mut self, policy: &Policy, deadline: Deadline) -> Result<()> {
+    pub(crate) fn is_satisfied(&self) -> bool {
+        matches!(self.phase, Phase::Satisfied)
+    }
+
+    /// Whether there is nothing to wait for any more.
+    pub(crate) fn is_decided(&self) -> bool {
+        matches!(self.phase, Phase::Satisfied | Phase::Exhausted)
+    }
+
+    /// The number of tries so far.
+    pub(crate) fn tries(&self) -> usize {
+        self.tries
+    }
+
+    /// How long it took until the target was decided, or how long it has taken so far.
+    pub(crate) fn took(&self) -> Duration {
+        self.took.unwrap_or_else(|| self.since.elapsed())
+    }
+
+    /// What a user should know of a target that is as wanted.
+    pub(crate) fn caveat(&self) -> Option<String> {
+        self.target.caveat().filter(|_| self.is_satisfied()).map(|caveat| format!("{}: {caveat}", self.name))
+    }
+
+    /// Does what is due at this instant.
+    pub(crate) fn act(&mut self, now: Instant, policy: &Policy, deadline: Deadline) -> Result<()> {
         match self.phase {
-            Phase::Due(at) if at.passed() => {
+            Phase::Due(at) if at.passed_by(now) => {
                 self.tries += 1;
                 let began = Instant::now();
                 let poll = self.target.probe()?;
@@ -134,13 +170,17 @@ impl Retry {
     fn take(&mut self, poll: Poll<Answer>, policy: &Policy, deadline: Deadline) -> Result<()> {
         let Poll::Ready(answer) = poll else { return Ok(()) };
         let wanted = policy.wanted(&answer);
-        self.wanted_since = wanted.map(|lasted| self.wanted_since.unwrap_or_else(|| Instant::now() - lasted));
+        let since = self.target.lasts_since().filter(|_| !policy.down).or(self.wanted_since);
+        self.wanted_since = wanted.map(|lasted| since.unwrap_or_else(|| Instant::now() - lasted));
         self.phase = match self.wanted_since.map(|since| since.elapsed()) {
             Some(lasted) if lasted >= policy.stable => Phase::Satisfied,
             _ if deadline.passed() => Phase::Exhausted,
             Some(lasted) => Phase::Due(self.pause_while_it_lasts(policy, lasted).or(deadline)),
             None => Phase::Due(self.pause(policy).or(deadline)),
         };
+        if self.is_decided() {
+            self.took = Some(self.since.elapsed());
+        }
         let changed = match (&self.last, &answer) {
             (Some(Answer::Yes(_)), Answer::Yes(_)) => false,
             (last, answer) => last.as_ref() != Some(answer),

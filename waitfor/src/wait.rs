@@ -5,9 +5,11 @@
 //!
 //! Signals keep their default action: a wait has nothing to undo. The guard of an `exec:` command ends the command.
 
+use crate::budget::Budget;
 use crate::policy::Policy;
-use crate::retry::{Phase, Retry};
-use crate::sockets::SocketTables;
+use crate::report;
+use crate::retry::Retry;
+use crate::sockets::{self, SocketTables};
 use crate::target::Target;
 use crate::while_process::WhileProcess;
 use racefree_core::claim::process_arg::ProcessArg;
@@ -20,14 +22,24 @@ use racefree_core::event::time::Deadline;
 use racefree_core::event::{Watched, all_ready};
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// A wait under way.
 pub(crate) struct Wait {
     policy: Policy,
+    json: bool,
+    began: Instant,
     deadline: Deadline,
     tables: Rc<SocketTables>,
     process: Option<WhileProcess>,
     retries: Vec<Retry>,
+}
+
+/// How a rest ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rested {
+    ToTheEnd,
+    ProcessEnded,
 }
 
 /// Whose descriptor is watched.
@@ -39,10 +51,15 @@ enum Whose {
 
 impl Wait {
     /// Starts the clock.
-    pub(crate) fn begin(policy: Policy, tables: Rc<SocketTables>, targets: Vec<(String, Box<dyn Target>)>) -> Wait {
+    pub(crate) fn begin(
+        policy: Policy,
+        json: bool,
+        tables: Rc<SocketTables>,
+        targets: Vec<(String, Box<dyn Target>)>,
+    ) -> Wait {
         let deadline = Deadline::within(policy.timeout);
         let retries = targets.into_iter().map(|(name, target)| Retry::new(name, target)).collect();
-        Wait { policy, deadline, tables, process: None, retries }
+        Wait { policy, json, began: Instant::now(), deadline, tables, process: None, retries }
     }
 
     /// Waits until the targets are decided or the process of `--while` has ended, and returns how the wait ended.
@@ -50,17 +67,29 @@ impl Wait {
         self.process = process.map(WhileProcess::pin).transpose()?;
         // A look at a dead network file system may hang.
         let _backstop = cli::end_by(self.deadline);
+        let exit = self.exit()?;
+        if self.json {
+            report::print(&self.retries, &self.policy)?;
+        }
+        Ok(exit)
+    }
+
+    fn exit(&mut self) -> Result<Exit> {
+        let budget = Budget::begin();
         let mut status = StatusLine::begin();
         loop {
             self.try_what_is_due()?;
             if self.is_satisfied() {
                 return self.ready_if_alive();
             }
-            if self.retries.iter().all(|retry| matches!(retry.phase, Phase::Satisfied | Phase::Exhausted)) {
+            if self.retries.iter().all(Retry::is_decided) {
                 self.report_unsatisfied();
                 return Ok(Exit::TimedOut);
             }
             status.show(|| self.in_one_line());
+            if self.rest(budget.works_at().or(self.deadline))? == Rested::ProcessEnded {
+                return Ok(self.process_ended());
+            }
             let acts = self.retries.iter().map(|retry| retry.acts_at(self.deadline));
             let until = acts.fold(status.due(), Deadline::or);
             let (watched, whose) = self.watched();
@@ -76,14 +105,34 @@ impl Wait {
         }
     }
 
+    /// Watches nothing but the process of `--while` until this instant.
+    fn rest(&self, until: Deadline) -> Result<Rested> {
+        if until.passed() {
+            return Ok(Rested::ToTheEnd);
+        }
+        let watched: Vec<Watched> = self.process.iter().map(|process| Watched::Read(process.as_fd())).collect();
+        let ended = !all_ready(&watched, until)?.is_empty();
+        Ok(if ended { Rested::ProcessEnded } else { Rested::ToTheEnd })
+    }
+
     fn is_satisfied(&self) -> bool {
-        let mut satisfied = self.retries.iter().map(|retry| matches!(retry.phase, Phase::Satisfied));
+        let mut satisfied = self.retries.iter().map(Retry::is_satisfied);
         if self.policy.any { satisfied.any(|it| it) } else { satisfied.all(|it| it) }
     }
 
     fn try_what_is_due(&mut self) -> Result<()> {
-        self.tables.begin_turn(self.retries.iter().filter(|retry| retry.is_due()).count());
-        self.retries.iter_mut().try_for_each(|retry| retry.act(&self.policy, self.deadline))
+        let now = self.turn();
+        let due = self.retries.iter().filter(|retry| retry.is_due(now)).count();
+        self.tables.begin_turn(due, self.deadline.passed_by(now));
+        self.retries.iter_mut().try_for_each(|retry| retry.act(now, &self.policy, self.deadline))
+    }
+
+    /// The instant up to which tries are due in this turn. Of many targets also those are tried that are due a little later:
+    /// one turn for all costs less than a turn for each.
+    fn turn(&self) -> Instant {
+        let now = Instant::now();
+        let slack = (self.began.elapsed() / 40).min(Duration::from_millis(20));
+        if self.retries.len() < sockets::MANY { now } else { now + slack }
     }
 
     fn watched(&self) -> (Vec<Watched<'_>>, Vec<Whose>) {
@@ -104,7 +153,10 @@ impl Wait {
     fn ready_if_alive(&self) -> Result<Exit> {
         match &self.process {
             Some(process) if process.has_ended()? => Ok(self.process_ended()),
-            _ => Ok(Exit::Done),
+            _ => {
+                self.retries.iter().filter_map(Retry::caveat).for_each(|caveat| output::notice(&caveat));
+                Ok(Exit::Done)
+            }
         }
     }
 
@@ -118,12 +170,12 @@ impl Wait {
 
     /// Prints one line for each target that is not as wanted.
     fn report_unsatisfied(&self) {
-        let unsatisfied = self.retries.iter().filter(|retry| !matches!(retry.phase, Phase::Satisfied));
+        let unsatisfied = self.retries.iter().filter(|retry| !retry.is_satisfied());
         unsatisfied.for_each(|retry| output::error(&retry.report(&self.policy)));
     }
 
     fn in_one_line(&self) -> String {
-        let waiting = self.retries.iter().filter(|retry| !matches!(retry.phase, Phase::Satisfied));
+        let waiting = self.retries.iter().filter(|retry| !retry.is_satisfied());
         let waiting: Vec<String> =
             waiting.map(|retry| format!("{}: {}", retry.name, retry.last_reason(&self.policy))).collect();
         format!("waiting for {}", waiting.join(", "))

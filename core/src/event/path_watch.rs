@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct PathWatch {
     path: PathBuf,
+    /// An event about any name counts, not only about those of the path.
+    any_name: bool,
     hints: Option<Inotify>,
     watches: BTreeSet<Watch>,
     trusted: bool,
@@ -19,7 +21,12 @@ pub struct PathWatch {
 impl PathWatch {
     /// A watch on `path` that is not armed yet.
     pub fn on(path: impl Into<PathBuf>) -> PathWatch {
-        PathWatch { path: path.into(), hints: None, watches: BTreeSet::new(), trusted: false }
+        PathWatch { path: path.into(), any_name: false, hints: None, watches: BTreeSet::new(), trusted: false }
+    }
+
+    /// A watch on the names in a directory, whatever they are. The directory may not exist yet.
+    pub fn on_names_in(directory: &Path) -> PathWatch {
+        PathWatch { any_name: true, ..PathWatch::on(directory.join("*")) }
     }
 
     /// The watched path.
@@ -77,7 +84,7 @@ impl PathWatch {
     /// and look.
     pub fn drain(&mut self) -> bool {
         let Some(hints) = &self.hints else { return false };
-        if !hints.drain_about(|name| self.path.iter().any(|part| part == name)) {
+        if !hints.drain_about(|name| self.any_name || self.path.iter().any(|part| part == name)) {
             return false;
         }
         hints.keep_only(&self.watches, &BTreeSet::new());

@@ -116,6 +116,11 @@ impl Deadline {
         self.left() == Some(Duration::ZERO)
     }
 
+    /// Whether it has passed at this instant.
+    pub fn passed_by(self, now: Instant) -> bool {
+        self.0.is_some_and(|at| at <= now)
+    }
+
     /// The earlier of two deadlines.
     #[must_use]
     pub fn or(self, other: Deadline) -> Deadline {

@@ -16,7 +16,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 /// From so many targets on, one list of all sockets that listen is cheaper than a question for each target.
-const MANY: usize = 16;
+pub(crate) const MANY: usize = 16;
+
+/// As many connections are tried in one turn of a wait for many targets, where the kernel says that nobody listens.
+const CONNECTIONS_A_TURN: usize = 32;
 
 /// TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,15 +74,25 @@ pub(crate) struct SocketTables {
     /// `None`: the kernel may not be asked here, and /proc/net must do.
     diag: OnceCell<std::result::Result<SockDiag, Errno>>,
     many: Cell<bool>,
+    /// As many connections may still be tried in this turn without a listener.
+    connections_left: Cell<usize>,
     /// All TCP sockets that listen, by port, as they were in this turn of the event loop.
     snapshot: RefCell<Option<HashMap<u16, Vec<Listener>>>>,
 }
 
 impl SocketTables {
     /// Begins a turn of the event loop, in which so many targets are tried. What was seen in the last turn is forgotten.
-    pub(crate) fn begin_turn(&self, targets: usize) {
+    pub(crate) fn begin_turn(&self, targets: usize, is_last: bool) {
         self.many.set(targets >= MANY);
+        self.connections_left.set(if is_last { usize::MAX } else { CONNECTIONS_A_TURN });
         self.snapshot.take();
+    }
+
+    /// Whether this turn has room for one more connection to an address at which nobody listens.
+    pub(crate) fn has_connection_left(&self) -> bool {
+        let left = self.connections_left.get();
+        self.connections_left.set(left.saturating_sub(1));
+        left > 0
     }
 
     fn diag(&self) -> std::result::Result<&SockDiag, Errno> {

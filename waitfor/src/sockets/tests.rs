@@ -33,7 +33,7 @@ fn a_port_has_the_sockets_that_listen_on_it() {
     let one = |address: &str| at(address.parse().unwrap(), &listeners).iter().map(|l| l.socket).collect::<Vec<_>>();
     assert_eq!(one("127.0.0.1"), [socket_of(&any)]);
     assert_eq!(one("::1"), [socket_of(&six)]);
-    assert_eq!(one("::2"), []);
+    assert!(one("::2").is_empty());
     drop((any, six));
     assert_eq!(on_port_both_ways(port), []);
 }
@@ -72,13 +72,13 @@ fn a_path_has_the_sockets_that_listen_on_it() {
     let both_ways = || [diag.on_path(&path).unwrap(), proc_net::on_path(&path).unwrap()];
     assert_eq!(both_ways(), [vec![socket_of(&listener)], vec![socket_of(&listener)]]);
     drop(listener);
-    assert_eq!(both_ways(), [vec![], vec![]]);
+    assert!(both_ways().iter().all(Vec::is_empty));
 }
 
 /// One question each, and one list for all.
 fn tables() -> [SocketTables; 2] {
     let [few, many] = [SocketTables::default(), SocketTables::default()];
-    many.begin_turn(MANY);
+    many.begin_turn(MANY, false);
     [few, many]
 }
 

@@ -19,6 +19,8 @@ use std::time::Duration;
 pub(crate) struct Exec {
     line: OsString,
     run: Option<Run>,
+    /// The command has exited otherwise than 0.
+    has_failed: bool,
 }
 
 /// One run of the command, in a process group of its own. Dropping the run ends the group.
@@ -37,7 +39,7 @@ const READS_AT_A_TIME: usize = 64;
 
 impl Exec {
     pub(crate) fn new(line: OsString) -> Exec {
-        Exec { line, run: None }
+        Exec { line, run: None, has_failed: false }
     }
 }
 
@@ -130,6 +132,7 @@ impl Target for Exec {
             ended => Answer::no(run.reason(ended.to_string())),
         };
         self.run = None;
+        self.has_failed |= answer != Answer::YES;
         Ok(Poll::Ready(answer))
     }
 
@@ -143,6 +146,13 @@ impl Target for Exec {
             }
             None => what,
         })
+    }
+
+    fn caveat(&self) -> Option<&'static str> {
+        let is_negated = self.line.as_encoded_bytes().trim_ascii_start().starts_with(b"!");
+        (is_negated && !self.has_failed).then_some(
+            "the command behind ! never succeeded: it may be missing, or never reach anything (--down would tell)",
+        )
     }
 
     fn ready_text(&self) -> &'static str {

@@ -30,7 +30,7 @@ use reason::Reason;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What one try found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +116,16 @@ pub(crate) trait Target {
     /// Ends a pending try that has run for this long, and leaves nothing of it behind.
     fn time_out(&mut self, after: Duration) -> Answer {
         Answer::unclear(format!("no answer within {}", for_people(after)))
+    }
+
+    /// Since when the target has been as it is now, where that is known better than by the answers.
+    fn lasts_since(&self) -> Option<Instant> {
+        None
+    }
+
+    /// What a user should know of an answer that may not mean what it seems to.
+    fn caveat(&self) -> Option<&'static str> {
+        None
     }
 
     /// The words for a target that is ready.

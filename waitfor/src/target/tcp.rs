@@ -102,11 +102,11 @@ impl Tcp {
             };
         }
         // That nobody answers must be seen by a connection, where it ends the wait.
-        if is_due || self.down || !is_local(address.ip()) {
+        if self.down || !is_local(address.ip()) || self.tables.is_listened_at(reached(address)) != Some(false) {
             return Ok(None);
         }
-        let is_listened_at = self.tables.is_listened_at(reached(address));
-        Ok((is_listened_at == Some(false)).then(|| Answer::no(Errno::ECONNREFUSED)))
+        let is_worth_it = is_due && self.tables.has_connection_left();
+        Ok((!is_worth_it).then(|| Answer::no(Errno::ECONNREFUSED)))
     }
 
     fn sockets_at(&self, address: SocketAddr) -> Result<Vec<u64>> {
