@@ -23,7 +23,7 @@ _waitfor() {
 
     case "${cmd}" in
         waitfor)
-            opts="-t -q -v -h -V --timeout --while --by --attempt --interval --any --down --stable --send --expect --quiet --verbose --status --header --method --match --not-match --follow --cacert --cert --key --insecure --user-agent --proxy --help --version"
+            opts="-t -q -v -h -V --timeout --while --by --attempt --interval --any --down --stable --json --send --expect --quiet --verbose --status --header --method --match --not-match --follow --cacert --cert --key --insecure --user-agent --proxy --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

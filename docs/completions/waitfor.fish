@@ -18,6 +18,7 @@ complete -c waitfor -l user-agent -d 'The value of the header User-Agent' -r
 complete -c waitfor -l proxy -d 'Ask through this proxy (by CONNECT); none is taken from the environment' -r
 complete -c waitfor -l any -d 'One TARGET is enough'
 complete -c waitfor -l down -d 'Wait for the opposite: nothing answers, the file or process is gone, the lock or claim is free'
+complete -c waitfor -l json -d 'At the end, print one JSON object for each TARGET: target, ready, tries, reason, ms'
 complete -c waitfor -s q -l quiet -d 'Say nothing but errors'
 complete -c waitfor -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
 complete -c waitfor -l follow -d 'Follow redirects; else a redirect is an answer'

@@ -36,6 +36,7 @@ _waitfor() {
 '--proxy=[Ask through this proxy (by CONNECT); none is taken from the environment]:URL:_default' \
 '--any[One TARGET is enough]' \
 '(--send --expect)--down[Wait for the opposite\: nothing answers, the file or process is gone, the lock or claim is free]' \
+'--json[At the end, print one JSON object for each TARGET\: target, ready, tries, reason, ms]' \
 '(-v --verbose)-q[Say nothing but errors]' \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
