@@ -80,7 +80,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d '
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-holders -d 'With --kill-after: KILL also to every other process that has the lock of a daemon that is dead'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-holders -d 'With --kill-after: send KILL also to every other process that has the lock of a dead daemon'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand help; and not __fish_seen_subcommand_from claim read signal stop help" -f -a "claim" -d 'Claim PIDFILE, then become COMMAND (or start it with --background)'

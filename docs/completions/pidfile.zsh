@@ -110,7 +110,7 @@ _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)--quiet[Say nothing but errors]' \
 '*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
 '*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'--kill-holders[With --kill-after\: KILL also to every other process that has the lock of a daemon that is dead]' \
+'--kill-holders[With --kill-after\: send KILL also to every other process that has the lock of a dead daemon]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \

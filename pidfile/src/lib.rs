@@ -1,4 +1,4 @@
-//! `pidfile`: claim a PID file and become a daemon; read it, signal and stop who has claimed it.
+//! `pidfile`: claim a PID file and become a daemon; read a PID file, signal its claimant, and stop it.
 
 mod claim;
 mod meant;
@@ -39,12 +39,12 @@ enum Verb {
     Stop(stop::Stop),
 }
 
-/// The verb that is called. Only its options are defined: the definition of all of them would take `read` longer than
-/// to read.
+/// The verb that the user has called. Only its options are defined: the definition of all options would take longer
+/// than `read` itself.
 #[derive(Debug)]
 struct Called(Verb);
 
-/// Each verb, what the list of verbs says of it, and how its options are defined.
+/// A verb, its line in the list of verbs, and the definition of its options.
 type Definition = (&'static str, &'static str, fn(Command) -> Command);
 
 const VERBS: [Definition; 4] = [
@@ -91,7 +91,7 @@ impl cli::Cli for Cli {
     }
 }
 
-/// What each exit code says.
+/// The meaning of each exit code.
 pub const ENDINGS: &[Ending] = &[
     (
         Exit::Done,
@@ -106,9 +106,9 @@ pub const ENDINGS: &[Ending] = &[
     (Exit::Killed, "stop: it had to be killed"),
 ];
 
-/// Runs the utility on the arguments of this process, the first of which is its name: the whole of its `main`.
+/// Runs the utility on the arguments of this process, the first of which is its name. `main` calls only this.
 ///
-/// One verb is not in the definitions: by it `pidfile claim` starts this program as a supervisor in the background.
+/// One verb is not in the definitions: `pidfile claim` starts this program by it as a supervisor in the background.
 pub fn main(mut arguments: Vec<OsString>) -> Exit {
     if arguments.get(1).is_some_and(|verb| verb == claim::SUPERVISOR_VERB) {
         arguments.remove(1);
@@ -120,7 +120,7 @@ pub fn main(mut arguments: Vec<OsString>) -> Exit {
 /// Runs the utility.
 ///
 /// # Errors
-/// Everything that ends it otherwise than by an answer.
+/// An error for every end other than an answer.
 pub fn run(cli: Cli) -> error::Result<Exit> {
     match cli.verb.0 {
         Verb::Claim(claim) => claim.run(),

@@ -1,4 +1,4 @@
-//! `pidfile`: see the library.
+//! The program `pidfile`; the library has its code.
 #![no_main]
 
 racefree_core::main!(pidfile::main);

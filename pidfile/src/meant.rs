@@ -1,10 +1,10 @@
-//! What was meant by a line that other tools would understand: `pidfile stop -9 P`, `pidfile status P`.
+//! The line that the user meant, for a line that other tools understand: `pidfile stop -9 P`, `pidfile status P`.
 
 use racefree_core::cli::meant::line;
 use racefree_core::signal::Signal;
 use std::ffi::{OsStr, OsString};
 
-/// The line that was meant, if it can be told.
+/// The line that the user meant, if that is clear.
 pub(crate) fn meant(words: &[OsString]) -> Option<String> {
     let verb = words.get(1)?.to_str()?;
     let rest: Vec<&OsStr> = words[2..].iter().map(OsString::as_os_str).collect();

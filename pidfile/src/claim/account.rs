@@ -1,20 +1,20 @@
-//! A user of this machine, with the groups that a login would have given him: from /etc/passwd and /etc/group alone.
+//! A user of this machine, with the groups that a login gives the user: from /etc/passwd and /etc/group alone.
 //!
-//! Other sources of users (nsswitch.conf(5)) need shared libraries, which a static program cannot load. A number is always
-//! understood.
+//! Other sources of users (nsswitch.conf(5)) need shared libraries, which a static program cannot load. A number needs
+//! no source.
 
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
 use racefree_core::open::{Links, read_small};
 use std::path::Path;
 
-/// What a process needs to run as a user.
+/// The facts that a process needs in order to run as a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) groups: Vec<u32>,
-    /// HOME, SHELL, USER and LOGNAME, where the user has an entry.
+    /// HOME, SHELL, USER and LOGNAME, if the user has an entry in /etc/passwd.
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 

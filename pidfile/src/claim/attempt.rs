@@ -7,7 +7,8 @@ use racefree_core::event::{Event, Events, Watched};
 use racefree_core::signal::Signal;
 use std::time::Duration;
 
-/// An act under way. Every failure of it begins with what it is, if that is known by then: `end the leftover of a restart: ...`.
+/// An act that is under way. The message of its failure begins with its name, if that is known by then: `end the
+/// leftover of a restart: ...`.
 pub(crate) struct Attempt {
     act: Option<String>,
     limit: Limit,
@@ -15,16 +16,16 @@ pub(crate) struct Attempt {
     events: Events,
 }
 
-/// What is ready at the deadline is still looked at for so long.
+/// The time after the deadline in which ready descriptors are still looked at.
 const GRACE: Duration = Duration::from_millis(100);
 
 impl Attempt {
-    /// An act that is over within the limit, counted from when the deadline was made.
+    /// Begins an act with a limit, counted from the moment at which the deadline was made.
     pub(crate) fn within(act: Option<String>, limit: Limit, deadline: Deadline, events: Events) -> Attempt {
         Attempt { act, limit, deadline, events }
     }
 
-    /// An act without a deadline.
+    /// Begins an act without a deadline.
     pub(crate) fn unlimited(act: String, events: Events) -> Attempt {
         Attempt { act: Some(act), limit: Limit::None, deadline: Deadline::NEVER, events }
     }
@@ -42,8 +43,8 @@ impl Attempt {
         self.deadline = self.deadline.or_later(later);
     }
 
-    /// Waits until one of the watched is ready, and says which; `None` when it is time to look again, at `look` or because
-    /// a child has ended. A signal that asks this process to end, and the deadline, are failures.
+    /// Waits until one of the watched descriptors is ready, and returns its place. `None` means to look again: `look`
+    /// has passed, or a child has ended. The deadline, and a signal that asks this process to end, are failures.
     pub(crate) fn next(
         &self,
         watched: &[Watched<'_>],
@@ -51,7 +52,7 @@ impl Attempt {
         late: impl FnOnce() -> String,
     ) -> Result<Option<usize>> {
         match self.events.next(watched, self.deadline.or(look))? {
-            // Strangers may keep a descriptor ready for ever.
+            // A stranger may keep a descriptor ready for ever.
             Event::Ready(_) if self.deadline.passed_since(GRACE) => Err(self.late(late())),
             Event::Ready(place) => Ok(Some(place)),
             Event::Signal(arrived) if arrived.signal != Signal::CHLD => {

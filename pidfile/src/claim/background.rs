@@ -26,7 +26,7 @@ pub(crate) fn start(options: &Claim, launch: Launch) -> Result<Exit> {
     }
 }
 
-/// Starts COMMAND under a claim that is ours. If it does not become ready, nothing of it is left.
+/// Starts COMMAND under a claim of this process. If COMMAND does not become ready, nothing of it is left.
 pub(crate) fn launch_claimant(options: &Claim, launch: Launch, deadline: Deadline, held: ClaimGuard) -> Result<Exit> {
     let mut start = Start::prepare(options, launch, deadline, held)?;
     let started = start.spawn(Role::Claimant)?;

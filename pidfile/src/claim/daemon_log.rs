@@ -1,4 +1,4 @@
-//! Where the output of a daemon goes, and the last thing that it said.
+//! The output of a daemon: its destination, and its last line.
 
 use crate::claim::kept_output::KeptOutput;
 use crate::claim::tail::Tail;
@@ -12,20 +12,20 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Where stdout and stderr of COMMAND go.
+/// The destination of COMMAND's stdout and stderr.
 pub(crate) enum Output<'a> {
-    /// Appended to a log.
+    /// A log, to which the output is appended.
     Log(Log<'a>),
-    /// Where the output of this process goes: `--log -`.
+    /// The stdout and stderr of this process: `--log -`.
     Inherited,
-    /// Kept until COMMAND is ready, then dropped.
+    /// A buffer until COMMAND is ready, then nowhere.
     Kept(KeptOutput),
-    /// Dropped.
+    /// Nowhere.
     Dropped,
 }
 
 impl<'a> Output<'a> {
-    /// What `--log` asks for.
+    /// Opens the destination that `--log` asks for.
     pub(crate) fn of(log: Option<&'a Path>) -> Result<Output<'a>> {
         Ok(match log {
             Some(log) if log == "-" => Output::Inherited,
@@ -35,7 +35,7 @@ impl<'a> Output<'a> {
         })
     }
 
-    /// A descriptor of it for COMMAND.
+    /// Makes a descriptor of it for COMMAND.
     pub(crate) fn for_writing(&self) -> Result<Stdio> {
         match self {
             Output::Log(log) => log.for_writing(),
@@ -45,7 +45,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Readable when COMMAND has written what is to be kept: then call [`Output::drain`].
+    /// The descriptor that is readable when COMMAND has written something to keep: then call [`Output::drain`].
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Output::Kept(kept) => Some(kept.as_fd()),
@@ -59,7 +59,7 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The end of the start has come: nobody reads on.
+    /// Ends the reading, at the end of the start.
     pub(crate) fn let_go(&self) -> Result<()> {
         match self {
             Output::Kept(kept) => kept.let_go(),
@@ -67,8 +67,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// What COMMAND said last, as the end of a message that begins with `why`. Nothing if it has said nothing, or if the ready
-    /// command has quoted that from the log already.
+    /// COMMAND's last line, for the end of a message that begins with `why`. `None` if COMMAND has written nothing, or
+    /// if the ready command has quoted the line already.
     pub(crate) fn last_words(&self, why: &str) -> Option<String> {
         match self {
             Output::Log(log) => Some(match log.last_line_gained() {
@@ -82,17 +82,17 @@ impl<'a> Output<'a> {
     }
 }
 
-/// A log, and how long it was before the start.
+/// A log, and its length before the start.
 #[derive(Debug)]
 pub(crate) struct Log<'a> {
     path: &'a Path,
     file: File,
-    /// Absent where it may only be written.
+    /// Absent if the log may only be written.
     reader: Option<File>,
     length_before: u64,
 }
 
-/// A line longer than this is quoted from its end.
+/// The length of a quote. Of a longer line the end is quoted.
 const LONGEST_QUOTE: u64 = 1024;
 
 impl<'a> Log<'a> {
@@ -100,7 +100,7 @@ impl<'a> Log<'a> {
     pub(crate) fn open(path: &'a Path) -> Result<Log<'a>> {
         let Opened { file, metadata } =
             open::open(path, How::append(Links::Trusted).or_create(0o644)).act("open", path.display())?;
-        // The daemon gets it as a shell would have opened it.
+        // The daemon gets the descriptor as a shell opens it for `>>`.
         fcntl_setfl(&file, OFlags::APPEND).act("open", path.display())?;
         let same = |other: &Opened| FileId::from(&other.metadata) == FileId::from(&metadata);
         let reader = open::open(path, How::read(Links::Trusted)).ok().filter(same).map(|opened| opened.file);
@@ -111,8 +111,8 @@ impl<'a> Log<'a> {
         Ok(self.file.try_clone().act("share", self.path.display())?.into())
     }
 
-    /// The last line with something in it that came since the start. It is a quote for a message: a log that cannot be
-    /// read any more just has none.
+    /// The last line with a text that came since the start. The line is a quote for a message, so an unreadable log has
+    /// none.
     fn last_line_gained(&self) -> Option<String> {
         let length = self.file.metadata().ok()?.len();
         let from = self.length_before.max(length.saturating_sub(LONGEST_QUOTE));

@@ -1,4 +1,4 @@
-//! `--ensure`: a daemon that somebody else has started is as good, once it is ready.
+//! `--ensure`: waits until the daemon that another process has started is ready.
 
 use crate::claim::attempt::Attempt;
 use crate::claim::options::Claim;
@@ -17,7 +17,7 @@ use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Waits until the daemon that has the claim is ready; `None` if it has gone, and the claim may be ours now.
+/// Waits until the claimant is ready; `None` if it has ended, so that this process may claim.
 pub(crate) fn until_ready(options: &Claim, deadline: Deadline) -> Result<Option<Exit>> {
     let pidfile = &options.pidfile;
     let Pinned::Running(daemon, _) = pin::pin(pidfile)? else { return Ok(None) };
@@ -27,7 +27,7 @@ pub(crate) fn until_ready(options: &Claim, deadline: Deadline) -> Result<Option<
     let act = format!("wait for process {}, which has claimed {}", daemon.pid(), pidfile.display());
     let attempt = Attempt::within(Some(act), options.detached.timeout, deadline, events);
     let answer = ask(options, line, &daemon, &attempt);
-    // Whatever is left of the ready command. The daemon is no descendant of this process.
+    // This ends the processes that the ready command has left. The daemon is no descendant of this process.
     family.end(attempt.events(), Duration::ZERO)?;
     answer
 }

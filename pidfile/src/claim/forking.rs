@@ -1,6 +1,7 @@
 //! `--forking`: the daemon that COMMAND leaves behind when it puts itself in the background.
 //!
-//! This process adopts orphans (PR_SET_CHILD_SUBREAPER(2const)), so whoever COMMAND leaves behind becomes its child.
+//! This process adopts orphans (PR_SET_CHILD_SUBREAPER(2const)), so each process that COMMAND leaves behind becomes its
+//! child.
 
 use crate::claim::start::{Daemon, Start};
 use racefree_core::claim::pid_text::{self, Text};
@@ -20,7 +21,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-/// The daemon that COMMAND has left behind. The claim names it.
+/// Finds the daemon that COMMAND has left behind, and records it in the claim.
 pub(crate) fn find(start: &Start<'_>, command: Daemon) -> Result<Daemon> {
     wait_for_command(start, command)?;
     start.held.name_nobody()?;
@@ -45,15 +46,14 @@ fn wait_for_command(start: &Start<'_>, mut command: Daemon) -> Result<()> {
     }
 }
 
-/// The process whose number the daemon has written, if it is one that COMMAND has started. Any other number is history, or a
-/// trap.
+/// The process whose PID the daemon has written, if COMMAND has started that process. Any other PID is old, or a trap.
 fn written_to(start: &Start<'_>, file: &Path) -> Result<Pid> {
-    // The kernel's events may be missing on this file system, so the file is read again now and then.
+    // This file system may send no events, so read the file again at intervals.
     const LOOK: Duration = Duration::from_secs(1);
     let (pause, mut watch) = (Pause::begin(), PathWatch::on(file));
     loop {
         watch.arm();
-        // As much as it takes to see that a file is no PID file.
+        // This many bytes show that a file is no PID file.
         let text = open::read_small(file, Links::Trusted, 4096).map(|content| pid_text::parse(&content));
         if let Ok(Text::Names(pid)) = text
             && let Some(process) = PidFd::open(pid)?
@@ -62,7 +62,7 @@ fn written_to(start: &Start<'_>, file: &Path) -> Result<Pid> {
         {
             return Ok(pid);
         }
-        // One listing of /proc can miss a child whose parent ends meanwhile; the kernel's word cannot.
+        // One listing of /proc can miss a child whose parent ends meanwhile. The kernel's answer cannot.
         if start.family.has_no_child()? {
             return Err(start.attempt.failure(Exit::NotRunning, "it left no daemon behind"));
         }
@@ -76,8 +76,8 @@ fn written_to(start: &Start<'_>, file: &Path) -> Result<Pid> {
     }
 }
 
-/// The orphan that this process has adopted. One that is still busy may be about to fork once more and to end, as the second
-/// of the three generations of daemon(7) does: it gets a moment to fall asleep.
+/// The orphan that this process has adopted. An orphan that still runs may fork once more and end, as the second of the
+/// three generations of daemon(7) does. So it gets a moment to fall asleep.
 fn left_behind(start: &Start<'_>) -> Result<Pid> {
     const MOMENT: Duration = Duration::from_millis(100);
     let (pause, moment) = (Pause::begin(), Deadline::after(MOMENT).or(start.attempt.deadline()));

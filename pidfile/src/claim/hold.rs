@@ -1,4 +1,4 @@
-//! The claim itself: taken, left to whoever has it, or refused by name.
+//! The claim of PIDFILE: taken, left to another claimant (`--ensure`), or refused with the name of the claimant.
 
 use crate::claim::leftovers;
 use crate::claim::options::Claim;
@@ -10,7 +10,7 @@ use racefree_core::error::Result;
 use racefree_core::lock::holders;
 use std::path::Path;
 
-/// Claims PIDFILE. `None` if another has claimed it and `--ensure` takes that for success.
+/// Claims PIDFILE. `None` if another process has claimed it and `--ensure` makes that a success.
 pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
     let kill_after = options.detached.kill_after;
     let mut attempt = claim_by(options.terms(), &options.pidfile)?;
@@ -29,11 +29,11 @@ pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
     }
 }
 
-/// The refusal that names who has the claim.
+/// The error that names the claimant.
 pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
     let words = match theirs {
         Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) => theirs.in_words(),
-        // A shared lock is no claim and keeps us out all the same; or whoever had the lock has gone by now.
+        // A shared lock is no claim, and it keeps us out. Or the process that had the lock has ended by now.
         _ => format!("no daemon, but its lock is {}", holders::at(path)),
     };
     exit_as(Exit::Busy, format!("claim {}: {words}", path.display()))

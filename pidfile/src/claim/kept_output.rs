@@ -1,8 +1,10 @@
-//! What COMMAND writes until it is ready, where no log is asked for: the last lines stand in the message of a start that fails.
+//! The output that COMMAND writes until it is ready, if there is no log. If the start fails, its last lines stand in
+//! the message.
 //!
-//! COMMAND writes to a datagram socket that is connected to itself, and this process reads from it. When the start has
-//! succeeded, a filter is set that drops all that arrives: from then on COMMAND writes as if to /dev/null, and nothing fails,
-//! blocks or grows. A pipe would fail or block then, and a file would grow for as long as the daemon lives.
+//! COMMAND writes to a datagram socket that is connected to itself, and this process reads from it. After a successful
+//! start, this process sets a filter that drops every datagram. From then on a write of COMMAND acts like a write to
+//! /dev/null: it does not fail or block, and nothing grows. A pipe would fail or block, and a file would grow for as
+//! long as the daemon lives.
 
 use crate::claim::tail::{Quote, Tail};
 use racefree_core::error::{Context, Result};
@@ -21,15 +23,16 @@ pub(crate) struct KeptOutput {
     tail: RefCell<Tail>,
 }
 
-/// How long a write of COMMAND may block while this process does not read: it may have been killed, and then such a write
-/// fails. There is room for some 200 KiB.
+/// The time that a write of COMMAND may block while this process does not read, because it was killed, for example.
+/// Then the write fails. There is room for about 200 KiB.
 const BLOCKS_AT_MOST: Duration = Duration::from_secs(1);
 
 fn socket() -> std::result::Result<OwnedFd, Errno> {
     socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }
 
-/// An abstract name that the kernel chooses (unix(7), autobind). Who is connected, if only to himself, hears nobody else.
+/// The socket has an abstract name that the kernel chooses (unix(7), autobind). A connected socket receives only from
+/// the socket that it is connected to, here itself.
 fn connected_to_itself() -> std::result::Result<OwnedFd, Errno> {
     let socket = socket()?;
     bind(&socket, &SocketAddrUnix::new_unnamed())?;
@@ -39,19 +42,20 @@ fn connected_to_itself() -> std::result::Result<OwnedFd, Errno> {
 }
 
 impl KeptOutput {
-    /// `None` where the kernel has no such sockets or filters: then nothing is kept.
+    /// `None` if the kernel has no such sockets or filters. Then nothing is kept.
     pub(crate) fn begin() -> Option<KeptOutput> {
-        // Tried on another socket: the filter must not fail when COMMAND runs.
+        // The filter is tried on another socket first, because it must not fail when COMMAND runs.
         sys::drop_all_received(socket().ok()?.as_fd()).ok()?;
         Some(KeptOutput { socket: connected_to_itself().ok()?, tail: RefCell::default() })
     }
 
-    /// A descriptor of it for COMMAND.
+    /// Makes a descriptor of it for COMMAND.
     pub(crate) fn for_writing(&self) -> Result<Stdio> {
         Ok(self.socket.try_clone().act("share", "a socket")?.into())
     }
 
-    /// Takes in all that has arrived. Each call is bounded, for COMMAND may write faster than this process reads.
+    /// Reads the output that has arrived. Each call is bounded, because COMMAND may write faster than this process
+    /// reads.
     pub(crate) fn drain(&self) {
         const AT_ONCE: usize = 64;
         let mut datagram = [0; 64 * 1024];
@@ -59,7 +63,7 @@ impl KeptOutput {
             match recv(&self.socket, &mut datagram[..], RecvFlags::DONTWAIT) {
                 Ok((read, _)) => drop(self.tail.borrow_mut().push(&datagram[..read])),
                 Err(Errno::INTR) => {}
-                // Nothing more is there; or what is there cannot be read, and then there is nothing to quote.
+                // No datagram is left, or it cannot be read. Then there is nothing to quote.
                 Err(_) => return,
             }
         }
@@ -71,7 +75,7 @@ impl KeptOutput {
         self.tail.borrow().quote()
     }
 
-    /// Lets COMMAND write to nobody from now on.
+    /// Drops every later write of COMMAND.
     ///
     /// # Errors
     /// A refused setsockopt(2).

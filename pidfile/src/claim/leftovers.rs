@@ -1,4 +1,5 @@
-//! What a killed restart has left: a successor that never became the claimant, or an old daemon that was never stopped.
+//! The leftovers of a killed restart: a successor that never became the claimant, or an old daemon that was never
+//! stopped.
 
 use crate::claim::attempt::Attempt;
 use racefree_core::cli::output;
@@ -11,7 +12,7 @@ use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Ends them: TERM, then KILL when `kill_after` is over. Returns when all have ended.
+/// Ends the leftovers: TERM, then KILL after `kill_after`. It returns when all have ended.
 pub(crate) fn end(leftovers: Vec<PidFd>, kill_after: Duration) -> Result<()> {
     if leftovers.is_empty() {
         return Ok(());

@@ -3,7 +3,7 @@
 use crate::claim::options::Claim;
 use std::os::fd::RawFd;
 
-/// What `pidfile claim` does.
+/// The mode of `pidfile claim`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Claims for a shell, through this descriptor that the shell has opened. There is no COMMAND.
@@ -18,7 +18,7 @@ pub(crate) enum Mode {
     Replace(Launch),
 }
 
-/// Which process of a start in the background is the daemon.
+/// The process that is the daemon of a start in the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Launch {
     /// COMMAND itself.
@@ -30,7 +30,7 @@ pub(crate) enum Launch {
 }
 
 impl Mode {
-    /// clap has refused the combinations that make no sense.
+    /// The mode that the options ask for. clap has refused wrong combinations.
     pub(crate) fn of(options: &Claim) -> Mode {
         let launch = match (options.forking, options.supervise) {
             (true, _) => Launch::Forking,

@@ -1,7 +1,7 @@
 //! `pidfile claim --fd N`: a shell claims for itself, through a descriptor that it has opened.
 //!
-//! The flock belongs to the open file description, so it can be taken for the shell by a process that ends. A record
-//! lock cannot: readers believe such a claim because the recorded process is seen to have the descriptor.
+//! The flock belongs to the open file description, so a process that ends can take it for the shell. It cannot take a
+//! record lock for the shell. Readers believe such a claim because the recorded process has the descriptor.
 
 use crate::claim::hold::busy;
 use racefree_core::claim::status::Status;

@@ -1,6 +1,7 @@
-//! `--supervise`: the parent of COMMAND holds the claim, and vouches for COMMAND until it has reaped it.
+//! `--supervise`: the parent of COMMAND holds the claim, and the byte lock of COMMAND until it has reaped COMMAND.
 //!
-//! COMMAND inherits the lock too: if the supervisor is killed, the claim is not free before COMMAND is gone.
+//! Race: supervisor-killed (docs/races.md). COMMAND inherits the flock too: if the supervisor is killed, the claim is
+//! not free before COMMAND has ended.
 
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
@@ -56,7 +57,8 @@ impl Supervised<'_> {
             Ok(child) => child,
             Err(e) => return Err(role.not_started(held, &self.command[0], &e, &told)),
         };
-        // The text is written, but nobody vouches for it until now: readers see the descriptor that COMMAND inherited.
+        // Race: supervised-unverified (docs/races.md). COMMAND's PID is written, but its byte is not locked until now.
+        // Readers see the descriptor that COMMAND inherited.
         if let Err(e) = role.vouch(held, child.process().pid()) {
             child.process().signal(Signal::KILL)?;
             child.reap()?;
@@ -81,17 +83,17 @@ impl Supervised<'_> {
     }
 }
 
-/// The verb, in no definition, by which this program is its own supervisor in the background.
+/// The hidden verb by which this program starts itself as a supervisor in the background.
 pub(crate) const VERB: &str = "background-supervisor";
 
-/// A supervisor in the background: this program once more, in the session of the daemon.
+/// A supervisor in the background: this program again, in the session of the daemon.
 pub(crate) struct Background {
     command: Command,
     report: File,
 }
 
 impl Background {
-    /// Prepares it. It inherits the claim and a pipe, on which it reports.
+    /// Prepares the supervisor. It inherits the claim, and a pipe for its report.
     pub(crate) fn prepare(options: &Claim, held: &ClaimGuard, role: Role) -> Result<(Background, OwnedFd)> {
         let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).act("make", "a pipe")?;
         let mut command = Command::new("/proc/self/exe");
@@ -107,9 +109,9 @@ impl Background {
         &mut self.command
     }
 
-    /// The number of COMMAND, or what has kept it from running.
+    /// The PID of COMMAND, or the reason for which COMMAND does not run.
     ///
-    /// `wait` waits until there is something to read, or fails.
+    /// `wait` waits until the pipe is readable, or fails.
     pub(crate) fn report(mut self, mut wait: impl FnMut(BorrowedFd<'_>) -> Result<Option<usize>>) -> Result<Pid> {
         let mut said = Vec::new();
         let mut bytes = [0; 4096];
@@ -141,7 +143,7 @@ pub(crate) struct Supervisor {
     ignore_int: bool,
     #[command(flatten)]
     run_as: RunAs,
-    /// What COMMAND is
+    /// The role of COMMAND
     role: Role,
     /// The descriptor of the claim
     held: RawFd,
@@ -161,7 +163,7 @@ impl Cli for Supervisor {
 }
 
 impl Supervisor {
-    /// The supervisor in the background, on its side.
+    /// Runs the supervisor in the background.
     pub(crate) fn run(self) -> Result<Exit> {
         let mut report = File::from(sys::adopt(self.report).act("use descriptor", self.report)?);
         let held = sys::adopt(self.held).act("use descriptor", self.held)?;
@@ -176,7 +178,7 @@ impl Supervisor {
             Ok((_, _, child)) => format!("0 {}", child.process().pid()),
             Err(e) => format!("{} {}", ending(e).code(), sentence(e)),
         };
-        // A launcher that was killed hears nothing. The daemon runs and is claimed all the same.
+        // A launcher that was killed gets no report. The daemon runs and has its claim all the same.
         let _ = report.write_all(said.as_bytes());
         drop(report);
         let (_held, events, child) = begun?;

@@ -1,17 +1,17 @@
-//! The last lines of what a process has written.
+//! The last lines that a process has written.
 
 use std::fmt::{self, Display};
 
-/// The end of a text that grows; the beginning is forgotten.
+/// The end of a text that grows. The beginning is forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Tail(Vec<u8>);
 
-/// More than this is never quoted.
+/// The number of bytes that are kept.
 const QUOTED_BYTES: usize = 4096;
 const QUOTED_LINES: usize = 10;
 
 impl Tail {
-    /// Adds what has been written, and returns what is forgotten for it.
+    /// Adds bytes at the end, and returns the bytes that are forgotten for them.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.0.extend_from_slice(bytes);
         self.0.drain(..self.0.len().saturating_sub(QUOTED_BYTES)).collect()
@@ -26,12 +26,12 @@ impl Tail {
         lines.map(|line| String::from_utf8_lossy(line).into_owned())
     }
 
-    /// The last line that has something in it.
+    /// The last line that is not empty.
     pub(crate) fn last_line(&self) -> Option<String> {
         self.lines().next_back().map(|line| line.trim_start().to_owned())
     }
 
-    /// The last lines that have something in them. `None` if there is none.
+    /// The last lines that are not empty. `None` if there is none.
     pub(crate) fn quote(&self) -> Option<Quote> {
         let lines: Vec<String> = self.lines().collect();
         let first = lines.len().saturating_sub(QUOTED_LINES);
@@ -39,7 +39,7 @@ impl Tail {
     }
 }
 
-/// Lines to stand after a colon at the end of a message: one beside it, several below it.
+/// The lines after a colon at the end of a message: one line beside it, several lines below it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Quote(Vec<String>);
 

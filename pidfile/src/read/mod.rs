@@ -1,4 +1,4 @@
-//! `pidfile read`: who has claimed a PID file.
+//! `pidfile read`: print the claimant of a PID file.
 
 mod report;
 

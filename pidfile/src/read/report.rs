@@ -1,4 +1,4 @@
-//! What `pidfile read` tells of a file beyond the number: a JSON object, or a row of a table.
+//! The report of `pidfile read` about a file: a JSON object, or a row of a table.
 
 use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::status::Status;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// All that is known of one file.
+/// The facts about one file.
 #[derive(Serialize)]
 pub(crate) struct Report {
     path: String,
@@ -58,7 +58,7 @@ impl Report {
         }
     }
 
-    /// The same, with everyone who is seen to hold the lock: a look at every process there is.
+    /// Adds the visible holders of the lock, which takes a look at every process.
     pub(crate) fn with_holders(mut self) -> Report {
         if self.holders.is_empty() && matches!(self.exit, Exit::Done | Exit::Unknown) {
             self.holders = holders::at(Path::new(&self.path)).seen.iter().map(ReportedHolder::from).collect();
@@ -83,7 +83,7 @@ impl Report {
     }
 }
 
-/// The reports in columns, the widest cell of each deciding.
+/// The reports in columns. The widest cell decides the width of a column.
 pub(crate) fn table(reports: &[Report]) -> String {
     let heading = ["PIDFILE", "STATE", "PID", "EVIDENCE", "AGE", "COMMAND"].map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(heading).chain(reports.iter().map(Report::cells)).collect();

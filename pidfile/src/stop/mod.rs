@@ -31,13 +31,13 @@ pub(crate) struct Stop {
     timeout: Limit,
     /// Send KILL if the daemon has not ended after DUR (default: never), also to its workers that keep the claim
     ///
-    /// Its workers are those of its descendants that have the lock while it lives. Other processes that have the lock of a
-    /// dead daemon may have been given it by anybody who could read the file: they are named, and left alone.
+    /// Its workers are its descendants that have the lock while it lives. Another process that has the lock of a dead
+    /// daemon may have got it from any user who could read the file. pidfile names such a process and leaves it alone.
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     kill_after: Option<Duration>,
-    /// With --kill-after: KILL also to every other process that has the lock of a daemon that is dead
+    /// With --kill-after: send KILL also to every other process that has the lock of a dead daemon
     ///
-    /// Look first who they are: `pidfile read --holders PIDFILE`.
+    /// Look at them first: `pidfile read --holders PIDFILE`.
     #[arg(long, requires = "kill_after")]
     pub(crate) kill_holders: bool,
     #[command(flatten)]
@@ -55,7 +55,7 @@ impl Stop {
     pub(crate) fn run(self) -> Result<Exit> {
         let deadline = Deadline::within(self.timeout);
         let mut kill_at = self.kill_after.map_or(Deadline::NEVER, Deadline::after);
-        // Nothing is to be undone here, so a signal ends this process at once, by its default action.
+        // This process has nothing to undo, so a signal ends it at once, by its default action.
         let _backstop = cli::end_by(deadline);
         let mut all: Vec<Stopping> = self.pidfiles.iter().map(|path| Stopping::begin(&self, path)).collect();
         let (mut pause, mut status) = (Pause::begin(), StatusLine::begin());
@@ -68,7 +68,8 @@ impl Stop {
             }
             status.show(|| all.iter().filter_map(Stopping::awaited).collect::<Vec<_>>().join("; "));
             let watched: Vec<Watched> = all.iter().flat_map(Stopping::watched).collect();
-            // The end of a holder is an event; that one just closes its descriptor is not, hence the pause.
+            // The end of a holder is an event. A holder that only closes its descriptor gives no event, hence the
+            // pause.
             let look_again = if all.iter().any(Stopping::is_freeing) { pause.next() } else { Deadline::NEVER };
             first_ready(&watched, deadline.or(kill_at).or(look_again).or(status.due()))?;
             if kill_at.passed() {
@@ -80,7 +81,7 @@ impl Stop {
         }
     }
 
-    /// Every failure is told; the one with the highest code decides.
+    /// Reports every failure. The one with the highest code decides the exit code.
     fn outcome(&self, all: Vec<Stopping>) -> Result<Exit> {
         let (ended, mut failed): (Vec<_>, Vec<_>) = all.into_iter().map(Stopping::outcome).partition(Result::is_ok);
         failed.sort_by_key(|failure| failure.as_ref().err().map(|e| ending(e).code()));
