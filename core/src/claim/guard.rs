@@ -45,13 +45,13 @@ impl ClaimGuard {
     /// The descriptor is not of the file at `path`, cannot be written at its beginning, or the file was never a PID file.
     pub fn through(descriptor: OwnedFd, until: Deadline, path: &Path) -> Result<Option<ClaimGuard>> {
         let file = PidFile::through(descriptor, path);
+        file.check_descriptor()?;
         let before = file.check_content()?;
         let at_path = |file: &PidFile| {
             let why = "the descriptor is of another file (open it by the same path)";
             if file.still_at_path() { Ok(()) } else { Err(refused("claim", path.display(), Why::Unfit(why.into()))) }
         };
         at_path(&file)?;
-        file.check_descriptor()?;
         if !take_flock(&file, until)? {
             return Ok(None);
         }

@@ -113,18 +113,17 @@ impl PidFile {
         }
     }
 
-    /// Refuses a descriptor through which the PID cannot be written at the beginning of the file.
+    /// Refuses a descriptor through which the PID cannot be read, or not be written at the beginning of the file.
     ///
     /// # Errors
-    /// The descriptor is open for reading only, or in append mode.
+    /// It is open for reading only, for writing only, or in append mode.
     pub(crate) fn check_descriptor(&self) -> Result<()> {
         let flags = fcntl_getfl(&self.file).act("look at", "the descriptor")?;
-        let why = if !flags.intersects(OFlags::RDWR | OFlags::WRONLY) {
-            "for reading only"
-        } else if flags.contains(OFlags::APPEND) {
-            "in append mode"
-        } else {
-            return Ok(());
+        let why = match flags & OFlags::ACCMODE {
+            _ if flags.contains(OFlags::APPEND) => "in append mode",
+            OFlags::RDWR => return Ok(()),
+            OFlags::WRONLY => "for writing only",
+            _ => "for reading only",
         };
         let why = format!("the descriptor is open {why} (in a shell, open it with <> as in `exec 9<>FILE`)");
         Err(refused("claim", self.path.display(), Why::Unfit(why)))

@@ -82,21 +82,55 @@ fn find<T>(
     if !procfs::is_ours() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    for descriptor in std::fs::read_dir(format!("/proc/{pid}/fdinfo"))? {
+    match find_in(&format!("/proc/{pid}/fdinfo"), longest, deadline, &wanted)? {
+        Listed::Found(found) => return Ok(Some(found)),
+        Listed::Others => return Ok(None),
+        Listed::Nothing => {}
+    }
+    // The main thread may have ended, and has no table any more; the others share one.
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let list = thread?.path().join("fdinfo");
+        match find_in(&list.to_string_lossy(), longest, deadline, &wanted)? {
+            Listed::Found(found) => return Ok(Some(found)),
+            Listed::Others => return Ok(None),
+            Listed::Nothing if deadline.passed() => return Err(io::ErrorKind::TimedOut.into()),
+            Listed::Nothing => {}
+        }
+    }
+    Ok(None)
+}
+
+/// What a list of descriptors has.
+enum Listed<T> {
+    Found(T),
+    /// Descriptors, but not the one that is wanted.
+    Others,
+    Nothing,
+}
+
+fn find_in<T>(
+    list: &str,
+    longest: u64,
+    deadline: Deadline,
+    wanted: impl Fn(RawFd, &str) -> Option<T>,
+) -> io::Result<Listed<T>> {
+    let mut listed = Listed::Nothing;
+    for descriptor in std::fs::read_dir(list)? {
         let Some(number) = descriptor?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        listed = Listed::Others;
         // It may be closed by now.
-        let info = match read_proc(&format!("/proc/{pid}/fdinfo/{number}"), longest) {
+        let info = match read_proc(&format!("{list}/{number}"), longest) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             info => info?,
         };
         if let Some(found) = wanted(number, &String::from_utf8_lossy(&info)) {
-            return Ok(Some(found));
+            return Ok(Listed::Found(found));
         }
         if deadline.passed() {
             return Err(io::ErrorKind::TimedOut.into());
         }
     }
-    Ok(None)
+    Ok(listed)
 }
 
 #[cfg(test)]

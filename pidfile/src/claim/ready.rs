@@ -6,9 +6,10 @@ use crate::claim::start::{Daemon, Start};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::Result;
-use racefree_core::event::time::Deadline;
+use racefree_core::event::time::{Deadline, Pause};
 use racefree_core::event::{Watched, ready_by};
 use racefree_core::process::child::Ended;
+use racefree_core::process::procfs;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -61,11 +62,24 @@ pub(crate) fn wait(start: &mut Start<'_>, daemon: &mut Daemon) -> Result<()> {
             Some(Source::AnswersOutput) => command.iter_mut().for_each(ReadyCommand::drain),
         }
     }
-    let asked = start.options.detached.ready.is_some()
-        || start.notify.is_some()
-        || start.launch == Launch::Forking
-        || start.options.replace;
-    if asked { alive_and_claimed(start, daemon, &notified) } else { Ok(()) }
+    if start.options.detached.ready.is_none() && start.notify.is_none() {
+        let_settle(start, daemon)?;
+    }
+    alive_and_claimed(start, daemon, &notified)
+}
+
+/// Gives a daemon that says nothing of itself a moment to do what ends many a start: to fail, to close its descriptors, to
+/// write its own PID file. The moment is over once it waits for something.
+fn let_settle(start: &Start<'_>, daemon: &Daemon) -> Result<()> {
+    const MOMENT: Duration = Duration::from_millis(100);
+    let (pause, moment) = (Pause::begin(), Deadline::after(MOMENT));
+    while !moment.passed() && !procfs::stat(daemon.pid).is_some_and(|stat| stat.asleep) {
+        let watched = [Watched::Read(daemon.child.process().as_fd())];
+        if start.next(&watched, pause.next().or(moment), || "not ready".into())?.is_some() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn late(notified: &Notified, command: Option<&ReadyCommand>) -> String {
@@ -98,6 +112,11 @@ fn alive_and_claimed(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified
             Launch::Forking => "keep it in the foreground with --supervise",
         };
         let why = format!("it has closed the descriptor of its claim; {instead}");
+        return Err(start.attempt.failure(Exit::Failed, why));
+    }
+    // Race: daemon-replaces-file (docs/races.md). Readers would find a file that nobody has claimed.
+    if !start.held.still_at_path() {
+        let why = format!("it has replaced {}; let it write another file", start.options.pidfile.display());
         return Err(start.attempt.failure(Exit::Failed, why));
     }
     Ok(())

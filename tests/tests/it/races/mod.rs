@@ -1,5 +1,6 @@
 //! The windows of the races, opened and looked through.
 
+mod authority;
 mod claims;
 mod gap;
 mod recycled;
