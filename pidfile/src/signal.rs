@@ -2,9 +2,7 @@
 
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::claim::authority;
 use racefree_core::claim::pin::Pinned;
-use racefree_core::claim::status::{Claimant, Evidence};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::Holder;
@@ -42,16 +40,6 @@ impl Signal {
             }
         }
     }
-}
-
-/// Refuses to signal a process on the word of the text alone, or on that of somebody who has no power over it.
-pub(crate) fn to_be_signalled(verb: &'static str, pidfile: &Path, process: &PidFd, claimant: &Claimant) -> Result<()> {
-    if claimant.evidence == Evidence::Recorded {
-        let (path, pid) = (pidfile.display(), process.pid());
-        let why = format!("{verb} {path}: it is another user's, and only the file says that it is {pid}");
-        return Err(exit_as(Exit::Unknown, why));
-    }
-    authority::may_be_signalled(verb, pidfile, process, claimant)
 }
 
 /// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.

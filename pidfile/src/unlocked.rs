@@ -1,11 +1,10 @@
 //! `--unlocked`: the PID files of daemons that write their own and lock nothing.
 
-use crate::signal::to_be_signalled;
 use clap::Args;
-use racefree_core::claim::authority;
+use racefree_core::claim::authority::{Trust, pin_to_signal};
 use racefree_core::claim::pid_text::Text;
-use racefree_core::claim::pin::{self, Pinned};
-use racefree_core::claim::status::{Evidence, Status};
+use racefree_core::claim::pin::Pinned;
+use racefree_core::claim::status::Status;
 use racefree_core::claim::unlocked;
 use racefree_core::error::Result;
 use racefree_core::process::pidfd::PidFd;
@@ -37,15 +36,8 @@ impl Unlocked {
 
     /// The claimant, held, if it may be believed.
     pub(crate) fn to_be_signalled(&self, verb: &'static str, pidfile: &Path) -> Result<Pinned> {
-        let found = pin::pin_as(|| self.read(pidfile))?;
-        match &found {
-            Pinned::Running(process, claimant) if self.unlocked && claimant.evidence != Evidence::Vouched => {
-                authority::may_be_signalled_unlocked(verb, pidfile, process, self.exe.as_deref())?;
-            }
-            Pinned::Running(process, claimant) => to_be_signalled(verb, pidfile, process, claimant)?,
-            Pinned::Nobody(_) => {}
-        }
-        Ok(found)
+        let trust = if self.unlocked { Trust::TextToo(self.exe.as_deref()) } else { Trust::Locks };
+        pin_to_signal(verb, pidfile, trust)
     }
 
     /// What was found, in words; and where a living process has the recorded number, that there is `--unlocked`.

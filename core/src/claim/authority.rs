@@ -4,12 +4,16 @@
 //! root's gives power over its claimant, whoever that is. A file that a user can write, or a directory on the way to it, gives
 //! power over processes of that user.
 
-use crate::claim::owner::{self, Proof, Verdict};
+use crate::claim::owner::{self, Proof};
 use crate::claim::pid_file::PidFile;
+use crate::claim::pin::{Pinned, pin_as};
 use crate::claim::plausible;
-use crate::claim::status::{Claimant, Evidence};
+use crate::claim::status::{Claimant, Evidence, Status};
+use crate::claim::unlocked;
 use crate::error::{Context, Result, Why, refused};
+use crate::event::ready_by;
 use crate::event::time::Deadline;
+use crate::listener::decision;
 use crate::lock::fdinfo;
 use crate::lock::file_id::FileId;
 use crate::lock::holders::{AT_MOST, Holder};
@@ -18,8 +22,10 @@ use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 use std::fs::Metadata;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// Somebody who could have decided which process a PID file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,39 +147,106 @@ fn group_name(gid: u32) -> String {
     Group::from_gid(Gid::from_raw(gid)).ok().flatten().map_or(gid.to_string(), |group| group.name)
 }
 
-/// Refuses to signal a process that the PID file at `path` names, unless the evidence is proven for the very process that is
-/// held, and all who could have made the evidence have power over it.
+/// What is believed about a PID file whose claimant is to be signalled.
+#[derive(Clone, Copy, Debug)]
+pub enum Trust<'a> {
+    /// Locks alone.
+    Locks,
+    /// Also a text that nobody locks, if the process can have written it, and runs this program where one is named.
+    TextToo(Option<&'a Path>),
+}
+
+/// Pins the claimant of the PID file at `path` for a signal. The evidence is proven for the very process that is held, and all
+/// who could have made the evidence have power over it.
 ///
 /// # Errors
 /// [`Why::Unproven`], with the reason and the way out.
-pub fn may_be_signalled(act: &'static str, path: &Path, process: &PidFd, claimant: &Claimant) -> Result<()> {
-    let refuse = |why: String| Err(refused(act, path.display(), Why::Unproven(why)));
-    let Some(file) = PidFile::open(path)? else { return refuse("the file has gone meanwhile".into()) };
-    let authority = Authority::over(&file)?;
-    if let Some(why) = evidence(&file, process, claimant, &authority)?.or_else(|| authority.objection(process)) {
-        return refuse(why);
+pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result<Pinned> {
+    // Each turn is a daemon that ends at this very moment.
+    const TURNS_AT_MOST: usize = 100;
+    let read = || match trust {
+        Trust::Locks => Status::of(path),
+        Trust::TextToo(exe) => unlocked::reading(path, exe),
+    };
+    for _ in 0..TURNS_AT_MOST {
+        let (process, claimant) = match pin_as(read)? {
+            Pinned::Running(process, claimant) => (process, claimant),
+            nobody => return Ok(nobody),
+        };
+        match judge(path, &process, &claimant, trust)? {
+            Verdict::Granted => return Ok(Pinned::Running(process, claimant)),
+            Verdict::Refused(why) if !process.has_ended()? => {
+                return Err(refused(act, path.display(), Why::Unproven(why)));
+            }
+            // Race: claimant-ends-while-judged (docs/races.md)
+            Verdict::Refused(_) | Verdict::Changed => {
+                decision("claimant-ends-while-judged", || {
+                    format!("{act} {}: the claimant ends, again", path.display())
+                });
+            }
+        }
     }
-    Ok(())
+    Err(refused(act, path.display(), Why::Unproven("its claimant keeps changing".into())))
 }
 
-/// Why the evidence is not enough for a signal, if it is not.
-fn evidence(file: &PidFile, process: &PidFd, claimant: &Claimant, authority: &Authority) -> Result<Option<String>> {
-    let holder = Holder::new(process.pid());
-    match claimant.evidence {
-        Evidence::Vouched => {
-            let Verdict::One(standing) = owner::judge(file)? else {
-                return Ok(Some("the claimant has changed meanwhile".into()));
-            };
-            Ok(match standing.proof(file) {
-                _ if standing.pid != process.pid() => Some("the claimant has changed meanwhile".into()),
-                Proof::Proven => None,
-                Proof::Refuted => Some(format!("{holder} has not taken the lock that speaks for it itself")),
-                Proof::Hidden if authority.is_ours_alone() => None,
-                Proof::Hidden => Some(format!("the locks of {holder} may not be looked at (proc_pid_fdinfo(5))")),
-            })
+/// Whether a process may be signalled.
+enum Verdict {
+    Granted,
+    Refused(String),
+    /// It is not the claimant any more.
+    Changed,
+}
+
+impl Verdict {
+    fn refused_for(why: Option<String>) -> Verdict {
+        why.map_or(Verdict::Granted, Verdict::Refused)
+    }
+}
+
+fn judge(path: &Path, process: &PidFd, claimant: &Claimant, trust: Trust<'_>) -> Result<Verdict> {
+    let Some(file) = PidFile::open(path)? else { return Ok(Verdict::Changed) };
+    let authority = match Authority::over(&file) {
+        Ok(authority) => authority,
+        Err(_) if !file.still_at_path() => return Ok(Verdict::Changed),
+        Err(e) => return Err(e),
+    };
+    let evidence = match (claimant.evidence, trust) {
+        (Evidence::Vouched, _) => vouched(&file, process, &authority)?,
+        (_, Trust::TextToo(exe)) => Verdict::refused_for(plausible::objection(process.pid(), &file, exe)?),
+        (Evidence::Descriptor, Trust::Locks) => Verdict::refused_for(descriptor(&file, process)?),
+        (Evidence::Recorded, Trust::Locks) => {
+            let why = format!("it is another user's, and only the file says that it is {}", process.pid());
+            Verdict::Refused(why)
         }
-        Evidence::Descriptor => descriptor(file, process),
-        Evidence::Recorded => Ok(None),
+    };
+    Ok(match evidence {
+        Verdict::Granted => Verdict::refused_for(authority.objection(process)),
+        other => other,
+    })
+}
+
+/// The kernel's word, and its proof in the list of the process itself. A process that is ending loses its list a moment before
+/// its locks: so what is refuted is looked at again until the process has ended, or the moment is over.
+fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Verdict> {
+    const MOMENT: Duration = Duration::from_millis(100);
+    const AGAIN: Duration = Duration::from_millis(5);
+    let moment = Deadline::after(MOMENT);
+    let holder = Holder::new(process.pid());
+    loop {
+        let standing = match owner::judge(file)? {
+            owner::Verdict::One(standing) if standing.pid == process.pid() => standing,
+            _ => return Ok(Verdict::Changed),
+        };
+        return Ok(match standing.proof(file) {
+            Proof::Proven => Verdict::Granted,
+            Proof::Refuted if ready_by(process.as_fd(), Deadline::after(AGAIN))? => Verdict::Changed,
+            Proof::Refuted if !moment.passed() => continue,
+            Proof::Refuted => Verdict::Refused(format!("{holder} has not taken the lock that speaks for it itself")),
+            Proof::Hidden if authority.is_ours_alone() => Verdict::Granted,
+            Proof::Hidden => {
+                Verdict::Refused(format!("the locks of {holder} may not be looked at (proc_pid_fdinfo(5))"))
+            }
+        });
     }
 }
 
@@ -193,18 +266,4 @@ fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
         )));
     }
     Ok((mode & 0o022 != 0).then(|| format!("others than its owner can write the file (mode {:04o})", mode & 0o7777)))
-}
-
-/// Refuses to signal a process that only the text of the PID file at `path` names (`--unlocked`).
-///
-/// # Errors
-/// [`Why::Unproven`], with the reason and the way out.
-pub fn may_be_signalled_unlocked(act: &'static str, path: &Path, process: &PidFd, exe: Option<&Path>) -> Result<()> {
-    let refuse = |why: String| Err(refused(act, path.display(), Why::Unproven(why)));
-    let Some(file) = PidFile::open(path)? else { return refuse("the file has gone meanwhile".into()) };
-    let why = plausible::objection(process.pid(), &file, exe)?;
-    match why.or_else(|| Authority::over(&file).map_or_else(|e| Some(format!("{e:#}")), |a| a.objection(process))) {
-        Some(why) => refuse(why),
-        None => Ok(()),
-    }
 }

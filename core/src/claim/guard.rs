@@ -3,7 +3,7 @@
 //! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
 
 use crate::claim::byte_lock::{self, HIGHEST_PID};
-use crate::claim::leftovers::abandoned;
+use crate::claim::leftovers::{abandoned, refuse_beside};
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
 use crate::claim::record_pid::{self, RecordPid};
@@ -12,12 +12,12 @@ use crate::claim::{record_locked, take_flock};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
-use crate::lock::holders::{AT_MOST, Holder, Holds, holds};
+use crate::lock::holders::{AT_MOST, Holds, holds};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::wait::try_flock;
 use crate::process::child::not_executed;
 use crate::process::pidfd::PidFd;
-use crate::sys::{Told, write_pid};
+use crate::sys::steps::{Told, write_pid};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
 use std::ffi::OsStr;
@@ -56,7 +56,8 @@ impl ClaimGuard {
             return Ok(None);
         }
         let guard = ClaimGuard::new(file, before);
-        // Race: file-replaced (docs/races.md): it may have been replaced before we got the lock.
+        // It may have been replaced before we got the lock.
+        // Race: file-replaced (docs/races.md)
         if let Err(e) = at_path(&guard.file) {
             guard.give_back()?;
             return Err(e);
@@ -139,13 +140,7 @@ impl ClaimGuard {
     /// # Errors
     /// [`Why::Busy`], with the processes.
     pub fn check_nobody_stands(&self) -> Result<()> {
-        let all = owner::standing(&self.file)?.unwrap_or_default();
-        if all.is_empty() {
-            return Ok(());
-        }
-        let all: Vec<String> = all.iter().map(|one| Holder::new(one.pid).to_string()).collect();
-        let why = format!("a restart that was killed has left {}, which may not be ended from here", all.join(", "));
-        Err(refused("claim", self.path().display(), Why::Busy(why)))
+        refuse_beside(&self.file, &owner::standing(&self.file)?.unwrap_or_default())
     }
 
     /// Frees the claim for everyone who shares it.

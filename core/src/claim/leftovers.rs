@@ -7,8 +7,8 @@ use crate::claim::authority::Authority;
 use crate::claim::owner::{self, Proof, Standing};
 use crate::claim::pid_file::PidFile;
 use crate::claim::restart_lock::{self, RestartLock};
-use crate::error::Result;
-use crate::lock::holders;
+use crate::error::{Result, Why, refused};
+use crate::lock::holders::{self, Holder};
 use crate::process::pidfd::PidFd;
 use std::path::Path;
 
@@ -35,6 +35,24 @@ impl RestartLock {
     pub fn leftovers(&self) -> Result<Vec<PidFd>> {
         abandoned(self.file(), || Ok(false))
     }
+
+    /// Refuses a restart beside leftovers that may not be ended: three generations would run.
+    ///
+    /// # Errors
+    /// [`Why::Busy`], with the processes.
+    pub fn check_nobody_is_left(&self) -> Result<()> {
+        refuse_beside(self.file(), &candidates(self.file())?)
+    }
+}
+
+/// Refuses to go on beside processes that stand, if there are any.
+pub(crate) fn refuse_beside(file: &PidFile, left: &[Standing]) -> Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<String> = left.iter().map(|one| Holder::new(one.pid).to_string()).collect();
+    let why = format!("a restart that was killed has left {}, which may not be ended from here", left.join(", "));
+    Err(refused("claim", file.path().display(), Why::Busy(why)))
 }
 
 /// Every process that stands without being the claimant, where the restart lock says that no restart or claim is under way.

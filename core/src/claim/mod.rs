@@ -87,7 +87,8 @@ pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
             Attempt::Over(claimed) => return Ok(claimed),
             Attempt::Waited => {}
             Attempt::Replaced => {
-                // Race: file-replaced (docs/races.md). Another may hold what the path names now.
+                // Another may hold the lock on what the path names now.
+                // Race: file-replaced (docs/races.md)
                 decision("file-replaced", || format!("claim {}: replaced before it was locked, again", path.display()));
                 replaced += 1;
             }
@@ -115,17 +116,19 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     if !file.still_at_path() {
         return Ok(Attempt::Replaced);
     }
-    // Race: claim-beside-a-restart (docs/races.md). Between two generations of a daemon whose descriptor could not be shared
-    // the claim is promised. And until the text names us no restart begins: it could take us for the old daemon.
+    // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And until the text
+    // names us no restart begins: it could take us for the old daemon.
+    // Race: restart-during-claim (docs/races.md)
     if !restart_lock::try_take(&file)? {
-        decision("claim-beside-a-restart", || format!("claim {}: a restart is under way, waiting", path.display()));
+        decision("restart-during-claim", || format!("claim {}: a restart is under way, waiting", path.display()));
         drop(file);
         return match RestartLock::take_by(path, patience)? {
             Some(_) => Ok(Attempt::Waited),
             None => restart_under_way(path).map(Attempt::Over),
         };
     }
-    // Race: an-heir-unlocks (docs/races.md). The flock is ours, and a living process still owns its own byte.
+    // The flock is ours, and a living process may still own its own byte.
+    // Race: heir-unlocks (docs/races.md)
     match owner::judge(&file)? {
         Verdict::Nobody => {}
         Verdict::One(standing) if !options.until.passed() => {
@@ -177,14 +180,15 @@ pub(crate) fn take_flock(file: &PidFile, until: Deadline) -> Result<bool> {
         let awaited = || format!("waiting for {}: {}", path.display(), Status::of(path).in_words());
         return lock(flock_by(file.file(), until, awaited));
     }
-    // Race: probe-meets-claim (docs/races.md). A reader's probe holds the flock for microseconds.
+    // A reader's probe holds the flock for microseconds.
+    // Race: probe-breaks-claim (docs/races.md)
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
     while !patience.passed() {
         if !matches!(owner::judge(file)?, Verdict::Nobody) {
             return Ok(false);
         }
-        decision("probe-meets-claim", || format!("claim {}: locked by nobody that is known, again", path.display()));
+        decision("probe-breaks-claim", || format!("claim {}: locked by nobody that is known, again", path.display()));
         if lock(flock_by(file.file(), Deadline::after(pause).or(patience), String::new))? {
             return Ok(true);
         }

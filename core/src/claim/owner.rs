@@ -189,7 +189,7 @@ impl Standing {
         match owns {
             Ok(Ok(true)) => Proof::Proven,
             Ok(Ok(false)) => Proof::Refuted,
-            Ok(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => Proof::Refuted,
+            // Where others' processes are hidden, a process that lives is not found (proc(5), hidepid).
             Ok(Err(_)) | Err(_) => Proof::Hidden,
         }
     }

@@ -52,7 +52,7 @@ pub fn parse(text: &[u8]) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::PidLine;
+    use crate::sys::steps::PidLine;
 
     fn names(number: i32) -> Text {
         Text::Names(Pid::from_raw(number).expect("not 0"))
@@ -117,7 +117,7 @@ mod tests {
 #[cfg(test)]
 mod properties {
     use super::*;
-    use crate::sys::PidLine;
+    use crate::sys::steps::PidLine;
     use proptest::prelude::*;
 
     /// What a PID file may look like, or nearly: a number amid what other programs, crashes and enemies leave.

@@ -2,7 +2,7 @@
 
 use crate::claim::byte_lock::SUCCESSOR;
 use crate::claim::restart_lock;
-use crate::sys::{Step, Told, before_exec_told};
+use crate::sys::steps::{Step, Told, before_exec_told};
 use std::io;
 use std::os::fd::RawFd;
 use std::process::Command;

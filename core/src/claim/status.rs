@@ -82,7 +82,8 @@ impl Status {
         if !is_flocked(file)? {
             return Ok(Status::Stale(file.text()?));
         }
-        // Race: read-before-write (docs/races.md). A claim may have been completed since the first look.
+        // A claim may have been completed since the first look.
+        // Race: old-pid-in-text (docs/races.md)
         match Status::of_verdict(owner::judge(file)?) {
             Some(status) => Ok(status),
             None => second_opinion(file),

@@ -5,6 +5,7 @@
 use crate::event::time::Deadline;
 use crate::lock::locked_file::LockedFile;
 use crate::open::read_proc;
+use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use rustix::process::Pid;
 use std::io;
@@ -17,6 +18,8 @@ pub struct Descriptor {
     pub number: RawFd,
     /// Whether the file can be written through it.
     pub writable: bool,
+    /// Who called flock(2); `None` for a process that has no PID here, or has ended.
+    pub taker: Option<Pid>,
 }
 
 /// The descriptor by which a process holds the flock on the file.
@@ -27,9 +30,21 @@ pub fn flocked_descriptor(pid: Pid, file: LockedFile, deadline: Deadline) -> io:
     let at = file.in_table();
     // A descriptor has one flock, and it comes before the record locks, of which there may be many.
     find(pid, 1024, deadline, |number, info| {
-        let has_it = locks(info).any(|lock| lock.kind == "FLOCK" && lock.file == at);
-        has_it.then(|| Descriptor { number, writable: is_writable(info) })
+        let flock = locks(info).find(|lock| lock.kind == "FLOCK" && lock.file == at)?;
+        Some(Descriptor { number, writable: is_writable(info), taker: flock.caller })
     })
+}
+
+/// Whether a process holds the flock on this file without having taken it, while nobody who has taken it is there: what the
+/// workers of a dead daemon do. One that has taken it itself, or that the taker has started, is on its way to a claim.
+pub fn has_inherited(pid: Pid, file: LockedFile, deadline: Deadline) -> bool {
+    match flocked_descriptor(pid, file, deadline) {
+        Ok(Some(Descriptor { taker: Some(taker), .. })) => {
+            taker != pid && (!PidFd::is_alive(taker) || matches!(flocked_descriptor(taker, file, deadline), Ok(None)))
+        }
+        Ok(Some(Descriptor { taker: None, .. })) => true,
+        Ok(None) | Err(_) => false,
+    }
 }
 
 /// Whether the process itself owns a record lock, for writing, on this byte of the file (fcntl(2), F_SETLK).
@@ -51,6 +66,7 @@ pub fn owns_byte(pid: Pid, file: LockedFile, byte: i64, deadline: Deadline) -> i
 struct Lock<'a> {
     kind: &'a str,
     mode: &'a str,
+    caller: Option<Pid>,
     file: &'a str,
     start: i64,
     end: i64,
@@ -59,10 +75,12 @@ struct Lock<'a> {
 fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
     info.lines().filter_map(|line| {
         let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace().skip(1);
-        let (kind, _advisory, mode, _pid) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (kind, _advisory, mode, caller) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        // -1 is no process, and 0 one in another PID namespace.
+        let caller = caller.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw);
         let (file, start, end) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
         let end = if end == "EOF" { i64::MAX } else { end.parse().ok()? };
-        Some(Lock { kind, mode, file, start, end })
+        Some(Lock { kind, mode, caller, file, start, end })
     })
 }
 
@@ -159,12 +177,12 @@ mod tests {
         let by = Deadline::after(Duration::from_secs(30));
         let byte = i64::from(own.as_raw_pid());
         assert!(!owns_byte(own, key, byte, by).unwrap());
-        crate::sys::Step::LockOwnByte(file.as_raw_fd(), 0).take().unwrap();
+        crate::sys::steps::Step::LockOwnByte(file.as_raw_fd(), 0).take().unwrap();
         assert!(owns_byte(own, key, byte, by).unwrap());
         assert!(!owns_byte(own, key, byte + 1, by).unwrap());
         assert_eq!(flocked_descriptor(own, key, by).unwrap(), None);
         fs4::FileExt::try_lock(&file).unwrap();
-        let descriptor = Descriptor { number: file.as_raw_fd(), writable: true };
+        let descriptor = Descriptor { number: file.as_raw_fd(), writable: true, taker: Some(own) };
         assert_eq!(flocked_descriptor(own, key, by).unwrap(), Some(descriptor));
     }
 }

@@ -12,7 +12,8 @@ pub use crate::process::pre_exec::{
 };
 use crate::process::subreaper::reap_all_but;
 use crate::signal::Signal;
-use crate::sys::{Step, before_exec, runtime};
+use crate::sys::runtime;
+use crate::sys::steps::{Step, before_exec};
 use nix::sys::signal::SigSet;
 use nix::unistd::{getpgid, getpgrp, getpid, getsid};
 use rustix::io::Errno;

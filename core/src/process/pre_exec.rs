@@ -2,7 +2,8 @@
 
 use crate::error::{Context, Result};
 use crate::signal::Signal;
-use crate::sys::{self, Step, before_exec};
+use crate::sys;
+use crate::sys::steps::{Step, before_exec};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;

@@ -8,9 +8,7 @@ pub mod backstop;
 mod guard;
 pub mod names;
 pub mod runtime;
-mod steps;
-
-pub use steps::{PidLine, Step, Told, before_exec, before_exec_told, write_pid};
+pub mod steps;
 
 use crate::signal::Signal;
 use nix::libc;

@@ -114,9 +114,12 @@ fn alive_and_claimed(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified
         let why = format!("it has closed the descriptor of its claim; {instead}");
         return Err(start.attempt.failure(Exit::Failed, why));
     }
-    // Race: daemon-replaces-file (docs/races.md). Readers would find a file that nobody has claimed.
+    // Readers would find a file that nobody has claimed.
+    // Race: daemon-replaces-file (docs/races.md)
     if !start.held.still_at_path() {
-        let why = format!("it has replaced {}; let it write another file", start.options.pidfile.display());
+        let path = start.options.pidfile.display();
+        let why =
+            format!("{path} is not the claimed file any more; if it writes {path} itself, let it write another file");
         return Err(start.attempt.failure(Exit::Failed, why));
     }
     Ok(())

@@ -11,8 +11,9 @@ use crate::claim::role::Role;
 use crate::claim::sd_notify::{self, Told};
 use crate::claim::start::{Daemon, Start};
 use crate::claim::{leftovers, ready};
-use crate::signal::{send, to_be_signalled};
-use racefree_core::claim::pin::{self, Pinned};
+use crate::signal::send;
+use racefree_core::claim::authority::{Trust, pin_to_signal};
+use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
@@ -42,11 +43,9 @@ pub(crate) fn replace(options: &Claim, launch: Launch) -> Result<Exit> {
             return Err(exit_as(Exit::Busy, why));
         };
         leftovers::end(restart.leftovers()?, options.detached.kill_after)?;
-        match pin::pin(&options.pidfile)? {
-            Pinned::Running(old, claimant) => {
-                to_be_signalled(ACT, &options.pidfile, &old, &claimant)?;
-                return Restart::prepare(options, launch, deadline, restart, old)?.run();
-            }
+        restart.check_nobody_is_left()?;
+        match pin_to_signal(ACT, &options.pidfile, Trust::Locks)? {
+            Pinned::Running(old, _) => return Restart::prepare(options, launch, deadline, restart, old)?.run(),
             Pinned::Nobody(_) => drop(restart),
         }
         // Nobody runs. Another may have started one since: then that is the one to replace.

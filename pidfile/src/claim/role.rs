@@ -5,7 +5,7 @@ use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::record_pid::RecordPid;
 use racefree_core::error::Result;
 use racefree_core::process::child;
-use racefree_core::sys::{Step, Told};
+use racefree_core::sys::steps::{Step, Told};
 use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::io;

@@ -10,7 +10,9 @@ use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Watched;
-use racefree_core::lock::holders::{self, Holder, Holders, Holds};
+use racefree_core::event::time::Deadline;
+use racefree_core::lock::fdinfo;
+use racefree_core::lock::holders::{self, AT_MOST, Holder, Holders, Holds};
 use racefree_core::lock::locked_file::LockedFile;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::tree::descendants_of;
@@ -156,11 +158,11 @@ impl<'a> Stopping<'a> {
         // A file that has gone has no holders that could be told apart.
         let Ok(locked) = LockedFile::at(self.pidfile) else { return };
         for process in processes {
-            // Race: kill-meets-claim (docs/races.md). The lock may be that of a claim half-way by now. One that may not be
-            // killed is named at the deadline.
+            // The lock may be that of a claim half-way by now. One that may not be killed is named at the deadline.
+            // Race: stop-kills-next-claim (docs/races.md)
             let orphaned = restart_lock::is_held(self.pidfile).is_ok_and(|under_way| !under_way)
                 && matches!(Status::of(self.pidfile), Status::Orphaned(..))
-                && holders::holds(process.pid(), locked) == Holds::Yes;
+                && fdinfo::has_inherited(process.pid(), locked, Deadline::after(AT_MOST));
             let worker = self.workers.iter().find(|worker| worker.pid() == process.pid());
             let process = if self.stop.kill_holders { Some(process) } else { worker };
             if let Some(process) = process.filter(|_| orphaned) {

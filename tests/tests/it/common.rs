@@ -19,7 +19,7 @@ pub fn place() -> Place {
 pub fn place_for_all() -> Place {
     let place = place();
     place.says(&format!(
-        "chmod 777 . && cp {RACEFREE} .bin/real && for t in pidfile withlock waitfor logwatch; do ln -sf real .bin/$t; done"
+        "chmod 1777 . && cp {RACEFREE} .bin/real && for t in pidfile withlock waitfor logwatch; do ln -sf real .bin/$t; done"
     ));
     place
 }
