@@ -118,8 +118,8 @@ fn what_status_says_is_what_there_is() {
         );
         assert!(place.content("said").starts_with("demo is not running (read pid: stale: names "), "{shell:?}");
         let orphaned = "more='--workers 1' $sh ./demo start; dead=$(pidfile read pid); kill -9 $dead
-                        waitfor --down pid:$dead; $sh ./demo status >said; echo $?; $sh ./demo stop; echo $?; $sh ./demo status >said; echo $?";
-        assert_eq!(under(shell, &place, orphaned).stdout, "2\n0\n3\n", "{shell:?}");
+                        waitfor --down pid:$dead; $sh ./demo status >said; echo $?; pidfile stop --kill-after 0 --kill-holders pid; echo $?; $sh ./demo status >said; echo $?";
+        assert_eq!(under(shell, &place, orphaned).stdout, "2\n137\n3\n", "{shell:?}");
         let foreign = "flock pid sleep 60 & waitfor lock:pid; $sh ./demo status; echo $?";
         let said = under(shell, &place, foreign);
         assert!(

@@ -133,7 +133,7 @@ fn memcached_is_ready_when_it_says_its_version() {
     let said = place.sh(&format!(
         "pidfile claim -b p memcached -u nobody -l 127.0.0.1 -p {port}; {ask} 127.0.0.1:{port} listen:{port}; echo $?
          pidfile stop p; waitfor --down 127.0.0.1:{port} listen:{port} pidfile:p; echo $?
-         chmod 777 .; pidfile claim -b p memcached -u nobody -s $PWD/s; {ask} unix:s; echo $?; pidfile stop p; waitfor -t0 unix:s; echo $?"
+         chmod 1777 .; pidfile claim -b p memcached -u nobody -s $PWD/s; {ask} unix:s; echo $?; pidfile stop p; waitfor -t0 unix:s; echo $?"
     ));
     assert_eq!(said.stdout, "0\n0\n0\n124\n", "{said:?}");
 }
