@@ -181,14 +181,14 @@ pub(crate) fn take_flock(file: &PidFile, until: Deadline) -> Result<bool> {
         return lock(flock_by(file.file(), until, awaited));
     }
     // A reader's probe holds the flock for microseconds.
-    // Race: probe-breaks-claim (docs/races.md)
+    // Race: probe-meets-claim (docs/races.md)
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
     while !patience.passed() {
         if !matches!(owner::judge(file)?, Verdict::Nobody) {
             return Ok(false);
         }
-        decision("probe-breaks-claim", || format!("claim {}: locked by nobody that is known, again", path.display()));
+        decision("probe-meets-claim", || format!("claim {}: locked by nobody that is known, again", path.display()));
         if lock(flock_by(file.file(), Deadline::after(pause).or(patience), String::new))? {
             return Ok(true);
         }

@@ -83,7 +83,7 @@ impl Status {
             return Ok(Status::Stale(file.text()?));
         }
         // A claim may have been completed since the first look.
-        // Race: old-pid-in-text (docs/races.md)
+        // Race: read-before-write (docs/races.md)
         match Status::of_verdict(owner::judge(file)?) {
             Some(status) => Ok(status),
             None => second_opinion(file),

@@ -7,7 +7,7 @@ use nix::unistd::{Gid, Uid, geteuid};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
 use racefree_core::open::{Links, read_small};
-use racefree_core::sys::{Step, before_exec};
+use racefree_core::sys::steps::{Step, before_exec};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;

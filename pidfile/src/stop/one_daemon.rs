@@ -159,7 +159,7 @@ impl<'a> Stopping<'a> {
         let Ok(locked) = LockedFile::at(self.pidfile) else { return };
         for process in processes {
             // The lock may be that of a claim half-way by now. One that may not be killed is named at the deadline.
-            // Race: stop-kills-next-claim (docs/races.md)
+            // Race: kill-meets-claim (docs/races.md)
             let orphaned = restart_lock::is_held(self.pidfile).is_ok_and(|under_way| !under_way)
                 && matches!(Status::of(self.pidfile), Status::Orphaned(..))
                 && fdinfo::has_inherited(process.pid(), locked, Deadline::after(AT_MOST));

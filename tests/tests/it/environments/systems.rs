@@ -163,7 +163,11 @@ END
     );
     let expected = "read 4\nclaim 75\nstop 4\nsignal 4\n8\nother number 0\nstop 0\nstill there 0\n";
     assert_eq!(said.stdout, expected, "{said:?}");
-    assert!(said.stderr.contains("a process that has no PID here (it is in another PID namespace) owns the byte of its PID"), "{said:?}");
+    assert!(
+        said.stderr
+            .contains("a process that has no PID here (it is in another PID namespace) owns the byte of its PID"),
+        "{said:?}"
+    );
 }
 
 /// A kernel before 5.3, or a seccomp filter that knows no pidfd_open(2).

@@ -322,12 +322,14 @@ fn a_descriptor_in_append_mode_is_refused_with_the_way_to_open_it() {
 #[test]
 fn a_daemon_that_replaces_its_pid_file_has_not_started() {
     let place = place();
-    for ready in ["", "--ready true", "--supervise", "--forking"] {
+    for ready in ["", "--ready 'until test -e done; do :; done'", "--supervise", "--forking"] {
         let fork = if ready == "--forking" { "exit if fork; " } else { "" };
-        let daemon = format!("{fork}open F, \">q\"; print F \"$$\\n\"; close F; rename \"q\", \"p\"; sleep 1000");
+        let daemon = format!(
+            "{fork}open F, \">q\"; print F \"$$\\n\"; close F; rename \"q\", \"p\"; open D, \">done\"; sleep 1000"
+        );
         script(
             &place,
-            &format!("rm -f p; pidfile claim -b {ready} p perl -e '{daemon}'; echo $?")
+            &format!("rm -f p done; pidfile claim -b {ready} p perl -e '{daemon}'; echo $?")
                 .replace("-b --forking", "--forking"),
         )
         .stdout("125\n")
