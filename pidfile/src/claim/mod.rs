@@ -17,6 +17,7 @@ mod replace;
 mod role;
 mod run_as;
 mod sd_notify;
+mod service_manager;
 mod shell_fd;
 mod start;
 mod supervise;

@@ -1,6 +1,7 @@
 //! The options of `pidfile claim`.
 
 use crate::claim::run_as::RunAs;
+use crate::claim::sd_notify::Name;
 use clap::{ArgGroup, Args};
 use racefree_core::claim::ClaimOptions;
 use racefree_core::event::time::{Deadline, Limit, parse_duration};
@@ -119,8 +120,13 @@ pub(crate) struct Detached {
     #[arg(long, help_heading = READINESS, value_name = "SHELL COMMAND", requires = "detached")]
     pub(crate) ready: Option<OsString>,
     /// Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does
-    #[arg(long, help_heading = READINESS, requires = "detached")]
-    pub(crate) notify: bool,
+    ///
+    /// The socket has an abstract name, which a daemon in a network namespace of its own cannot reach, nor one that ends
+    /// such names with a NUL. `--notify=path` makes it at a path, in a directory that only the caller (with --user: only
+    /// USER) may enter, and removes it after the start.
+    #[arg(long, help_heading = READINESS, value_name = "NAME", num_args = 0..=1, require_equals = true,
+        default_missing_value = "abstract", requires = "detached")]
+    pub(crate) notify: Option<Name>,
     /// How long the whole start may take, or `none`
     #[arg(long, help_heading = READINESS, value_name = "DUR", default_value = "30s", value_parser = Limit::parse, requires = "detached")]
     pub(crate) timeout: Limit,

@@ -8,7 +8,7 @@ use crate::claim::hold::busy;
 use crate::claim::mode::Launch;
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
-use crate::claim::sd_notify::{self, Told};
+use crate::claim::service_manager::{self, Told};
 use crate::claim::start::{Daemon, Start};
 use crate::claim::{leftovers, ready};
 use crate::signal::send;
@@ -113,7 +113,7 @@ impl<'a> Restart<'a> {
     }
 
     fn tell_manager(&self, main: Pid, wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<()> {
-        if sd_notify::tell_manager(&format!("MAINPID={main}"), wait)? == Told::Unread {
+        if service_manager::tell_manager(&format!("MAINPID={main}"), wait)? == Told::Unread {
             let what = format!("the service manager does not read that process {main} is the main one; going on");
             output::notice(&format!("{ACT} {}: {what}", self.options.pidfile.display()));
         }

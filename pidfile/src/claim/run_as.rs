@@ -85,6 +85,11 @@ impl RunAs {
         Ok(())
     }
 
+    /// The user, if it is not the caller.
+    pub(crate) fn uid(&self) -> Result<Option<u32>> {
+        Ok(self.prepare()?.account.map(|account| account.uid).filter(|uid| *uid != geteuid().as_raw()))
+    }
+
     /// The options, for the supervisor in the background.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let user = self.user.iter().map(|user| format!("--user={user}").into());

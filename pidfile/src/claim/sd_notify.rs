@@ -1,28 +1,40 @@
-//! sd_notify(3), from both sides: what a daemon says to us, and what we say to a service manager.
+//! sd_notify(3): what a daemon says to pidfile.
 
+use clap::ValueEnum;
 use racefree_core::error::{Context, Result};
-use racefree_core::event::Watched;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::subreaper::Subreaper;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketAddrUnix, SocketFlags, SocketType, UCred, bind, connect, recvmsg, sendmsg, socket_with, sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
+    UCred, bind, recvmsg, socket_with, sockopt,
 };
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
-use std::io::{IoSlice, IoSliceMut};
+use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// What kind of name the socket has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// A name of the network namespace.
+    Abstract,
+    /// A path in a directory of its own.
+    Path,
+}
 
 /// The socket that a daemon finds in NOTIFY_SOCKET.
 pub(crate) struct Socket {
     fd: OwnedFd,
     name: String,
+    /// Removed in the end.
+    _directory: Option<Directory>,
 }
+
+struct Directory(PathBuf);
 
 /// One datagram of it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,16 +49,40 @@ pub(crate) struct Message {
 const AT_ONCE: usize = 64;
 
 impl Socket {
-    /// An abstract one: nothing to clean up, whatever is killed, and a daemon of any user can reach it.
-    pub(crate) fn listen() -> Result<Socket> {
+    /// A socket for a daemon that runs as `user`, if not as the caller.
+    pub(crate) fn listen(name: Name, user: Option<u32>) -> Result<Socket> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act("make", "a notify socket")?;
         sockopt::set_socket_passcred(&fd, true).act("make", "a notify socket")?;
+        match name {
+            Name::Abstract => Socket::with_abstract_name(fd),
+            Name::Path => Socket::at_a_path(fd, user),
+        }
+    }
+
+    /// There is nothing to clean up, whatever is killed, and a daemon of any user can reach it.
+    fn with_abstract_name(fd: OwnedFd) -> Result<Socket> {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let name = format!("pidfile-notify-{}-{}{:09}", rustix::process::getpid(), now.tv_sec, now.tv_nsec);
         let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).act("name", "a notify socket")?;
         bind(&fd, &address).act("name", "a notify socket")?;
-        Ok(Socket { fd, name: format!("@{name}") })
+        Ok(Socket { fd, name: format!("@{name}"), _directory: None })
+    }
+
+    /// Only the caller and the user can reach it. A pidfile that is killed leaves the directory.
+    fn at_a_path(fd: OwnedFd, user: Option<u32>) -> Result<Socket> {
+        let parent = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let parent = if user.is_some() { std::env::temp_dir() } else { parent };
+        let directory = nix::unistd::mkdtemp(&parent.join("pidfile-notify-XXXXXX"));
+        let directory = Directory(directory.act("make a directory in", parent.display())?);
+        let path = directory.0.join("socket");
+        let act = "make the notify socket";
+        bind(&fd, &SocketAddrUnix::new(&path).act(act, path.display())?).act(act, path.display())?;
+        let user = user.map(rustix::fs::Uid::from_raw);
+        for path in [&path, &directory.0].into_iter().filter(|_| user.is_some()) {
+            rustix::fs::chown(path, user, None).act("give away", path.display())?;
+        }
+        Ok(Socket { fd, name: path.to_string_lossy().into_owned(), _directory: Some(directory) })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -81,6 +117,14 @@ impl Socket {
     }
 }
 
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Where they cannot be removed any more, somebody has removed them already.
+        let _ = std::fs::remove_file(self.0.join("socket"));
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
 /// Whether the sender is a descendant. One that has ended already (systemd-notify(1) does, at once) is judged by its
 /// user: whoever runs as the daemon's user has power over the daemon anyway.
 fn is_believed(sender: UCred, family: &Subreaper, daemon: Pid) -> bool {
@@ -88,59 +132,6 @@ fn is_believed(sender: UCred, family: &Subreaper, daemon: Pid) -> bool {
         Ok(Some(process)) if family.includes(&process) => true,
         Ok(Some(process)) if !process.has_ended().unwrap_or(false) => false,
         _ => std::fs::metadata(format!("/proc/{daemon}")).is_ok_and(|m| m.uid() == sender.uid.as_raw()),
-    }
-}
-
-/// What became of a message to the service manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Told {
-    /// It has read the message, or there is no manager.
-    Read,
-    /// It had not read the message when its time was over.
-    Unread,
-}
-
-/// Tells the service manager that has started us, if there is one, and waits until it has read it: it looks up in /proc
-/// whose unit the sender belongs to, and would find nothing of one that has ended.
-///
-/// `wait` waits for a descriptor, and says `false` when the manager's time is over.
-pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<Told> {
-    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Told::Read) };
-    let act = format!("send {message} to");
-    let address = match name.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddrUnix::new_abstract_name(name),
-        None => SocketAddrUnix::new(name.as_bytes()),
-    };
-    let address = address.act(&act, name.display())?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act(&act, name.display())?;
-    // Only of a connected socket poll(2) tells when there is room in the queue of the other.
-    connect(&socket, &address).act(&act, name.display())?;
-    // It closes the descriptor that comes with the barrier when it has come to it (sd_notify_barrier(3)).
-    let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
-    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
-        while !send(&socket, text, descriptors).act(&act, name.display())? {
-            if !wait(Watched::Write(socket.as_fd()))? {
-                return Ok(Told::Unread);
-            }
-        }
-    }
-    drop(barrier);
-    Ok(if wait(Watched::Read(read.as_fd()))? { Told::Read } else { Told::Unread })
-}
-
-/// Sends a datagram; `false` if the queue of the other is full.
-fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::result::Result<bool, Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() {
-        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
-    }
-    match sendmsg(socket, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
-        // TOOMANYREFS: as many descriptors as may be are on their way unread already.
-        Err(Errno::AGAIN | Errno::TOOMANYREFS) => Ok(false),
-        sent => sent.map(|_| true),
     }
 }
 

@@ -53,7 +53,8 @@ impl<'a> Start<'a> {
         held: ClaimGuard,
     ) -> Result<Start<'a>> {
         let output = Output::of(options.detached.log.as_deref())?;
-        let notify = options.detached.notify.then(Socket::listen).transpose()?;
+        let listen = |name| Socket::listen(name, options.run_as.uid()?);
+        let notify = options.detached.notify.map(listen).transpose()?;
         let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);
         let attempt = Attempt::within(None, options.detached.timeout, deadline, events);
         Ok(Start { options, launch, attempt, family, notify, held, restart: None, output, runs: RefCell::default() })

@@ -1,6 +1,6 @@
 //! What `pidfile claim` promises at the prompt: every way in which a daemon lives.
 
-use crate::common::place;
+use crate::common::{NOBODY, place};
 use predicates::prelude::predicate;
 
 const READY: &str = "--ready 'until test -e ready; do :; done'";
@@ -338,6 +338,42 @@ fn a_daemon_tells_that_it_is_ready() {
         "pidfile claim -b --notify --timeout 1s p {SAY} STATUS=indexing; echo $?
          pidfile claim -b --notify p {SAY} wait READY=1 & sleep 0.1; kill -0 $! && echo waits; echo >go; wait $!; echo $?; pidfile read -q p; echo $?"
     )).stdout("124\nwaits\n0\n0\n").stderr("pidfile: start perl: not ready (it says: indexing) after 1.0 s\n");
+}
+
+#[test]
+fn a_daemon_in_a_network_namespace_of_its_own_reaches_a_socket_at_a_path() {
+    if !tests::needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    place
+        .script(&format!(
+            "mkdir -m 700 run tmp; export XDG_RUNTIME_DIR=$PWD/run TMPDIR=$PWD/tmp; own='unshare --user --map-current-user --net'
+             pidfile claim -b --notify --timeout 1s --log /dev/null p $own {SAY} READY=1; echo $?
+             pidfile claim -b --notify=path --ready 'stat -c %a run/*' p $own {SAY} READY=1; echo $?; ls run tmp; pidfile stop p"
+        ))
+        .stdout("3\n0\nrun:\n\ntmp:\n")
+        .stderr(predicate::str::ends_with("\n700\n"));
+}
+
+#[test]
+fn a_daemon_of_another_user_reaches_its_socket_and_no_third_one_does() {
+    if !tests::needs_root() {
+        return;
+    }
+    let place = place();
+    place.says("chmod 755 .; mkdir -m 1777 tmp");
+    for name in ["--notify", "--notify=path"] {
+        place
+            .script(&format!(
+                "export TMPDIR=$PWD/tmp; pidfile claim -b {name} --user games --timeout 5s p {SAY} wait READY=1 & starting=$!
+                 until pidfile -q read p 2>/dev/null && test -n \"$(tr '\\0' '\\n' </proc/$(pidfile read p)/environ | grep ^NOTIFY)\"; do :; done
+                 export $(tr '\\0' '\\n' </proc/$(pidfile read p)/environ | grep ^NOTIFY)
+                 {NOBODY} {SAY} READY=1 die 2>/dev/null; kill -0 $starting && echo waits
+                 : >go; wait $starting; echo $?; ls tmp; pidfile stop p; rm go"
+            ))
+            .stdout("waits\n0\n");
+    }
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! sd_notify(3): what pidfile says to a service manager that has started it.
+
+use racefree_core::error::{Context, Result};
+use racefree_core::event::Watched;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    connect, sendmsg, socket_with,
+};
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+/// What became of a message to the service manager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Told {
+    /// It has read the message, or there is no manager.
+    Read,
+    /// It had not read the message when its time was over.
+    Unread,
+}
+
+/// Tells the service manager that has started us, if there is one, and waits until it has read it: it looks up in /proc
+/// whose unit the sender belongs to, and would find nothing of one that has ended.
+///
+/// `wait` waits for a descriptor, and says `false` when the manager's time is over.
+pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<Told> {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Told::Read) };
+    let act = format!("send {message} to");
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddrUnix::new_abstract_name(name),
+        None => SocketAddrUnix::new(name.as_bytes()),
+    };
+    let address = address.act(&act, name.display())?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act(&act, name.display())?;
+    // Only of a connected socket poll(2) tells when there is room in the queue of the other.
+    connect(&socket, &address).act(&act, name.display())?;
+    // It closes the descriptor that comes with the barrier when it has come to it (sd_notify_barrier(3)).
+    let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
+    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
+        while !send(&socket, text, descriptors).act(&act, name.display())? {
+            if !wait(Watched::Write(socket.as_fd()))? {
+                return Ok(Told::Unread);
+            }
+        }
+    }
+    drop(barrier);
+    Ok(if wait(Watched::Read(read.as_fd()))? { Told::Read } else { Told::Unread })
+}
+
+/// Sends a datagram; `false` if the queue of the other is full.
+fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::result::Result<bool, Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    match sendmsg(socket, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
+        // TOOMANYREFS: as many descriptors as may be are on their way unread already.
+        Err(Errno::AGAIN | Errno::TOOMANYREFS) => Ok(false),
+        sent => sent.map(|_| true),
+    }
+}
