@@ -39,6 +39,8 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l log -d 'Append
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l name -d 'What messages call the daemon (default: the program that runs by then)' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l keep-fd -d 'Leave descriptor N open in COMMAND' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ready -d 'Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does' -r -f -a "abstract\t'A name of the network namespace'
+path\t'A path in a directory of its own'"
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l timeout -d 'How long the whole start may take, or `none`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l kill-after -d 'After a failed start: how long COMMAND may take to end after TERM, before KILL' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l wait -d 'Wait until another claimant leaves, at most DUR' -r
@@ -57,7 +59,6 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l supervise -d '
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ignore-int -d 'With --supervise: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'COMMAND puts itself in the background and exits 0: find its daemon, and return once the daemon is ready'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'Exit 0 if PIDFILE is claimed already (with --ready: once that daemon is ready)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l no-new-privs -d 'No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'

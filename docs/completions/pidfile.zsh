@@ -40,6 +40,8 @@ _arguments "${_arguments_options[@]}" : \
 '--name=[What messages call the daemon (default\: the program that runs by then)]:NAME:_default' \
 '*--keep-fd=[Leave descriptor N open in COMMAND]:N:_default' \
 '--ready=[Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID]:SHELL COMMAND:_default' \
+'--notify=[Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]::NAME:((abstract\:"A name of the network namespace"
+path\:"A path in a directory of its own"))' \
 '--timeout=[How long the whole start may take, or \`none\`]:DUR:_default' \
 '--kill-after=[After a failed start\: how long COMMAND may take to end after TERM, before KILL]:DUR:_default' \
 '(--ensure)--wait=[Wait until another claimant leaves, at most DUR]:DUR:_default' \
@@ -61,7 +63,6 @@ _arguments "${_arguments_options[@]}" : \
 '--ignore-int[With --supervise\: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM]' \
 '(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once the daemon is ready]' \
 '(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon]' \
-'--notify[Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]' \
 '--ensure[Exit 0 if PIDFILE is claimed already (with --ready\: once that daemon is ready)]' \
 '--no-new-privs[No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
