@@ -39,6 +39,7 @@ impl RestartLock {
             let taken = blocked_by(
                 deadline,
                 awaited,
+                || false,
                 || Ok(byte_lock::ofd_take(&file, PLACE)?),
                 || Ok(byte_lock::ofd_wait(&file, PLACE)?),
             );

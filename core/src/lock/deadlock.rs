@@ -4,10 +4,16 @@ use crate::event::time::Deadline;
 use crate::lock::holders::{AT_MOST, Holder, Holds, holds_by};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::proc_locks::flocks;
+use crate::lock::wait::AGAIN;
 use crate::process::procfs;
+use crate::sys::Alarm;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::process::{Pid, getpid, getppid};
 use std::fmt;
 use std::fs::File;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// The processes from the ancestor that holds the lock down to us.
 #[derive(Debug)]
@@ -16,7 +22,10 @@ pub struct Deadlock(Vec<Holder>);
 /// Finds the ancestor that holds this lock, in the time that a look at other processes' descriptors may take. A wait
 /// for the lock would be hopeless.
 pub fn deadlock(file: &File) -> Option<Deadlock> {
-    let file = LockedFile::of(file).ok()?;
+    LockedFile::of(file).ok().and_then(ancestry)
+}
+
+fn ancestry(file: LockedFile) -> Option<Deadlock> {
     let time = Deadline::after(AT_MOST);
     let mut chain = vec![getpid()];
     let mut ancestors: Vec<Pid> = std::iter::successors(getppid(), |&pid| Pid::from_raw(procfs::stat(pid)?.parent))
@@ -32,6 +41,76 @@ pub fn deadlock(file: &File) -> Option<Deadlock> {
     ancestors.truncate(eldest + 1);
     chain.extend(ancestors);
     Some(Deadlock(chain.into_iter().rev().map(Holder::new).collect()))
+}
+
+/// Looks for a deadlock while this process waits for the lock, from another thread: an interruption would cost the wait its
+/// place in the kernel's queue. Only a wait that lasts is looked at.
+#[derive(Debug)]
+pub(crate) struct Lookout(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Over,
+    /// The wait is interrupted, again and again, until it is over.
+    Hopeless(#[allow(dead_code, reason = "it rings until it is dropped")] Alarm),
+}
+
+/// A wait that lasts longer than this is looked at.
+const LASTS: Duration = Duration::from_millis(20);
+
+impl Lookout {
+    /// Begins to look. Where there is no thread to be had, nobody looks.
+    pub(crate) fn begin(file: &File) -> Lookout {
+        let shared = Arc::new(Shared { state: Mutex::new(State::Waiting), changed: Condvar::new() });
+        if let Ok(file) = LockedFile::of(file) {
+            let theirs = Arc::clone(&shared);
+            // The thread that waits gets every signal. Blocking them, and restoring a mask of the kernel's, cannot fail.
+            let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+            let _ = thread::Builder::new().spawn(move || theirs.look(file));
+            let _ = before.map(|mask| mask.thread_set_mask());
+        }
+        Lookout(shared)
+    }
+
+    /// Whether the wait has become hopeless.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        matches!(*self.0.lock(), State::Hopeless(_))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nobody panics with the lock held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(&self, file: LockedFile) {
+        let waiting = |state: &mut State| matches!(state, State::Waiting);
+        let waited = self.changed.wait_timeout_while(self.lock(), LASTS, waiting);
+        if !waiting(&mut waited.unwrap_or_else(PoisonError::into_inner).0) || ancestry(file).is_none() {
+            return;
+        }
+        let mut state = self.lock();
+        if waiting(&mut state)
+            && let Ok(alarm) = Alarm::set(Duration::ZERO, AGAIN)
+        {
+            *state = State::Hopeless(alarm);
+        }
+    }
+}
+
+impl Drop for Lookout {
+    fn drop(&mut self) {
+        *self.0.lock() = State::Over;
+        self.0.changed.notify_all();
+    }
 }
 
 impl fmt::Display for Deadlock {

@@ -14,7 +14,7 @@ pub(crate) mod wait;
 
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
-use crate::lock::deadlock::deadlock;
+use crate::lock::deadlock::{Lookout, deadlock};
 use crate::lock::file_id::FileId;
 use crate::lock::report::LockReport;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
@@ -161,16 +161,17 @@ impl Lockfile {
         if self.try_now().map_err(|e| self.explained(e))? {
             return Ok(true);
         }
-        // Race: ancestor-holds-lock (docs/races.md). The ancestor waits for us, so the lock will not come free.
-        if deadline.passed() || deadlock(&self.file).is_some() {
+        if deadline.passed() {
             return Ok(false);
         }
+        // Race: ancestor-holds-lock (docs/races.md). The ancestor waits for us, so the lock will not come free.
+        let lookout = Lookout::begin(&self.file);
         let awaited = || format!("waiting for the lock on {}: {}", self.name, LockReport::of(&self.file));
         let block = || match self.kind {
             Kind::Exclusive => FileExt::lock(&self.file),
             Kind::Shared => FileExt::lock_shared(&self.file),
         };
-        blocked_by(deadline, awaited, || self.try_now(), block).map_err(|e| self.explained(e))
+        blocked_by(deadline, awaited, || lookout.is_hopeless(), || self.try_now(), block).map_err(|e| self.explained(e))
     }
 
     fn try_now(&self) -> std::io::Result<bool> {

@@ -34,23 +34,31 @@ pub(crate) fn answered(answer: std::result::Result<(), TryLockError>) -> std::io
 
 /// Waits for the exclusive flock in the kernel's queue, which is first come, first served, until the deadline.
 pub(crate) fn flock_by(file: &File, deadline: Deadline, awaited: impl Fn() -> String + Sync) -> std::io::Result<bool> {
-    blocked_by(deadline, awaited, || try_flock(file), || FileExt::lock(file))
+    blocked_by(deadline, awaited, || false, || try_flock(file), || FileExt::lock(file))
 }
 
-/// Waits in a system call that blocks, until the deadline. Then it tries once more.
+/// An alarm that was lost rings again so soon.
+pub(crate) const AGAIN: Duration = Duration::from_millis(5);
+
+/// Waits in a system call that blocks, until the deadline, or until an interruption finds the wait hopeless. Then it tries
+/// once more.
 pub(crate) fn blocked_by(
     deadline: Deadline,
     awaited: impl Fn() -> String + Sync,
+    hopeless: impl Fn() -> bool,
     try_now: impl Fn() -> std::io::Result<bool>,
     block: impl Fn() -> std::io::Result<()>,
 ) -> std::io::Result<bool> {
-    const AGAIN: Duration = Duration::from_millis(5);
     listener::while_waiting(awaited, || {
         loop {
             if deadline.passed() {
                 return try_now();
             }
             let alarm = deadline.left().map(|left| Alarm::set(left, AGAIN)).transpose()?;
+            // After the alarm is set: it would silence another that rings because there is no hope.
+            if hopeless() {
+                return try_now();
+            }
             match block() {
                 Ok(()) => return Ok(true),
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => drop(alarm),
