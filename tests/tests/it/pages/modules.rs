@@ -6,8 +6,16 @@ use std::path::Path;
 use tests::sources;
 
 /// The rooms of the core. Each uses only itself, its neighbours in the same row and what stands in a row before.
-const LAYERS: &[&[&str]] =
-    &[&["error", "listener", "signal"], &["sys"], &["open"], &["event"], &["process"], &["lock"], &["claim"], &["cli"]];
+const LAYERS: &[&[&str]] = &[
+    &["error", "listener", "signal", "text"],
+    &["sys"],
+    &["open"],
+    &["event"],
+    &["process"],
+    &["lock"],
+    &["claim"],
+    &["cli"],
+];
 
 const PACKAGES: [&str; 6] = ["core", "pidfile", "withlock", "waitfor", "logwatch", "model"];
 
