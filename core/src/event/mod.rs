@@ -105,6 +105,14 @@ impl Events {
         }
     }
 
+    /// A loop that collects no signal: each ends the process by its default action, wherever the process is.
+    ///
+    /// # Errors
+    /// As [`Events::armed`].
+    pub fn unarmed() -> Result<Events> {
+        Events::collecting(&[])
+    }
+
     fn collecting(signals: &[mask::Signal]) -> Result<Events> {
         let mut set = SigSet::empty();
         for &signal in signals {

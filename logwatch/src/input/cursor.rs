@@ -4,23 +4,26 @@
 //! a fingerprint of the bytes just before it. A cursor has a version and ends with a checksum, because it passes through
 //! shell variables and editors.
 
+use crate::input::inode::Inode;
 use crate::input::line_buffer::PROOF;
 use crate::input::reader::Reader;
-use crate::input::source::proof_of;
-use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const VERSION: &str = "lw1";
+const VERSION: &str = "lw2";
+
+/// The version before: its places have no birth and no modification time.
+const BEFORE: &str = "lw1";
+
+/// The offset of a place behind a whole compressed archive.
+const WHOLE: u64 = u64::MAX;
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
+    pub(crate) inode: Inode,
+    /// When the file was last written to, in nanoseconds since the epoch.
+    pub(crate) modified: u64,
     pub(crate) offset: u64,
     fingerprint: u64,
 }
@@ -29,47 +32,37 @@ pub(crate) struct Place {
 /// before it are in older files, into which a daemon may still write. No place: the log did not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    taken: u64,
+    /// In nanoseconds since the epoch, by the clock of file timestamps.
+    pub(crate) taken: u64,
     pub(crate) places: Vec<Place>,
 }
 
 impl Place {
-    /// The place where judging goes on. In a compressed file only the fingerprint finds the place again.
-    pub(crate) fn of(reader: &Reader) -> Place {
-        let metadata = reader.file().and_then(|file| file.metadata().ok());
-        let (device, inode) = metadata.map_or((0, 0), |m| (m.dev(), m.ino()));
-        Place { device, inode, offset: reader.buffer.position(), fingerprint: fingerprint(reader.buffer.proof()) }
+    /// The place where judging goes on. None for stdin.
+    pub(crate) fn of(reader: &Reader) -> Option<Place> {
+        let inode = reader.inode()?;
+        let offset = reader.buffer.position();
+        Some(Place { inode, modified: reader.modified(), offset, fingerprint: fingerprint(reader.buffer.proof()) })
     }
 
-    /// True if `file` is the file of the place and the bytes before the place are unchanged.
-    pub(crate) fn is_in_same(&self, file: &File) -> bool {
-        let same = file.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (self.device, self.inode));
-        same && self.is_in(file)
+    /// The place behind the last byte of a compressed archive. It is valid while the archive is not written to.
+    pub(crate) fn behind(inode: Inode, modified: u64) -> Place {
+        Place { inode, modified, offset: WHOLE, fingerprint: 0 }
     }
 
-    /// True if the bytes before the place are in `file`: the file of the place, or a copy of it.
-    pub(crate) fn is_in(&self, file: &File) -> bool {
-        let wanted = self.offset.min(PROOF as u64) as usize;
-        proof_of(Some(file), self.offset).is_ok_and(|bytes| bytes.len() == wanted && self.is_proven_by(&bytes))
+    /// True if nothing behind the place can be read.
+    pub(crate) fn is_behind_all(&self) -> bool {
+        self.offset == WHOLE
     }
 
-    /// True if `bytes` are the bytes before the place.
+    /// True if `bytes` are the bytes before the place, all of them that a proof needs.
     pub(crate) fn is_proven_by(&self, bytes: &[u8]) -> bool {
-        fingerprint(bytes) == self.fingerprint
-    }
-}
-
-impl Cursor {
-    /// The places, with the current time.
-    pub(crate) fn now(places: Vec<Place>) -> Cursor {
-        // The clock of file timestamps: no later write gets an earlier timestamp.
-        let now = clock_gettime(ClockId::RealtimeCoarse);
-        Cursor { taken: now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64, places }
+        bytes.len() as u64 == self.offset.min(PROOF as u64) && fingerprint(bytes) == self.fingerprint
     }
 
-    /// True if a file with the modification time `changed` may have grown since the cursor was taken.
-    pub(crate) fn is_before(&self, changed: SystemTime) -> bool {
-        changed >= UNIX_EPOCH + Duration::from_nanos(self.taken)
+    /// True if the bytes before the place are so many that equality is no coincidence.
+    pub(crate) fn is_well_proven(&self) -> bool {
+        self.offset >= PROOF as u64
     }
 }
 
@@ -77,8 +70,9 @@ impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = format!("{VERSION}-{:x}", self.taken);
         for place in &self.places {
-            let Place { device, inode, offset, fingerprint } = place;
-            text.push_str(&format!("-{device:x}.{inode:x}.{offset:x}.{fingerprint:x}"));
+            let Place { inode, modified, offset, fingerprint } = place;
+            let Inode { device, number, born } = inode;
+            text.push_str(&format!("-{device:x}.{number:x}.{offset:x}.{fingerprint:x}.{born:x}.{modified:x}"));
         }
         write!(f, "{text}-{:08x}", checksum(&text))
     }
@@ -91,7 +85,7 @@ impl FromStr for Cursor {
         let damaged = || format!("the cursor '{text}' is damaged; take a new one with --mark");
         let text = text.trim();
         match text.split_once('-') {
-            Some((VERSION, _)) => {}
+            Some((VERSION | BEFORE, _)) => {}
             Some((other, _)) if other.strip_prefix("lw").is_some_and(|n| n.parse::<u32>().is_ok()) => {
                 return Err(format!("the cursor '{text}' is of version {other}, this is {VERSION}"));
             }
@@ -110,8 +104,12 @@ impl FromStr for Cursor {
 
 fn place(word: &str) -> Option<Place> {
     let numbers: Vec<u64> = word.split('.').map(hexadecimal).collect::<Option<_>>()?;
-    let [device, inode, offset, fingerprint] = numbers[..] else { return None };
-    Some(Place { device, inode, offset, fingerprint })
+    let (device, number, offset, fingerprint, born, modified) = match numbers[..] {
+        [device, number, offset, fingerprint] => (device, number, offset, fingerprint, 0, 0),
+        [device, number, offset, fingerprint, born, modified] => (device, number, offset, fingerprint, born, modified),
+        _ => return None,
+    };
+    Some(Place { inode: Inode { device, number, born }, modified, offset, fingerprint })
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {
@@ -134,21 +132,32 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_it_was_printed() {
-        let place = |inode| Place { device: 0xfd01, inode, offset: 1 << 40, fingerprint: u64::MAX };
+        let inode = |number| Inode { device: 0xfd01, number, born: 1 << 60 };
+        let place = |number| Place { inode: inode(number), modified: 7, offset: 1 << 40, fingerprint: u64::MAX };
         for places in [vec![], vec![place(1)], vec![place(2), place(3)]] {
-            let cursor = Cursor::now(places);
+            let cursor = Cursor { taken: 1 << 60, places };
             assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
             assert!(cursor.to_string().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'));
         }
     }
 
     #[test]
+    fn a_cursor_of_the_version_before_is_read() {
+        let body = "lw1-5-1.2.3.4";
+        let cursor: Cursor = format!("{body}-{:08x}", checksum(body)).parse().unwrap();
+        let inode = Inode { device: 1, number: 2, born: 0 };
+        assert_eq!(cursor, Cursor { taken: 5, places: vec![Place { inode, modified: 0, offset: 3, fingerprint: 4 }] });
+    }
+
+    #[test]
     fn what_was_edited_or_is_of_another_version_is_refused() {
-        let text = Cursor::now(vec![Place { device: 1, inode: 2, offset: 3, fingerprint: 4 }]).to_string();
+        let inode = Inode { device: 1, number: 2, born: 5 };
+        let place = Place { inode, modified: 6, offset: 3, fingerprint: 4 };
+        let text = Cursor { taken: 1, places: vec![place] }.to_string();
         for wrong in [
             text.replace(".3.", ".30."),
             text[..text.len() - 1].to_owned(),
-            text.replace("lw1", "lw2"),
+            text.replace("lw2", "lw3"),
             String::new(),
             "12:345".to_owned(),
         ] {
@@ -163,9 +172,9 @@ mod properties {
     use proptest::prelude::*;
 
     fn cursors() -> impl Strategy<Value = Cursor> {
-        let place = any::<[u64; 4]>().prop_map(|[device, inode, offset, fingerprint]| Place {
-            device,
-            inode,
+        let place = any::<[u64; 6]>().prop_map(|[device, number, born, modified, offset, fingerprint]| Place {
+            inode: Inode { device, number, born },
+            modified,
             offset,
             fingerprint,
         });

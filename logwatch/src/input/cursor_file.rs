@@ -53,10 +53,9 @@ impl CursorFile {
     ///
     /// # Errors
     /// The file cannot be written: the old file stays.
-    pub(crate) fn note(mut self, logs: &[PathBuf], cursors: Vec<Cursor>) -> Result<()> {
-        self.noted.retain(|(path, _)| !logs.contains(path));
-        let now = logs.iter().cloned().zip(cursors).filter(|(log, _)| log.as_os_str() != "-");
-        self.noted.extend(now);
+    pub(crate) fn note(mut self, cursors: Vec<(PathBuf, Cursor)>) -> Result<()> {
+        self.noted.retain(|(path, _)| cursors.iter().all(|(log, _)| log != path));
+        self.noted.extend(cursors.into_iter().filter(|(log, _)| log.as_os_str() != "-"));
         let mut new = self.path.clone().into_os_string();
         new.push(".new");
         let line = |(log, cursor): &(PathBuf, Cursor)| {

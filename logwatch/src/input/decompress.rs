@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
 /// The extensions of compressed files, and the tools that decompress them from stdin to stdout.
-pub(crate) const KINDS: [(&str, &str); 4] = [("gz", "gzip"), ("xz", "xz"), ("zst", "zstd"), ("bz2", "bzip2")];
+pub(crate) const KINDS: [(&str, &str); 5] =
+    [("gz", "gzip"), ("xz", "xz"), ("zst", "zstd"), ("bz2", "bzip2"), ("lz4", "lz4")];
 
 /// True if the name ends like that of a compressed file.
 pub(crate) fn is_compressed(path: &Path) -> bool {

@@ -1,129 +1,172 @@
-//! One log, followed by its name: through growth, truncation, rotation, removal, and while it is not there yet.
+//! One log, followed by its name: through growth, truncation, rotation, removal, and before it exists.
 //!
 //! Whatever the name stood for is read to its end before what it stands for next.
 
+use crate::input::archive_names::ArchiveNames;
+use crate::input::budget::Budget;
 use crate::input::cursor::{Cursor, Place};
+use crate::input::directories::Directories;
+use crate::input::generation::{Generation, generations, is_absent, open_file};
+use crate::input::inode::{self, Inode};
 use crate::input::line_buffer::{LastRecord, Piece};
 use crate::input::open_files::OpenFiles;
 use crate::input::reader::{Look, Reader};
-use crate::input::rotation::{self, Since};
+use crate::input::rotation::{self, Unread};
 use crate::input::source::end_of_whole_lines;
 use crate::input::watch::{self, EventTrust};
 use racefree_core::cli::output;
 use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::inotify::{Inotify, Watch};
-use racefree_core::lock::file_id::FileId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A log that is being followed.
+/// A log that is followed.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    path: PathBuf,
-    began: Cursor,
+    names: ArchiveNames,
     files: OpenFiles,
+    /// The files that are read after those that are open, the oldest first.
+    unread: VecDeque<Unread>,
+    /// A file that was last written to before this time has been read, or is of no interest.
+    taken: u64,
     /// What the name stood for at the last look.
-    named: Option<FileId>,
-    /// The place where it was to begin could not be found.
-    pub(crate) gap: bool,
+    named: Option<Inode>,
+    directories: Directories,
+    /// The log was truncated: an archive may hold what was written before.
+    truncated: bool,
+    /// Somebody copies the log, and may truncate it then.
+    is_copying: bool,
+    /// Lines may be missing, and nobody has been told yet.
+    gap: bool,
+    was_there: bool,
+    /// The last step found that everything has been read.
+    is_complete: bool,
     is_stdin: bool,
 }
 
-/// What came of a look at the log.
+/// The outcome of a step.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// This piece of this file is to be judged.
     Judge(usize, Piece),
-    /// There is more to be seen at once.
+    /// There may be more to read at once.
     More,
-    /// There is nothing more, now.
+    /// There is nothing more now.
     Idle,
 }
 
 impl Follower {
-    /// Follows a log from a place on.
+    /// Follows a log from a cursor on.
     ///
     /// # Errors
-    /// The log is there and cannot be read.
-    pub(crate) fn from(path: &Path, began: Cursor) -> Result<Follower> {
-        let Since { readers, gap } = rotation::since(path, &began)?;
-        let files = OpenFiles::after(began.places.first().cloned());
-        Ok(Follower { files, gap, ..Follower::new(path, began) }.with(readers))
+    /// The log exists and cannot be read.
+    pub(crate) fn from(names: ArchiveNames, cursor: Cursor, budget: &Budget) -> Result<Follower> {
+        open_file(names.log())?;
+        let mut follower = Follower::new(names, cursor.taken);
+        follower.directories = Directories::of(follower.names.directories());
+        let plan = rotation::since(&follower.names, &cursor, budget)?;
+        follower.files = OpenFiles::after(cursor.places);
+        (follower.gap, follower.is_copying, follower.unread) = (plan.gap, plan.is_copying, plan.unread.into());
+        // If a file has moved meanwhile, the first step plans anew.
+        follower.read_next(budget)?;
+        Ok(follower)
     }
 
-    /// Follows a log from its end on. Where it is there its archives are of no interest.
+    /// Follows a log from its end on.
     ///
     /// # Errors
     /// As [`Follower::from`].
-    pub(crate) fn from_end(path: &Path) -> Result<Follower> {
-        let Some(file) = rotation::open_log(path)? else { return Follower::from(path, rotation::mark(path)?) };
-        let end = end_of_whole_lines(&file).act("read", path.display())?;
-        let reader = Reader::of_file(file, path, end)?;
-        Ok(Follower::new(path, Cursor::now(vec![Place::of(&reader)])).with(vec![reader]))
+    pub(crate) fn from_end(names: ArchiveNames) -> Result<Follower> {
+        Follower::without_archives(names, end_of_whole_lines)
     }
 
     /// Follows a log from its beginning on.
     ///
     /// # Errors
     /// As [`Follower::from`].
-    pub(crate) fn from_start(path: &Path) -> Result<Follower> {
-        let is_there = rotation::open_log(path)?.is_some();
-        // One that appears between the looks is read from its beginning all the same.
-        let began = if is_there { Cursor::now(vec![]) } else { rotation::mark(path)? };
-        let mut follower = Follower::new(path, began);
-        follower.add_log()?;
+    pub(crate) fn from_start(names: ArchiveNames) -> Result<Follower> {
+        Follower::without_archives(names, |_| Ok(0))
+    }
+
+    /// Follows a log. What its archives hold is of no interest.
+    fn without_archives(names: ArchiveNames, offset: impl Fn(&fs::File) -> io::Result<u64>) -> Result<Follower> {
+        let mut follower = Follower::new(names, inode::now());
+        follower.directories = Directories::of(follower.names.directories());
+        // An archive that was written to in this very tick of the clock would look like one that is written to later.
+        if follower.directories.are_fresh() {
+            let is_fresh = |generation: &Generation| generation.modified >= follower.taken;
+            follower.files = OpenFiles::after(rotation::ends(&generations(&follower.names)?, is_fresh));
+        }
+        if let Some(file) = open_file(follower.path())? {
+            let offset = offset(&file).act("read", follower.path().display())?;
+            let reader = Reader::of_file(file, follower.path(), offset)?;
+            follower.add(reader);
+        }
         Ok(follower)
     }
 
     /// Reads stdin to its end.
     ///
     /// # Errors
-    /// It is closed.
+    /// stdin is closed.
     pub(crate) fn of_stdin() -> Result<Follower> {
-        let stdin = Follower { is_stdin: true, ..Follower::new(Path::new("-"), Cursor::now(vec![])) };
-        Ok(stdin.with(vec![Reader::of_stdin()?]))
+        let names = ArchiveNames::new(Path::new("-"), &[], false);
+        let mut stdin = Follower { is_stdin: true, ..Follower::new(names, inode::now()) };
+        stdin.add(Reader::of_stdin()?);
+        Ok(stdin)
     }
 
-    fn new(path: &Path, began: Cursor) -> Follower {
+    fn new(names: ArchiveNames, taken: u64) -> Follower {
         Follower {
-            path: path.to_owned(),
-            began,
-            files: OpenFiles::after(None),
+            names,
+            files: OpenFiles::default(),
+            unread: VecDeque::new(),
+            taken,
             named: None,
+            directories: Directories::default(),
+            truncated: false,
+            is_copying: false,
             gap: false,
+            was_there: false,
+            is_complete: false,
             is_stdin: false,
         }
     }
 
-    fn with(mut self, readers: Vec<Reader>) -> Follower {
-        self.add(readers);
-        self
-    }
-
-    /// Whether nothing can come any more, ever.
+    /// True if nothing can come any more, ever.
     pub(crate) fn has_ended_for_good(&self) -> bool {
         self.is_stdin && self.files.is_empty()
     }
 
-    /// Whether the log, or any file that it was, is there.
-    pub(crate) fn is_there(&self) -> bool {
-        !self.files.is_empty()
+    /// True if the log, or an archive of it that was read, has been there.
+    pub(crate) fn was_there(&self) -> bool {
+        self.was_there
+    }
+
+    /// True once for each gap.
+    pub(crate) fn take_gap(&mut self) -> bool {
+        std::mem::take(&mut self.gap)
     }
 
     /// The log's name, as the user gave it.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.names.log()
     }
 
-    /// The files that it was and is.
+    /// The open files.
     pub(crate) fn files(&self) -> &OpenFiles {
         &self.files
     }
 
-    /// The same, to be judged.
+    /// True if the files that were open have been read to these ends, and no other file is to be read.
+    pub(crate) fn has_read_to(&self, ends: &[(Inode, u64)]) -> bool {
+        self.unread.is_empty() && !self.truncated && self.files.have_read_to(ends)
+    }
+
+    /// The open files, to note how far they have been judged.
     pub(crate) fn files_mut(&mut self) -> &mut OpenFiles {
         &mut self.files
     }
@@ -133,135 +176,181 @@ impl Follower {
         self.files.readers().find_map(Reader::pipe)
     }
 
-    /// Looks for more, the oldest file first.
+    /// Reads once, from the oldest file that has more.
     ///
     /// # Errors
-    /// A failed read.
-    pub(crate) fn step(&mut self, last_record: LastRecord<'_>) -> Result<Step> {
+    /// The read fails.
+    pub(crate) fn step(&mut self, last_record: LastRecord<'_>, budget: &Budget) -> Result<Step> {
+        let begun = inode::now();
+        self.is_complete = false;
         for at in 0..self.files.count() {
-            match self.files.look(at, last_record)? {
+            match self.look(at, last_record)? {
                 Look::Piece(piece) => return Ok(Step::Judge(at, piece)),
                 Look::Unfinished => return Ok(Step::More),
                 Look::Later => {}
                 Look::End if !self.files.has_ended(at, self.named) => {}
                 look => match self.files.reader(at).buffer.rest() {
-                    // Its end will never come, so it is judged as it is.
+                    // The end of the last line will never come, so the line is judged as it is.
                     Some(rest) => return Ok(Step::Judge(at, rest)),
                     None => {
-                        self.leave(at, look)?;
+                        self.truncated |= look == Look::Truncated;
+                        self.files.leave(at);
                         return Ok(Step::More);
                     }
                 },
             }
         }
-        if self.is_stdin { Ok(Step::Idle) } else { self.look_at_name() }
-    }
-
-    fn leave(&mut self, at: usize, why: Look) -> Result<()> {
-        let (place, was_followed) = self.files.leave(at);
-        if why == Look::Truncated && was_followed {
-            return self.go_on_after_truncation(&place);
+        if self.is_stdin {
+            return Ok(Step::Idle);
         }
-        self.files.note_end(place);
-        Ok(())
+        if !self.unread.is_empty() && !self.truncated {
+            return match self.read_next(budget) {
+                Ok(true) => Ok(Step::More),
+                Ok(false) => self.plan(budget),
+                // A new log may be created first and given to its readers later; the kernel sends an event for that too.
+                Err(e) if is_not_ours_yet(&e) => {
+                    output::detail(|| sentence(&e));
+                    Ok(Step::Idle)
+                }
+                Err(e) => Err(e),
+            };
+        }
+        self.look_at_name(begun, budget)
     }
 
-    /// The log was copied and truncated, or only truncated. What was written between our last look and the truncation
-    /// is in the copy, or lost.
-    fn go_on_after_truncation(&mut self, place: &Place) -> Result<()> {
-        match rotation::after(&self.path, place)? {
-            Some(readers) => self.add(readers),
-            None => {
-                output::detail(|| format!("{} was truncated; reading it from its beginning", self.path.display()));
-                self.add_log()?;
+    /// Reads once from a file. An archive that cannot be read is a gap, and no reason to give up.
+    fn look(&mut self, at: usize, last_record: LastRecord<'_>) -> Result<Look> {
+        match self.files.look(at, last_record) {
+            Err(e) if self.files.reader(at).is_once() && !self.is_stdin => {
+                output::failure(&e);
+                self.gap = true;
+                Ok(Look::End)
+            }
+            look => look,
+        }
+    }
+
+    /// Opens the next file that is to be read. False if a file has moved or changed meanwhile, so that a new plan is needed.
+    fn read_next(&mut self, budget: &Budget) -> Result<bool> {
+        while let Some(next) = self.unread.front() {
+            match next.open(budget) {
+                Ok(None) => return Ok(false),
+                Ok(Some(reader)) => {
+                    self.unread.pop_front();
+                    self.add(reader);
+                    return Ok(true);
+                }
+                Err(e) if next.generation.is_log => return Err(e),
+                Err(e) => {
+                    output::failure(&e);
+                    self.gap = true;
+                    self.unread.pop_front();
+                }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn look_at_name(&mut self) -> Result<Step> {
-        let named = match fs::metadata(&self.path) {
-            Ok(metadata) => Some(FileId::from(&metadata)),
-            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+    fn add(&mut self, reader: Reader) {
+        self.was_there = true;
+        self.named = reader.inode();
+        self.files.add(reader);
+    }
+
+    fn look_at_name(&mut self, begun: u64, budget: &Budget) -> Result<Step> {
+        let named = match fs::metadata(self.path()) {
+            Ok(there) => Some(Inode::from(&there)),
+            Err(e) if is_absent(&e) => None,
             Err(e) => {
-                output::detail(|| format!("look at {}: {e}", self.path.display()));
+                output::detail(|| format!("look at {}: {e}", self.path().display()));
                 return Ok(Step::Idle);
             }
         };
-        if named.is_none() || named == self.files.identity() {
-            self.named = named;
-            return self.look_beyond_descriptor();
+        let directories = Directories::of(self.names.directories());
+        let unchanged = self.directories.are_unchanged(&directories) && !self.is_copying;
+        if self.truncated || (named.is_some() && (named != self.files.inode() || !unchanged)) {
+            let step = self.plan(budget)?;
+            // The archives were listed after `begun`: nothing that was written before is left.
+            self.completed(begun, self.unread.is_empty() && !self.is_copying);
+            return Ok(step);
         }
-        let before = self.files.count();
-        match self.follow_name() {
-            // A new file may be made first, and given to its readers then; the kernel hints at that too.
-            Err(e) if is_not_ours_yet(&e) => output::detail(|| sentence(&e)),
-            followed => followed?,
+        self.named = named;
+        self.completed(begun, unchanged);
+        self.look_beyond_descriptor()
+    }
+
+    /// Takes note if all that was written before the step began has been read.
+    fn completed(&mut self, begun: u64, complete: bool) {
+        self.is_complete = complete;
+        if complete {
+            self.taken = begun;
         }
-        Ok(if self.files.count() > before { Step::More } else { Step::Idle })
+    }
+
+    /// Finds out what rotation has done, and what is to be read next.
+    fn plan(&mut self, budget: &Budget) -> Result<Step> {
+        let cursor = Cursor { taken: self.taken, places: self.places() };
+        let directories = Directories::of(self.names.directories());
+        let plan = rotation::since(&self.names, &cursor, budget)?;
+        (self.directories, self.is_copying) = (directories, plan.is_copying);
+        if std::mem::take(&mut self.truncated) {
+            output::detail(|| format!("{} was truncated; reading what came since", self.path().display()));
+        }
+        let named = plan.unread.last().filter(|last| last.generation.is_log).map(|log| log.generation.inode);
+        if named.is_some() && !self.files.is_empty() && named != self.files.inode() {
+            output::detail(|| format!("{} is another file now", self.path().display()));
+        }
+        self.named = named;
+        // What is open and comes after a file that is new is read again from where it was, after that file.
+        let is_open = |unread: &Unread| self.files.is_at(unread.generation.inode, unread.offset());
+        self.unread = plan.unread.into_iter().skip_while(is_open).collect();
+        self.unread.iter().for_each(|unread| self.files.close(unread.generation.inode));
+        Ok(if self.unread.is_empty() { self.look_beyond_descriptor()? } else { Step::More })
     }
 
     /// An overlay copies a file up when it is first written to; a descriptor from before then shows the old one for ever.
     fn look_beyond_descriptor(&mut self) -> Result<Step> {
         // In this order: a file that only grows is never longer by its name than by its descriptor a moment later.
-        let by_name = fs::metadata(&self.path).map_or(0, |there| there.len());
+        let by_name = fs::metadata(self.path()).map_or(0, |there| there.len());
         let Some(last) = self.files.last() else { return Ok(Step::Idle) };
         let by_descriptor = last.file().and_then(|file| file.metadata().ok()).map_or(u64::MAX, |there| there.len());
         if by_name <= by_descriptor {
             return Ok(Step::Idle);
         }
-        let Some(file) = rotation::open_log(&self.path)? else { return Ok(Step::Idle) };
-        let again = Reader::of_file(file, &self.path, last.buffer.position())?;
-        output::detail(|| format!("{} was copied up; reading the copy", self.path.display()));
+        let Some(file) = open_file(self.path())? else { return Ok(Step::Idle) };
+        let again = Reader::of_file(file, self.path(), last.buffer.position())?;
+        output::detail(|| format!("{} was copied up; reading the copy", self.path().display()));
         self.files.replace_last(again);
-        self.named = self.files.identity();
+        self.named = self.files.inode();
         Ok(Step::More)
     }
 
-    /// The name stands for another file: reads it, and those between it and the last one we know.
-    fn follow_name(&mut self) -> Result<()> {
-        let Some(last) = self.files.last() else {
-            let readers = rotation::since(&self.path, &self.began)?.readers;
-            self.add(readers);
-            return Ok(());
-        };
-        output::detail(|| format!("{} is another file now", self.path.display()));
-        match rotation::after(&self.path, &Place::of(last))? {
-            Some(mut readers) => {
-                // The first is the file that we have open, unless the log itself was rewritten with its old content.
-                if readers.len() > 1 || readers[0].identity() == last.identity() {
-                    readers.remove(0);
-                }
-                self.add(readers);
-            }
-            None => self.add_log()?,
-        }
-        Ok(())
-    }
-
-    fn add_log(&mut self) -> Result<()> {
-        if let Some(file) = rotation::open_log(&self.path)? {
-            self.add(vec![Reader::of_file(file, &self.path, 0)?]);
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, readers: Vec<Reader>) {
-        self.files.add(readers);
-        self.named = self.files.identity();
-    }
-
-    /// How often to look although the kernel hints, for the file system may not tell it everything.
-    pub(crate) fn look_anyway(&self) -> EventTrust {
-        if self.is_stdin { EventTrust::Always } else { EventTrust::on(&self.path) }
-    }
-
-    /// Has the kernel hint at whatever may happen to this log.
+    /// The cursor for where judging goes on.
     ///
     /// # Errors
-    /// Watches run out.
+    /// The log exists and cannot be looked at.
+    pub(crate) fn cursor(&self) -> Result<Cursor> {
+        let places = self.places();
+        let places = if self.is_complete { rotation::worth_noting(&self.names, self.taken, places)? } else { places };
+        Ok(Cursor { taken: self.taken, places })
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let unread = self.unread.iter().filter_map(|unread| unread.place.clone());
+        self.files.places().into_iter().chain(unread).collect()
+    }
+
+    /// How far the events of the file system can be trusted.
+    pub(crate) fn event_trust(&self) -> EventTrust {
+        if self.is_stdin { EventTrust::Always } else { EventTrust::on(self.path()) }
+    }
+
+    /// Watches whatever may happen to this log.
+    ///
+    /// # Errors
+    /// The user's watches run out (fs.inotify.max_user_watches).
     pub(crate) fn watch(&self, hints: &Inotify) -> io::Result<BTreeSet<Watch>> {
-        if self.is_stdin { Ok(BTreeSet::new()) } else { watch::watch(hints, &self.path, self.files.growing()) }
+        if self.is_stdin { Ok(BTreeSet::new()) } else { watch::watch(hints, &self.names, self.files.growing()) }
     }
 }
 

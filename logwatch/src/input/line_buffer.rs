@@ -14,6 +14,9 @@ const CHUNK: usize = 256 << 10;
 /// The first read is this large; each full read makes the next one larger.
 const LITTLE: usize = 8 << 10;
 
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A longer line is judged in parts.
 pub(crate) const LONGEST: usize = 1 << 20;
 
@@ -46,6 +49,10 @@ pub(crate) struct LineBuffer {
     lines: Option<u64>,
     /// The bytes up to the next newline belong to a line that was judged already.
     inside_judged_line: bool,
+    /// A line begins at this offset although no newline stands before it.
+    line_start: Option<u64>,
+    /// Nothing but NULs and a byte order mark has been read since the beginning of the file.
+    is_prefix: bool,
 }
 
 impl LineBuffer {
@@ -59,6 +66,8 @@ impl LineBuffer {
             step: LITTLE,
             lines: None,
             inside_judged_line: false,
+            line_start: None,
+            is_prefix: true,
         }
     }
 
@@ -71,6 +80,11 @@ impl LineBuffer {
     pub(crate) fn text_of(&self, piece: &Piece) -> &[u8] {
         // The NUL after an unfinished part keeps `$` from taking the cut for the end of the line.
         self.text(piece.range.end + usize::from(!piece.whole))
+    }
+
+    /// Where the text of a piece begins if the bytes before it are no part of the text, such as the NULs of a hole.
+    pub(crate) fn base_of(&self, piece: &Piece) -> usize {
+        if self.line_start == Some(self.offset_of(piece.range.start)) { piece.range.start } else { 0 }
     }
 
     /// The bytes that are still to be judged.
@@ -105,7 +119,9 @@ impl LineBuffer {
 
     /// True if judging goes on at the beginning of a line.
     pub(crate) fn is_at_start_of_line(&self) -> bool {
-        self.position() == 0 || self.judged > 0 && self.bytes[self.judged - 1] == b'\n'
+        let position = self.position();
+        let after_newline = self.judged > 0 && self.bytes[self.judged - 1] == b'\n';
+        position == 0 || self.line_start == Some(position) || after_newline
     }
 
     /// Counts lines from now on, if judging is at the beginning of the file.
@@ -143,6 +159,9 @@ impl LineBuffer {
         }
         let new = self.filled..self.filled + count;
         self.filled = new.end;
+        if self.is_prefix {
+            self.pass_prefix();
+        }
         new
     }
 
@@ -173,11 +192,6 @@ impl LineBuffer {
         Some(Piece { range: self.unjudged(), whole: true }).filter(|rest| !rest.range.is_empty())
     }
 
-    /// True if whole lines wait for the end of their record.
-    pub(crate) fn has_unfinished_record(&self) -> bool {
-        self.bytes[self.unjudged()].ends_with(b"\n")
-    }
-
     /// Gives memory back after a read that met the end of the file.
     pub(crate) fn give_back(&mut self) {
         if self.bytes.len() > 4 * LITTLE && self.judged == self.filled {
@@ -194,12 +208,28 @@ impl LineBuffer {
         (self.judged, self.filled) = (before.len(), before.len());
         self.offset = offset - before.len() as u64;
         self.lines = self.lines.map(|count| count + lines);
+        self.is_prefix = before.iter().all(|&b| b == 0) || offset == MARK.len() as u64 && before == MARK;
+        self.line_start = (self.is_prefix && offset > 0).then_some(offset);
         self.inside_judged_line = !self.is_at_start_of_line();
     }
 
     /// Takes the next byte for the beginning of a line, whatever stands before it.
     pub(crate) fn begin_line(&mut self) {
+        self.line_start = Some(self.position());
         self.inside_judged_line = false;
+    }
+
+    /// Passes a byte order mark and NULs at the beginning of the file. A writer without O_APPEND leaves NULs there when the
+    /// log was truncated under it.
+    fn pass_prefix(&mut self) {
+        let unjudged = &self.bytes[self.judged..self.filled];
+        let mark = if self.position() == 0 && unjudged.starts_with(MARK) { MARK.len() } else { 0 };
+        let nuls = unjudged[mark..].iter().take_while(|&&b| b == 0).count();
+        self.is_prefix = mark + nuls == unjudged.len();
+        if mark + nuls > 0 {
+            self.judged += mark + nuls;
+            self.begin_line();
+        }
     }
 
     /// Takes note that everything up to `place` has been judged.

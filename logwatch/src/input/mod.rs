@@ -1,9 +1,14 @@
 //! Logs as bytes: which files a log was and is, where reading goes on, and how lines are cut out of what is read.
 
+pub(crate) mod archive_names;
+pub(crate) mod budget;
 pub(crate) mod cursor;
 pub(crate) mod cursor_file;
 pub(crate) mod decompress;
+pub(crate) mod directories;
 pub(crate) mod follower;
+pub(crate) mod generation;
+pub(crate) mod inode;
 pub(crate) mod line_buffer;
 pub(crate) mod log_names;
 pub(crate) mod open_files;
@@ -11,7 +16,6 @@ pub(crate) mod parallel;
 #[cfg(test)]
 mod properties;
 pub(crate) mod reader;
-pub(crate) mod rotated_names;
 pub(crate) mod rotation;
 pub(crate) mod source;
 pub(crate) mod watch;

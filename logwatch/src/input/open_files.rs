@@ -1,34 +1,34 @@
-//! The files that a log was and is, as far as they are open: the oldest first, the last one being followed.
+//! The files of a log that are open, the oldest first; the last one is followed.
 //!
-//! An old one stays open for a while, for a daemon goes on writing into it until it is told of the new one.
+//! An old file stays open for a while, because a daemon goes on writing into it until it is told of the new one.
 
-use crate::input::cursor::{Cursor, Place};
+use crate::input::cursor::Place;
+use crate::input::inode::Inode;
 use crate::input::line_buffer::{LastRecord, Piece};
 use crate::input::parallel::{Block, ParallelScan};
 use crate::input::reader::{Look, Reader};
 use crate::matching::matcher::Matcher;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
-use racefree_core::lock::file_id::FileId;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// How long an old file may be silent before nobody is believed to write into it any more.
+/// After this much silence no daemon is expected to write into an old file any more.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// So many old files are kept open at most.
+/// At most this many old files are kept open.
 const OLD_FILES: usize = 8;
 
-/// So many places are noted at most.
-const PLACES: usize = 4;
+/// At most this many places of files that were left are kept.
+const LEFT: usize = 32;
 
-/// The files, and the end of the one before the first of them.
-#[derive(Debug)]
+/// The open files, and the places at which others were left.
+#[derive(Debug, Default)]
 pub(crate) struct OpenFiles {
     files: Vec<OpenFile>,
-    before: Option<Place>,
-    /// Whether their lines are counted.
+    left: Vec<Place>,
+    /// True if lines are counted.
     pub(crate) counts: bool,
 }
 
@@ -36,93 +36,116 @@ pub(crate) struct OpenFiles {
 struct OpenFile {
     reader: Reader,
     scan: ParallelScan,
-    /// When it is given up, if it stays silent and is not the log itself any more.
+    /// When the file is closed, if it stays silent and is not the log itself any more.
     quiet_at: Deadline,
 }
 
 impl OpenFiles {
-    /// None yet.
-    pub(crate) fn after(before: Option<Place>) -> OpenFiles {
-        OpenFiles { files: vec![], before, counts: false }
+    /// No open files; others were left at these places.
+    pub(crate) fn after(left: Vec<Place>) -> OpenFiles {
+        OpenFiles { left, ..OpenFiles::default() }
     }
 
-    /// Whether none is open.
+    /// True if no file is open.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// How many are open.
+    /// The number of open files.
     pub(crate) fn count(&self) -> usize {
         self.files.len()
     }
 
-    /// The one that is followed.
+    /// The file that is followed.
     pub(crate) fn last(&self) -> Option<&Reader> {
         self.files.last().map(|file| &file.reader)
     }
 
-    /// Which file the followed one is.
-    pub(crate) fn identity(&self) -> Option<FileId> {
-        self.last().and_then(Reader::identity)
+    /// The identity of the file that is followed.
+    pub(crate) fn inode(&self) -> Option<Inode> {
+        self.last().and_then(Reader::inode)
     }
 
-    /// One of them.
+    /// The open file with this number.
     pub(crate) fn reader(&self, at: usize) -> &Reader {
         &self.files[at].reader
     }
 
-    /// One of them, to say how far it has been judged.
+    /// The open file with this number, to note how far it has been judged.
     pub(crate) fn reader_mut(&mut self, at: usize) -> &mut Reader {
         &mut self.files[at].reader
     }
 
-    /// Those that may grow.
+    /// The files that may grow.
     pub(crate) fn growing(&self) -> impl Iterator<Item = &File> {
         self.files.iter().filter_map(|file| file.reader.file())
     }
 
-    /// All of them, in their order.
+    /// All open files, the oldest first.
     pub(crate) fn readers(&self) -> impl Iterator<Item = &Reader> {
         self.files.iter().map(|file| &file.reader)
     }
 
-    /// Newer ones, in their order.
-    pub(crate) fn add(&mut self, readers: Vec<Reader>) {
-        for mut reader in readers {
-            if self.counts {
-                reader.buffer.count_lines();
-            }
-            self.files.push(OpenFile { reader, scan: ParallelScan::default(), quiet_at: Deadline::after(QUIET) });
-        }
+    /// True if this file is open and its reader is at `offset`.
+    pub(crate) fn is_at(&self, inode: Inode, offset: u64) -> bool {
+        self.readers().any(|reader| reader.inode() == Some(inode) && reader.buffer.position() == offset)
     }
 
-    /// Counts the lines of those that are read from their beginning.
+    /// Closes a file that is to be opened again later, and notes nothing.
+    pub(crate) fn close(&mut self, inode: Inode) {
+        self.files.retain(|file| file.reader.inode() != Some(inode));
+    }
+
+    /// Adds the next newer file.
+    pub(crate) fn add(&mut self, mut reader: Reader) {
+        if self.counts {
+            reader.buffer.count_lines();
+        }
+        self.files.push(OpenFile { reader, scan: ParallelScan::default(), quiet_at: Deadline::after(QUIET) });
+    }
+
+    /// Counts the lines of the files that are read from their beginning.
     pub(crate) fn count_lines(&mut self) {
         self.counts = true;
         self.files.iter_mut().for_each(|file| file.reader.buffer.count_lines());
     }
 
-    /// Another descriptor of the file that is followed.
+    /// How long each file is now.
+    pub(crate) fn ends(&self) -> Vec<(Inode, u64)> {
+        let length = |file: &File| file.metadata().map_or(0, |there| there.len());
+        self.readers().filter_map(|reader| Some((reader.inode()?, reader.file().map(length)?))).collect()
+    }
+
+    /// True if these files have been read to these ends, and no archive is being read.
+    pub(crate) fn have_read_to(&self, ends: &[(Inode, u64)]) -> bool {
+        let is_read = |reader: &Reader| match ends.iter().find(|(inode, _)| reader.inode() == Some(*inode)) {
+            Some((_, end)) => reader.buffer.end() >= *end,
+            None => !reader.is_once() && reader.is_read(),
+        };
+        self.readers().all(is_read)
+    }
+
+    /// Replaces the file that is followed by another descriptor of it.
     pub(crate) fn replace_last(&mut self, again: Reader) {
         self.files.pop();
-        self.add(vec![again]);
+        self.add(again);
     }
 
-    /// Takes leave of one, at this place. Whether it was the one that is followed.
-    pub(crate) fn leave(&mut self, at: usize) -> (Place, bool) {
+    /// Closes a file and notes the place.
+    pub(crate) fn leave(&mut self, at: usize) {
         let left = self.files.remove(at).reader;
-        (Place::of(&left), at == self.files.len())
+        let place = match left.inode() {
+            Some(inode) if left.is_once() => Some(Place::behind(inode, left.modified())),
+            _ => Place::of(&left),
+        };
+        self.left.extend(place);
+        self.left.drain(..self.left.len().saturating_sub(LEFT));
     }
 
-    /// Notes where the last of those that were left has ended.
-    pub(crate) fn note_end(&mut self, place: Place) {
-        self.before = Some(place);
-    }
-
-    /// Looks for more in one of them.
+    /// Reads once from this file.
     ///
     /// # Errors
-    /// A failed read.
+    /// The read fails.
     pub(crate) fn look(&mut self, at: usize, last_record: LastRecord<'_>) -> Result<Look> {
         let file = &mut self.files[at];
         let look = file.reader.look(last_record)?;
@@ -132,17 +155,17 @@ impl OpenFiles {
         Ok(look)
     }
 
-    /// Whether nothing more can be expected from this one, while the log's name stands for `named`.
-    pub(crate) fn has_ended(&self, at: usize, named: Option<FileId>) -> bool {
+    /// True if this file is not expected to grow, while the log's name stands for `named`.
+    pub(crate) fn has_ended(&self, at: usize, named: Option<Inode>) -> bool {
         let file = &self.files[at];
-        let old = named != file.reader.identity() && at + 1 < self.files.len();
+        let old = named != file.reader.inode() && at + 1 < self.files.len();
         file.reader.is_once() || old && (file.quiet_at.passed() || at + OLD_FILES < self.files.len())
     }
 
     /// Scans the oldest file that has not been read to its end on several processors.
     ///
     /// # Errors
-    /// As [`ParallelScan::scan`].
+    /// As [`ParallelScan::judge`].
     pub(crate) fn scan_parallel(
         &mut self,
         matcher: &Matcher,
@@ -152,7 +175,7 @@ impl OpenFiles {
         unread.map_or(Ok(()), |file| file.scan.scan(&mut file.reader, matcher, each))
     }
 
-    /// When an old one falls silent for long enough to be given up.
+    /// When the next old file has been silent for so long that it is closed.
     pub(crate) fn due(&self) -> Deadline {
         let old = self.files.split_last().map_or(&[][..], |(_, old)| old);
         old.iter().fold(Deadline::NEVER, |due, file| due.or(file.quiet_at))
@@ -163,19 +186,10 @@ impl OpenFiles {
         self.readers().enumerate().filter_map(|(at, reader)| Some((at, reader.buffer.rest()?))).collect()
     }
 
-    /// A record that may be finished, for nothing more has come.
-    pub(crate) fn silent_record(&self) -> Option<(usize, Piece)> {
-        let mut silent = self.readers().enumerate().filter(|(_, reader)| reader.buffer.has_unfinished_record());
-        silent.find_map(|(at, reader)| Some((at, reader.buffer.rest()?)))
-    }
-
-    /// Where judging goes on: in each that was begun.
-    pub(crate) fn cursor(&self) -> Cursor {
-        let begun = self.files.iter().rposition(|file| file.reader.buffer.position() > 0).unwrap_or(0);
-        let open: Vec<Place> = self.readers().take(begun + 1).map(Place::of).collect();
-        let same = |a: &Place, b: &Place| (a.device, a.inode) == (b.device, b.inode);
-        let before = self.before.iter().filter(|before| open.iter().all(|place| !same(before, place))).cloned();
-        let places: Vec<Place> = before.chain(open.clone()).collect();
-        Cursor::now(places[places.len().saturating_sub(PLACES)..].to_vec())
+    /// The places where files were left, and the places in the open files.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let open: Vec<Place> = self.readers().filter_map(Place::of).collect();
+        let is_open = |place: &Place| open.iter().any(|other| other.inode == place.inode);
+        self.left.iter().filter(|place| !is_open(place)).cloned().chain(open.clone()).collect()
     }
 }

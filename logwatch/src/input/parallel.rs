@@ -6,6 +6,7 @@
 use crate::input::line_buffer::PROOF;
 use crate::input::line_buffer::ends_of_lines;
 use crate::input::reader::Reader;
+use crate::input::source::proof_of;
 use crate::matching::matcher::{Hit, Matcher};
 use memchr::memchr;
 use racefree_core::error::{Context, Result};
@@ -70,7 +71,11 @@ impl ParallelScan {
         let begin = reader.buffer.position();
         let worthwhile =
             threads > 1 && left >= WORTHWHILE && begin >= self.not_before && reader.buffer.is_at_start_of_line();
-        let Some(file) = reader.file().filter(|_| worthwhile) else { return Ok(()) };
+        // What stands before the first line is passed when the file is read in order.
+        let begins_plainly = |file: &&File| {
+            begin > 0 || proof_of(Some(file), 1).is_ok_and(|first| first.first().is_some_and(|&b| b > 0 && b < 0x80))
+        };
+        let Some(file) = reader.file().filter(|_| worthwhile).filter(begins_plainly) else { return Ok(()) };
         let file = &file.try_clone().act("share", reader.path().display())?;
         self.not_before = begin + WORTHWHILE;
         let counts = reader.buffer.lines().is_some();

@@ -7,7 +7,6 @@ use crate::options::patterns::Patterns;
 use proptest::prelude::*;
 use regex::bytes::Regex;
 use std::io::{self, Read};
-use std::path::Path;
 
 /// Returns a text in pieces of these lengths, over and over.
 struct InPieces {
@@ -32,7 +31,7 @@ type Found = Vec<(Vec<u8>, Verdict)>;
 
 fn judged_in_pieces(matcher: &Matcher, text: &[u8], lengths: Vec<usize>) -> Found {
     let reader = InPieces { text: text.to_vec(), lengths, given: 0, turn: 0 };
-    let mut reader = Reader::read_once(Box::new(reader), Path::new("log"));
+    let mut reader = Reader::of_once(Box::new(reader));
     let mut found = vec![];
     loop {
         match reader.look(None).expect("a text in memory") {
@@ -81,8 +80,9 @@ fn judged_line_by_line(patterns: &Patterns, text: &[u8]) -> Found {
 fn patterns() -> impl Strategy<Value = Patterns> {
     let pattern = "(a|b|\\.|\\[\\^a\\]|\\[ab\\]|\\^|\\$|a\\*|b\\+|(\\\\)[bsSwWdA]|\\(a\\|b\\)|\\(\\?s:\\.\\)|(\\\\)n|\\(\\?-u:[ab]\\)| ){1,5}";
     let several = |most| proptest::collection::vec(pattern, 0..=most);
-    (several(2), proptest::option::of(pattern), several(1), any::<bool>())
-        .prop_map(|(error, ready, ignore, ignore_case)| Patterns { error, ready, ignore, ignore_case, start: None })
+    (several(2), proptest::option::of(pattern), several(1), any::<bool>()).prop_map(
+        |(error, ready, ignore, ignore_case)| Patterns { error, ready, ignore, ignore_case, plain: false, start: None },
+    )
 }
 
 fn logs() -> impl Strategy<Value = Vec<u8>> {
@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn whatever_is_typed_is_a_pattern_or_refused(pattern in "(\\PC|[\\[\\](){}|*+?^$.\\\\-]){0,12}", ignore_case in any::<bool>()) {
-        let patterns = Patterns { error: vec![pattern], ready: None, ignore: vec![], ignore_case, start: None };
+        let patterns = Patterns { error: vec![pattern], ready: None, ignore: vec![], ignore_case, plain: false, start: None };
         if let Ok(matcher) = Matcher::of(&patterns) {
             let _ = matcher.next(b"a line\nand \xff another\n", 0);
         }

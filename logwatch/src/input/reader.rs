@@ -1,13 +1,15 @@
 //! Reads one file of a log forwards, in large pieces of whole lines, in bounded memory.
 
+use crate::input::budget::Budget;
+use crate::input::decompress;
+use crate::input::inode::{self, Inode};
 use crate::input::line_buffer::PROOF;
 use crate::input::line_buffer::{LastRecord, LineBuffer, Piece};
 use crate::input::source::{Source, proof_of};
 use racefree_core::error::{Context, Result};
-use racefree_core::lock::file_id::FileId;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{File, Metadata};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,9 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Reader {
     source: Source,
     path: PathBuf,
-    identity: Option<FileId>,
+    inode: Option<Inode>,
+    /// When the file was last written to before it was opened. A file that may grow is asked again.
+    modified: u64,
     pub(crate) buffer: LineBuffer,
 }
 
@@ -40,16 +44,20 @@ impl Reader {
     /// # Errors
     /// The file cannot be read.
     pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Reader> {
-        let identity = FileId::from(&file.metadata().act("look at", path.display())?);
-        let mut reader = Reader::new(Source::Regular(file), path, Some(identity));
+        let there = file.metadata().act("look at", path.display())?;
+        let mut reader = Reader::new(Source::Regular(file), path, Some(&there));
         let before = proof_of(reader.file(), offset).act("read", path.display())?;
         reader.buffer.pass_to(offset, &before, 0);
         Ok(reader)
     }
 
-    /// Reads a source that can be read only once.
-    pub(crate) fn read_once(reader: Box<dyn Read>, path: &Path) -> Reader {
-        Reader::new(Source::Once(reader), path, None)
+    /// Reads a compressed archive from its beginning.
+    ///
+    /// # Errors
+    /// The tool for the format is not installed.
+    pub(crate) fn of_archive(file: File, path: &Path) -> Result<Reader> {
+        let there = file.metadata().act("look at", path.display())?;
+        Ok(Reader::new(Source::Once(decompress::open(path, file)?), path, Some(&there)))
     }
 
     /// Reads stdin.
@@ -61,8 +69,15 @@ impl Reader {
         Ok(Reader::new(Source::Pipe(fd), Path::new("-"), None))
     }
 
-    fn new(source: Source, path: &Path, identity: Option<FileId>) -> Reader {
-        Reader { source, path: path.to_owned(), identity, buffer: LineBuffer::new() }
+    /// Reads a source that can be read only once.
+    #[cfg(test)]
+    pub(crate) fn of_once(once: Box<dyn io::Read>) -> Reader {
+        Reader::new(Source::Once(once), Path::new("-"), None)
+    }
+
+    fn new(source: Source, path: &Path, there: Option<&Metadata>) -> Reader {
+        let (inode, modified) = (there.map(Inode::from), there.map_or(0, inode::modified));
+        Reader { source, path: path.to_owned(), inode, modified, buffer: LineBuffer::new() }
     }
 
     /// True if the source cannot grow.
@@ -75,9 +90,15 @@ impl Reader {
         &self.path
     }
 
-    /// The identity of the file, if the source is a file.
-    pub(crate) fn identity(&self) -> Option<FileId> {
-        self.identity
+    /// Which file it is. None for stdin.
+    pub(crate) fn inode(&self) -> Option<Inode> {
+        self.inode
+    }
+
+    /// When the file was last written to.
+    pub(crate) fn modified(&self) -> u64 {
+        let now = self.file().and_then(|file| file.metadata().ok());
+        now.map_or(self.modified, |there| inode::modified(&there))
     }
 
     /// The file, if the source is one that may grow.
@@ -103,8 +124,7 @@ impl Reader {
         let room = self.buffer.room();
         let count = self.source.read(room, at).act("read", self.path.display())?;
         let may_be_hole = room.first() == Some(&0);
-        // Race: log-truncated (docs/races.md)
-        // Compare the bytes before the place after the read. If they are unchanged, the file was not
+        // Race: truncation. Compare the bytes before the place after the read. If they are unchanged, the file was not
         // truncated before the read, so the bytes that were read follow them.
         if !self.is_still_the_same()? {
             return Ok(Look::Truncated);
@@ -138,19 +158,31 @@ impl Reader {
         }
     }
 
-    /// Reads on to `offset` of a source that can be read only once. False if the source ends before.
+    /// Reads on to `offset` of a source that can be read only once. False if the source ends before, or
+    /// the budget is spent.
     ///
     /// # Errors
     /// The read fails; the archive is damaged.
-    pub(crate) fn skip_to(&mut self, offset: u64) -> Result<bool> {
+    pub(crate) fn skip_to(&mut self, offset: u64, budget: &Budget) -> Result<bool> {
         while self.buffer.end() < offset {
             self.buffer.judged_to(usize::MAX);
-            if self.look(None)? == Look::End {
+            if budget.is_spent() || self.look(None)? == Look::End {
                 return Ok(false);
             }
         }
         self.buffer.judged_to((offset - self.buffer.offset_of(0)) as usize);
         Ok(true)
+    }
+
+    /// Goes to `offset` of a file that was just opened. False if the file ends before.
+    ///
+    /// # Errors
+    /// The read fails; the archive is damaged.
+    pub(crate) fn go_to(&mut self, offset: u64, budget: &Budget) -> Result<bool> {
+        let Source::Regular(file) = &self.source else { return self.skip_to(offset, budget) };
+        let before = proof_of(Some(file), offset).act("read", self.path.display())?;
+        self.buffer.pass_to(offset, &before, 0);
+        Ok(before.len() as u64 == offset.min(PROOF as u64))
     }
 
     /// Goes on at a later offset of the file, if the file was not truncated meanwhile.
@@ -159,8 +191,7 @@ impl Reader {
     /// The read fails.
     pub(crate) fn jump_to(&mut self, offset: u64) -> Result<()> {
         let before = proof_of(self.file(), offset).act("read", self.path.display())?;
-        // Race: log-truncated (docs/races.md)
-        // Compare the bytes before the old place after those before the new place were read.
+        // Race: truncation. Compare the bytes before the old place after those before the new place were read.
         if !self.is_still_the_same()? || before.len() as u64 != offset.min(PROOF as u64) {
             return Ok(());
         }

@@ -1,216 +1,244 @@
-//! A log and its rotated siblings: which files were written under this name, and in which order.
+//! What rotation has done since a cursor was taken: which files are to be read, from which offsets, in which order.
+//!
+//! A file is read if it was written to since the cursor was taken. Where a place of the cursor lies in it, it is read from
+//! there, otherwise from its beginning. The identity of a file and an equal beginning prove nothing: a log that was copied
+//! and truncated keeps both. So every archive that was written to since is looked at first, and the oldest file that holds
+//! the bytes before a place continues it. Where that leaves two answers, lines are read twice rather than not at all.
 
+use crate::input::archive_names::ArchiveNames;
+use crate::input::budget::Budget;
 use crate::input::cursor::{Cursor, Place};
-use crate::input::decompress;
+use crate::input::generation::{Generation, Holds, LOOKS, generations, open_file};
+use crate::input::inode;
 use crate::input::reader::Reader;
-use crate::input::rotated_names::rotated_names;
 use crate::input::source::end_of_whole_lines;
 use racefree_core::error::{Context, Result};
-use racefree_core::lock::file_id::FileId;
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::cell::Cell;
 
-/// One file that was once written under the log's name, or is now.
-struct Generation {
-    path: PathBuf,
-    identity: FileId,
-    changed: SystemTime,
-    file: File,
+/// The number of old archives whose ends are noted in a cursor. A scheme may compress them later and change their times.
+const NOTED: usize = 32;
+
+/// For so many nanoseconds after a copy of the log was written to, the log may be truncated because of it.
+const COPYING: u64 = 2_000_000_000;
+
+/// A file that is to be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Unread {
+    pub(crate) generation: Generation,
+    /// The place to read from; None: the beginning.
+    pub(crate) place: Option<Place>,
 }
 
-/// How often rotation may go on while we look, before we take what we see.
-const LOOKS: usize = 20;
-
-/// What is to be read to have everything since a place; the last reader is the log itself, if it is there.
+/// The files to read to have everything since a cursor, the oldest first.
 #[derive(Debug)]
-pub(crate) struct Since {
-    pub(crate) readers: Vec<Reader>,
-    /// The place was not found: what is read begins with the oldest file changed since, and something may be missing.
+pub(crate) struct Plan {
+    pub(crate) unread: Vec<Unread>,
+    /// The last place was not found, or an archive cannot be read: lines may be missing.
     pub(crate) gap: bool,
+    /// The log is being copied, or has just been: a truncation may follow.
+    pub(crate) is_copying: bool,
 }
 
-/// Opens the log itself, if it is there.
-///
-/// # Errors
-/// It cannot be opened, or is no regular file.
-pub(crate) fn open_log(path: &Path) -> Result<Option<File>> {
-    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-    // Not to hang on a FIFO, should there be one.
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = match fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(path) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
-        opened => opened.act("open", path.display())?,
-    };
-    let kind = file.metadata().act("look at", path.display())?.file_type();
-    let why = match kind {
-        kind if kind.is_file() => return Ok(Some(file)),
-        kind if kind.is_dir() => "it is a directory",
-        kind if kind.is_fifo() => "it is a FIFO; read it through stdin (logwatch ... - < FIFO)",
-        _ => "it is not a regular file",
-    };
-    Err(anyhow::anyhow!(why)).act("watch", path.display())
-}
-
-/// Everything since the cursor's place.
-///
-/// # Errors
-/// The log is there and cannot be read.
-pub(crate) fn since(log: &Path, cursor: &Cursor) -> Result<Since> {
-    let generations = stable(log)?;
-    let Some((at, begin)) = first_found(cursor, &generations)? else {
-        let lost = cursor.places.iter().any(|place| place.offset > 0);
-        return changed_since(generations, cursor, lost);
-    };
-    let late = late_writes(cursor, &generations[at + 1..]);
-    let mut readers: Vec<Reader> = late.into_iter().chain([begin]).collect();
-    for generation in generations.into_iter().take(at).rev() {
-        readers.push(generation.begin()?);
+impl Unread {
+    /// Opens the file at the place. None if the file has moved or changed meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub(crate) fn open(&self, budget: &Budget) -> Result<Option<Reader>> {
+        let Some(mut reader) = self.generation.open()? else { return Ok(None) };
+        let Some(place) = &self.place else { return Ok(Some(reader)) };
+        let there = reader.go_to(place.offset, budget)?;
+        Ok(Some(reader).filter(|reader| there && place.is_proven_by(reader.buffer.proof())))
     }
-    Ok(Since { readers, gap: false })
-}
 
-/// The files that came after the place in a file we have read to its end; nothing where that file is not to be found.
-///
-/// # Errors
-/// As [`since`].
-pub(crate) fn after(log: &Path, place: &Place) -> Result<Option<Vec<Reader>>> {
-    let generations = stable(log)?;
-    let Some((at, begin)) = find(place, &generations)? else { return Ok(None) };
-    let mut readers = vec![begin];
-    for generation in generations.into_iter().take(at).rev() {
-        readers.push(generation.begin()?);
-    }
-    Ok(Some(readers))
-}
-
-/// The newest place of the cursor that is found. Where a log was empty, and has gone, the end of the one before it says
-/// where to go on.
-fn first_found(cursor: &Cursor, generations: &[Generation]) -> Result<Option<(usize, Reader)>> {
-    for place in cursor.places.iter().rev() {
-        let found = find(place, generations)?;
-        if found.is_some() || place.offset > 0 {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}
-
-/// The place where the log ends now, and where the file before it does. An unfinished last line is still to be judged.
-///
-/// # Errors
-/// As [`since`].
-pub(crate) fn mark(log: &Path) -> Result<Cursor> {
-    let generations = stable(log)?;
-    let mut plain: Vec<&Generation> = generations.iter().filter(|g| !g.is_compressed()).take(2).collect();
-    plain.reverse();
-    let place = |generation: &&Generation| {
-        let end = end_of_whole_lines(&generation.file).act("read", generation.path.display())?;
-        Ok(Place::of(&generation.at(end)?))
-    };
-    Ok(Cursor::now(plain.iter().map(place).collect::<Result<_>>()?))
-}
-
-fn changed_since(generations: Vec<Generation>, cursor: &Cursor, gap: bool) -> Result<Since> {
-    let place = cursor.places.last();
-    // A file cut back to nothing has kept its identity, and begins anew.
-    let mut new: Vec<Generation> =
-        generations.into_iter().filter(|g| cursor.is_before(g.changed) || g.is(place)).collect();
-    new.reverse();
-    Ok(Since { readers: new.into_iter().map(Generation::begin).collect::<Result<_>>()?, gap })
-}
-
-/// What was written into the file before the last one since we left it.
-fn late_writes(cursor: &Cursor, older: &[Generation]) -> Vec<Reader> {
-    let before = cursor.places.split_last().map_or(&[][..], |(_, before)| before);
-    let grown = |place: &Place| {
-        let generation = older.iter().find(|g| place.is_in_same(&g.file))?;
-        let length = generation.file.metadata().ok()?.len();
-        (length > place.offset).then_some(())?;
-        Reader::of_file(generation.file.try_clone().ok()?, &generation.path, place.offset).ok()
-    };
-    before.iter().filter_map(grown).collect()
-}
-
-/// Where the place is: first in the very file, then in a copy or a compressed copy, the newest first.
-fn find(place: &Place, generations: &[Generation]) -> Result<Option<(usize, Reader)>> {
-    let very = generations.iter().position(|g| place.is_in_same(&g.file));
-    // Nothing proves the beginning of a file but its identity.
-    let copies = generations.iter().enumerate().filter(|_| place.offset > 0);
-    // The log itself comes last: to read a line twice is better than never.
-    let copies = copies.clone().skip(1).chain(copies.take(1));
-    match very {
-        Some(at) => Ok(Some((at, generations[at].at(place.offset)?))),
-        None => Ok(copies.into_iter().find_map(|(at, g)| Some((at, g.copy_at(place)?)))),
+    /// The offset to read from.
+    pub(crate) fn offset(&self) -> u64 {
+        self.place.as_ref().map_or(0, |place| place.offset)
     }
 }
 
-/// The log, if it is there, and its siblings, the newest first, opened while no rotation was going on.
-fn stable(log: &Path) -> Result<Vec<Generation>> {
-    let mut seen = look(log)?;
+/// Finds what is to be read since the cursor was taken.
+///
+/// # Errors
+/// The log exists and cannot be looked at.
+pub(crate) fn since(names: &ArchiveNames, cursor: &Cursor, budget: &Budget) -> Result<Plan> {
+    let (mut search, mut last_found) = Search::through(generations(names)?, cursor, budget);
     for _ in 0..LOOKS {
-        let again = look(log)?;
-        let same = |(a, b): (&Generation, &Generation)| (&a.path, a.identity) == (&b.path, b.identity);
-        if seen.len() == again.len() && seen.iter().zip(&again).all(same) {
+        if !search.moved.get() {
             break;
         }
-        seen = again;
+        (search, last_found) = Search::through(generations(names)?, cursor, budget);
     }
-    Ok(seen)
+    let is_copying = search.is_copying();
+    Ok(Plan { unread: search.unread(), gap: !last_found, is_copying })
 }
 
-fn look(log: &Path) -> Result<Vec<Generation>> {
-    let mut generations: Vec<Generation> = vec![];
-    if let Some(file) = open_log(log)? {
-        generations.extend(Generation::of(log.to_owned(), file));
-    }
-    for path in rotated_names(log) {
-        // Gone since it was listed, or not ours to read: then it is not a generation that we know.
-        let Some(generation) = File::open(&path).ok().and_then(|file| Generation::of(path, file)) else { continue };
-        if generations.iter().all(|known| known.identity != generation.identity) {
-            generations.push(generation);
-        }
-    }
-    Ok(generations)
+/// The search for the places of a cursor among the generations of a log.
+struct Search<'a> {
+    generations: Vec<Generation>,
+    cursor: &'a Cursor,
+    budget: &'a Budget<'a>,
+    /// For each generation the place that it continues.
+    continued: Vec<Option<usize>>,
+    /// For each generation: it is the file of a place, and the bytes before that place are unchanged.
+    known: Vec<bool>,
+    /// For each generation: all of its content is in the log too.
+    copy: Vec<bool>,
+    /// Rotation has changed the names while we looked.
+    moved: Cell<bool>,
 }
 
-impl Generation {
-    fn of(path: PathBuf, file: File) -> Option<Generation> {
-        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
-        let changed = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Some(Generation { path, identity: FileId::from(&metadata), changed, file })
-    }
-
-    fn is(&self, place: Option<&Place>) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let there = self.file.metadata();
-        place.is_some_and(|p| there.is_ok_and(|there| (there.dev(), there.ino()) == (p.device, p.inode)))
-    }
-
-    fn at(&self, offset: u64) -> Result<Reader> {
-        Reader::of_file(self.file.try_clone().act("share", self.path.display())?, &self.path, offset)
-    }
-
-    fn begin(self) -> Result<Reader> {
-        match self.is_compressed() {
-            true => Ok(Reader::read_once(decompress::open(&self.path, self.file)?, &self.path)),
-            false => Reader::of_file(self.file, &self.path, 0),
+impl<'a> Search<'a> {
+    /// Looks for each place. Also tells if the last one was found.
+    fn through(generations: Vec<Generation>, cursor: &'a Cursor, budget: &'a Budget<'a>) -> (Search<'a>, bool) {
+        let (continued, copy) = (vec![None; generations.len()], vec![false; generations.len()]);
+        let (known, moved) = (vec![false; generations.len()], Cell::new(false));
+        let mut search = Search { generations, cursor, budget, continued, known, copy, moved };
+        search.known = search.generations.iter().map(|generation| search.is_known(generation)).collect();
+        // A place with few bytes before it may be found by chance where another one is. The last place comes first of those:
+        // rather read lines twice than not at all.
+        let (proven, weak): (Vec<_>, Vec<_>) =
+            (0..cursor.places.len()).partition(|&at| cursor.places[at].is_well_proven());
+        let mut last_found = cursor.places.is_empty();
+        for at in proven.into_iter().chain(weak.into_iter().rev()) {
+            let found = search.find(at);
+            last_found |= found && at + 1 == cursor.places.len();
         }
+        (search, last_found)
     }
 
-    fn is_compressed(&self) -> bool {
-        decompress::is_compressed(&self.path)
+    fn is_known(&self, generation: &Generation) -> bool {
+        let mut own = self.cursor.places.iter().filter(|place| place.inode.may_be(generation.inode));
+        own.any(|place| !generation.is_rewritten(place) && self.holds(generation, place))
     }
 
-    /// The reader at this place, if this is a copy of the file that the place is in. A damaged archive is not.
-    fn copy_at(&self, place: &Place) -> Option<Reader> {
-        if !self.is_compressed() {
-            return if place.is_in(&self.file) { self.at(place.offset).ok() } else { None };
+    fn holds(&self, generation: &Generation, place: &Place) -> bool {
+        let holds = generation.holds(place, self.budget);
+        self.moved.set(self.moved.get() || holds == Holds::Moved);
+        holds == Holds::Yes
+    }
+
+    /// Finds the generation that continues a place: the oldest that holds the bytes before it.
+    fn find(&mut self, at: usize) -> bool {
+        let place = &self.cursor.places[at];
+        let mut all = 0..self.generations.len();
+        let own = all.find(|&number| self.known[number] && self.generations[number].inode.may_be(place.inode));
+        if place.offset == 0 || own.is_none() && self.is_packed(place) {
+            return self.find_beginning(at, own);
         }
-        let reader = decompress::open(&self.path, self.file.try_clone().ok()?).ok()?;
-        let mut reader = Reader::read_once(reader, &self.path);
-        let there = reader.skip_to(place.offset).ok()? && place.is_proven_by(reader.buffer.proof());
-        there.then_some(reader)
+        for number in 0..self.generations.len() {
+            if self.continued[number].is_some() || !(Some(number) == own || self.may_be_copy(number, at)) {
+                continue;
+            }
+            if Some(number) != own && own.is_some_and(|own| self.is_mere_copy(number, own, place)) {
+                self.copy[number] = true;
+            } else if self.holds(&self.generations[number], place) {
+                self.continued[number] = Some(at);
+                return true;
+            }
+        }
+        false
     }
+
+    /// Nothing stands before the place that a copy could be found by. Every file that may continue it is read from its
+    /// beginning anyway.
+    fn find_beginning(&mut self, at: usize, own: Option<usize>) -> bool {
+        if let Some(own) = own {
+            self.continued[own].get_or_insert(at);
+        }
+        own.is_some() || (0..self.generations.len()).any(|number| self.may_be_copy(number, at))
+    }
+
+    /// True if the file of the place was compressed and nobody wrote to it since: such an archive has kept the time, and is
+    /// not read. It is looked into only where another archive could be taken for it.
+    fn is_packed(&self, place: &Place) -> bool {
+        let is_last = self.cursor.places.last() == Some(place);
+        let mut unknown = self.generations.iter().zip(&self.known).filter(|(_, known)| !**known).map(|(g, _)| g);
+        if is_last || place.modified >= self.cursor.taken || !unknown.clone().any(|g| g.modified >= self.cursor.taken) {
+            return false;
+        }
+        unknown.any(|g| g.is_compressed() && g.modified == place.modified && self.holds(g, place))
+    }
+
+    /// Race: log-copied. The log has not been truncated yet if the copy is still short, or if it is younger than the last
+    /// write to the log: all that the copy holds is in the log too.
+    fn is_mere_copy(&self, number: usize, own: usize, place: &Place) -> bool {
+        let (copy, own) = (&self.generations[number], &self.generations[own]);
+        let is_short = copy.length < place.offset && copy.modified >= inode::now().saturating_sub(COPYING);
+        own.is_log && (is_short || own.modified < copy.modified) && copy.is_copied_from(own)
+    }
+
+    /// True if this generation may be a copy of the file that the place is in, made after the cursor was taken.
+    fn may_be_copy(&self, number: usize, at: usize) -> bool {
+        let (generation, place) = (&self.generations[number], &self.cursor.places[at]);
+        // A compressed copy of a file that nobody wrote to meanwhile keeps its time.
+        let in_time = generation.modified >= self.cursor.taken || generation.modified == place.modified;
+        // The log under a new identity may begin like the old one by chance.
+        in_time && !self.known[number] && (!generation.is_log || place.is_well_proven())
+    }
+
+    fn is_copying(&self) -> bool {
+        let recent = inode::now().saturating_sub(COPYING);
+        (0..self.copy.len()).any(|number| self.copy[number] && self.generations[number].modified >= recent)
+    }
+
+    fn unread(self) -> Vec<Unread> {
+        let last = self.cursor.places.len().checked_sub(1);
+        let mut unread = vec![];
+        for (number, generation) in self.generations.into_iter().enumerate() {
+            let place = self.continued[number].map(|at| &self.cursor.places[at]);
+            let wanted = match place {
+                Some(place) if place.is_behind_all() => false,
+                // A daemon may still write into the file that it had open when the cursor was taken.
+                Some(place) => {
+                    let may_grow = generation.is_log || self.continued[number] == last || generation.is_compressed();
+                    may_grow || generation.length > place.offset
+                }
+                None => generation.is_log || generation.modified >= self.cursor.taken && !self.copy[number],
+            };
+            if wanted {
+                unread.push(Unread { place: place.cloned(), generation });
+            }
+        }
+        unread
+    }
+}
+
+/// The place where the log ends now, and where its archives end. An unfinished last line is still to be judged.
+///
+/// # Errors
+/// The log exists and cannot be read.
+pub(crate) fn mark(names: &ArchiveNames) -> Result<Cursor> {
+    let taken = inode::now();
+    let generations = generations(names)?;
+    let mut places = ends(&generations, |_| true);
+    if let Some(log) = generations.last().filter(|last| last.is_log)
+        && let Some(file) = open_file(&log.path)?
+    {
+        let end = end_of_whole_lines(&file).act("read", log.path.display())?;
+        places.extend(Place::of(&Reader::of_file(file, &log.path, end)?));
+    }
+    Ok(Cursor { taken, places })
+}
+
+/// The ends of the newest archives for which `wanted` is true, the oldest first.
+pub(crate) fn ends(generations: &[Generation], wanted: impl Fn(&Generation) -> bool) -> Vec<Place> {
+    let archives = generations.iter().rev().filter(|generation| !generation.is_log && wanted(generation));
+    let mut places: Vec<Place> = archives.take(NOTED).filter_map(Generation::end).collect();
+    places.reverse();
+    places
+}
+
+/// The places to note when all has been read up to the time `taken`: those of `places` whose files still have a name, and
+/// before them the ends of the archives that were passed by because nobody has written to them.
+///
+/// # Errors
+/// The log exists and cannot be looked at.
+pub(crate) fn worth_noting(names: &ArchiveNames, taken: u64, places: Vec<Place>) -> Result<Vec<Place>> {
+    let generations = generations(names)?;
+    let is_known = |generation: &Generation| places.iter().any(|place| place.inode.may_be(generation.inode));
+    let mut noted = ends(&generations, |g| !g.is_compressed() && g.modified < taken && !is_known(g));
+    let exists = |place: &Place| generations.iter().any(|generation| generation.inode.may_be(place.inode));
+    noted.extend(places.into_iter().filter(exists));
+    Ok(noted)
 }

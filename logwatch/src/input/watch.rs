@@ -1,5 +1,6 @@
 //! Inotify watches of a log, and how far the events of its file system can be trusted.
 
+use crate::input::archive_names::ArchiveNames;
 use racefree_core::event::inotify::{Inotify, Watch};
 use rustix::fs::statfs;
 use std::collections::BTreeSet;
@@ -47,10 +48,13 @@ impl EventTrust {
 /// The user's watches run out (fs.inotify.max_user_watches).
 pub(crate) fn watch<'a>(
     hints: &Inotify,
-    path: &Path,
+    names: &ArchiveNames,
     files: impl Iterator<Item = &'a File>,
 ) -> io::Result<BTreeSet<Watch>> {
+    let path = names.log();
     let mut watches = BTreeSet::new();
+    // A directory of --archives need not exist yet; the log's own directory is watched below.
+    watches.extend(names.directories().iter().skip(1).filter_map(|directory| hints.on_directory(directory).ok()));
     for file in files {
         // By its descriptor, because another file may have the name by now.
         let held = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));

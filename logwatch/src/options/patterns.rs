@@ -23,6 +23,9 @@ pub(crate) struct Patterns {
     /// Ignore upper and lower case in all patterns
     #[arg(short, long)]
     pub(crate) ignore_case: bool,
+    /// Match, capture and print the text of each line without its escape sequences, such as those of colours
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// A line that matches REGEX begins a record of several lines; a record is judged and printed as a whole
     ///
     /// `--start '^\d{4}-'` fits a log in which each entry begins with a date and a traceback may follow. `(?s)` lets `.`

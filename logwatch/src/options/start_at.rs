@@ -18,4 +18,14 @@ pub(crate) struct StartAt {
     /// --from says. FILE is replaced atomically, after the output was written.
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub(crate) cursor_file: Option<PathBuf>,
+    /// Files that match GLOB are archives of LOG, wherever they are and whatever their names are (repeatable)
+    ///
+    /// `--archives '/var/log/old/app.log*'` for the olddir of logrotate. Without it the archives are the files beside LOG
+    /// whose names are those of a known rotation scheme, such as `LOG.1`, `LOG-20261121.gz` or `app-2026-11-21.log`. With
+    /// several LOGs an archive belongs to the LOG with whose name, less the extension, its own name begins.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) archives: Vec<String>,
+    /// Fail with exit code 125 if a LOG does not exist at the start, or a glob matches no file
+    #[arg(long)]
+    pub(crate) must_exist: bool,
 }

@@ -24,6 +24,18 @@ pub(crate) struct StopWhen {
     /// With COMMAND, the process is looked for after COMMAND has succeeded, because COMMAND may start it.
     #[arg(long = "while", value_name = "pidfile:PATH|pid:N")]
     pub(crate) process: Option<ProcessArg>,
+    /// Decide at the N-th ready line; without --ready at the N-th error line
+    ///
+    /// postgres, for one, says "ready to accept connections" twice during its first start.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// With --count: N error lines within DUR decide, by the time when they are read
+    #[arg(long = "within", value_name = "DUR", value_parser = parse_duration, requires = "count")]
+    #[arg(conflicts_with_all = ["ready", "no_follow"])]
+    pub(crate) within_time: Option<Duration>,
+    /// After a line has decided, read stdin to its end, so that the writer does not die of SIGPIPE
+    #[arg(long)]
+    pub(crate) drain: bool,
     /// Judge LOG to its end and exit: 1 if an error was seen, else 0 (with --ready: 1 if that was not seen)
     #[arg(long, conflicts_with_all = ["good_for", "idle", "process", "timeout", "command"])]
     pub(crate) no_follow: bool,

@@ -37,20 +37,11 @@ struct Around {
 
 impl<'a> Printer<'a> {
     /// A printer that has printed nothing yet.
-    pub(crate) fn new(shown: &'a Show, matcher: &'a Matcher, logs: usize) -> Printer<'a> {
+    pub(crate) fn new(shown: &'a Show, matcher: &'a Matcher, several_logs: bool) -> Printer<'a> {
         let terminal = std::io::stdout().is_terminal();
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let colored = shown.color == Color::Always || shown.color == Color::Auto && terminal && !plain;
-        Printer {
-            shown,
-            matcher,
-            several_logs: logs > 1,
-            terminal,
-            colored,
-            out: vec![],
-            found: 0,
-            around: Around::default(),
-        }
+        Printer { shown, matcher, several_logs, terminal, colored, out: vec![], found: 0, around: Around::default() }
     }
 
     /// Prints a line that was found in `text`. `text` begins at the origin's offset.

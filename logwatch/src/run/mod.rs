@@ -1,31 +1,39 @@
 //! One run: scan the logs once or watch them, alone or while COMMAND runs, until something decides.
 
+mod begin;
 mod command;
+mod drain;
+mod judging;
 mod scan;
 mod session;
+mod threshold;
 mod wait;
 mod watch;
 
+use crate::input::budget::Budget;
 use crate::input::cursor_file::CursorFile;
-use crate::input::{log_names, rotation};
+use crate::input::log_names::LogNames;
+use crate::input::rotation;
 use crate::matching::matcher::Matcher;
 use crate::options::Cli;
 use crate::output::printer::Printer;
+use command::Started;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::process::child;
-use session::Session;
+use session::{Rules, Session};
+use threshold::Threshold;
 
 /// Runs the utility.
 ///
 /// # Errors
 /// Wrong usage; a log or the cursor file cannot be used; the deadline has passed.
-pub fn run(mut cli: Cli) -> Result<Exit> {
-    cli.logs = log_names::expanded(&cli.logs)?;
+pub fn run(cli: Cli) -> Result<Exit> {
+    let names = LogNames::new(&cli.logs, &cli.start_at.archives);
     if cli.mark {
-        return cli.print_marks();
+        return print_marks(&names);
     }
     let matcher = Matcher::of(&cli.patterns)?;
     cli.check(&matcher)?;
@@ -33,18 +41,33 @@ pub fn run(mut cli: Cli) -> Result<Exit> {
     let file = cli.start_at.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.stop_when.patience()));
     let file = file.transpose()?;
     let unless_told = if cli.stop_when.no_follow || file.is_some() { "start" } else { "end" };
-    let logs = log_names::followers(&cli.start_at, &cli.logs, file.as_ref(), unless_told)?;
-    let first_decides = !cli.stop_when.no_follow || cli.patterns.ready.is_some();
-    let printer = Printer::new(&cli.shown, &matcher, logs.len());
-    let tail_lines = if cli.command.is_empty() { 0 } else { cli.show };
-    let mut session = Session::new(&matcher, printer, logs, tail_lines, first_decides)?;
+    let logs = begin::followers(&cli.start_at, &names, file.as_ref(), unless_told, &Budget::until(until))?;
+    let ready_wanted = cli.patterns.ready.is_some();
+    let rules = Rules {
+        first_decides: !cli.stop_when.no_follow || ready_wanted,
+        tail_lines: if cli.command.is_empty() { 0 } else { cli.show },
+        collects_signals: !cli.command.is_empty() || file.is_some() && !cli.stop_when.no_follow,
+    };
+    let printer = Printer::new(&cli.shown, &matcher, names.are_several());
+    let threshold = Threshold::of(&cli.stop_when, ready_wanted);
+    let mut session = Session::new(&matcher, printer, names, logs, threshold, rules)?;
     let exit = cli.watch(&mut session, until);
+    if cli.stop_when.drain {
+        session.drain()?;
+    }
     match file {
         // A run that failed to read or to print must not move the cursor: the next run judges those lines again.
-        Some(file) if exit.as_ref().map_or_else(is_an_answer, |_| true) => file.note(&cli.logs, session.cursors())?,
+        Some(file) if exit.as_ref().map_or_else(is_an_answer, |_| true) => file.note(session.cursors()?)?,
         _ => {}
     }
     exit
+}
+
+fn print_marks(names: &LogNames) -> Result<Exit> {
+    for log in names.found() {
+        output::print(format!("{}\n", rotation::mark(&names.of(&log))?))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn is_an_answer(error: &anyhow::Error) -> bool {
@@ -52,13 +75,6 @@ fn is_an_answer(error: &anyhow::Error) -> bool {
 }
 
 impl Cli {
-    fn print_marks(&self) -> Result<Exit> {
-        for log in &self.logs {
-            output::print(format!("{}\n", rotation::mark(log)?))?;
-        }
-        Ok(Exit::Done)
-    }
-
     fn check(&self, matcher: &Matcher) -> Result<()> {
         let wrong = |why: &str| Err(exit_as(Exit::Usage, format!("watch: {why}")));
         if self.shown.capture && !matcher.captures_something() {
@@ -79,13 +95,22 @@ impl Cli {
         if self.stop_when.no_follow {
             return scan::scan(session, ready_wanted);
         }
-        if !self.command.is_empty() {
-            let ended = command::run(&self.command, session, &self.stop_when, until)?;
-            if ended != Exit::Status(0) || !ready_wanted && !self.stop_when.outlast_command() {
-                return Ok(ended);
-            }
+        if self.command.is_empty() {
+            return self.watch_logs(session, until);
         }
-        let logs: Vec<String> = self.logs.iter().map(|log| log.display().to_string()).collect();
-        watch::watch(&self.stop_when, session, until, &logs.join(", "), ready_wanted)
+        let mut started = Started::spawn(&self.command, session, &self.stop_when)?;
+        let ended = started.watch_over(session, until)?;
+        if ended != Exit::Status(0) || !ready_wanted && !self.stop_when.outlast_command() {
+            return Ok(ended);
+        }
+        let judged = self.watch_logs(session, until);
+        if !matches!(judged, Ok(Exit::Done)) {
+            started.undo(session)?;
+        }
+        judged
+    }
+
+    fn watch_logs(&self, session: &mut Session<'_>, until: Deadline) -> Result<Exit> {
+        watch::watch(&self.stop_when, session, until, self.patterns.ready.is_some())
     }
 }

@@ -1,67 +1,73 @@
 //! `--no-follow`: one pass over the logs, on all processors where the logs are long.
 
+use crate::input::inode;
 use crate::input::line_buffer::ends_of_lines;
+use crate::input::reader::Reader;
 use crate::output::origin::Origin;
-use crate::run::session::Session;
-use crate::run::wait::Woken;
+use crate::run::session::{SILENCE, Session};
 use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output;
 use racefree_core::error::Result;
-use racefree_core::event::Arrived;
 use racefree_core::event::time::Deadline;
-use racefree_core::signal::Signal;
 use std::ops::ControlFlow;
 use std::time::Duration;
+
+/// A log may be written to so often that its last record is never silent.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Judges the logs to their ends.
 ///
 /// # Errors
 /// The read fails; stdout cannot be written.
 pub(crate) fn scan(session: &mut Session<'_>, ready_wanted: bool) -> Result<Exit> {
-    if let Some(arrived) = session.read_all()? {
-        return Ok(Exit::Signalled(arrived.signal));
-    }
-    session.finish()?;
+    session.read_all()?;
+    session.finish(Deadline::NEVER)?;
     Ok(session.judgement(ready_wanted))
 }
 
 impl Session<'_> {
-    /// Reads each log and stdin to the end. Returns the signal that ended the scan, if one did.
+    /// Reads each log and stdin to the end.
     ///
     /// # Errors
     /// As [`Session::finish`].
-    pub(crate) fn read_all(&mut self) -> Result<Option<Arrived>> {
-        for log in self.logs.iter().filter(|log| !log.is_there()) {
-            output::notice(&format!("{} is not there", log.path().display()));
-        }
+    pub(crate) fn read_all(&mut self) -> Result<()> {
+        self.say_what_never_came();
+        let patience = Deadline::after(PATIENCE);
         loop {
-            if let Some(arrived) = self.scan_parallel()? {
-                return Ok(Some(arrived));
+            self.scan_parallel()?;
+            let busy = self.poll(Deadline::NEVER)?;
+            if self.decided.is_some() {
+                return Ok(());
             }
-            let busy = self.poll()?;
-            if self.decided.is_some() || !busy && self.logs.iter().all(|log| log.pipe().is_none()) {
-                return Ok(None);
+            let silent_at = self.records_are_silent_at();
+            if !busy && self.logs.iter().all(|log| log.pipe().is_none()) && (silent_at.passed() || patience.passed()) {
+                return Ok(());
             }
-            let until = if busy { Deadline::after(Duration::ZERO) } else { Deadline::NEVER };
-            match self.waiting.wait(None, &self.logs, until)? {
-                Woken::Signal(arrived) if arrived.signal != Signal::CHLD => return Ok(Some(arrived)),
-                _ => {}
-            }
+            self.waiting.wait(None, &self.logs, if busy { Deadline::after(Duration::ZERO) } else { silent_at })?;
         }
     }
 
+    /// When the last record of each log has been silent for so long that it is taken for finished.
+    fn records_are_silent_at(&self) -> Deadline {
+        let records = self.matcher.has_records();
+        let unfinished = self
+            .logs
+            .iter()
+            .flat_map(|log| log.files().readers())
+            .filter(|reader| records && reader.buffer.rest().is_some() && reader.file().is_some());
+        let age = |reader: &Reader| Duration::from_nanos(inode::now().saturating_sub(reader.modified()));
+        let youngest = unfinished.map(age).min().unwrap_or(SILENCE);
+        Deadline::after(SILENCE.saturating_sub(youngest))
+    }
+
     /// Scans long files on all processors. Records and context need the lines in order, so they exclude the parallel scan.
-    /// Returns the signal that ended the scan, if one did.
-    fn scan_parallel(&mut self) -> Result<Option<Arrived>> {
+    fn scan_parallel(&mut self) -> Result<()> {
         if self.matcher.has_records() || self.printer.has_context() {
-            return Ok(None);
+            return Ok(());
         }
-        let mut signal = None;
         for log in &mut self.logs {
             let name = log.path().to_owned();
             log.files_mut().scan_parallel(self.matcher, &mut |reader, block| {
-                signal = self.waiting.signal()?.filter(|arrived| arrived.signal != Signal::CHLD);
-                if signal.is_some() || self.first_decides && !block.hits.is_empty() {
+                if self.first_decides && !block.hits.is_empty() {
                     return Ok(ControlFlow::Break(()));
                 }
                 if block.hits.is_empty() {
@@ -75,11 +81,11 @@ impl Session<'_> {
                     from = hit.line.start;
                     origin.number = lines.map(|count| count + 1);
                     self.printer.found(origin, text, hit)?;
-                    self.error_seen = true;
+                    self.error_seen |= self.threshold.is_reached_by(hit.verdict);
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
         }
-        Ok(signal)
+        Ok(())
     }
 }

@@ -1,23 +1,29 @@
 //! The watch loop: read, judge, print, wait for more.
 
+use crate::input::budget::{Budget, SignalWaits};
 use crate::input::cursor::Cursor;
 use crate::input::follower::{Follower, Step};
-use crate::input::line_buffer::{Piece, ends_of_lines};
+use crate::input::log_names::LogNames;
 use crate::matching::matcher::{Matcher, Verdict};
-use crate::output::origin::Origin;
 use crate::output::printer::Printer;
 use crate::output::tail::Tail;
+use crate::run::threshold::Threshold;
 use crate::run::wait::{Waiting, Woken};
 use racefree_core::cli::exit::Exit;
+use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Arrived, Events};
 use racefree_core::process::pidfd::PidFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
-/// After this much silence the last record is taken for finished.
-const RECORD_IS_OVER: Duration = Duration::from_millis(200);
+/// After this much silence an unfinished record or line is judged.
+pub(crate) const SILENCE: Duration = Duration::from_millis(200);
+
+/// After a deadline this much time is left to read what the logs hold.
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
 
 /// What ended a watch.
 #[derive(Clone, Copy, Debug)]
@@ -48,40 +54,69 @@ pub(crate) struct Stretch<'a> {
     pub(crate) awaited: &'a str,
 }
 
+/// What kind of run it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// The first line that is found decides; otherwise all lines are judged.
+    pub(crate) first_decides: bool,
+    /// If COMMAND fails this many of the last lines are shown.
+    pub(crate) tail_lines: usize,
+    /// There is something to undo or to save before this process ends.
+    pub(crate) collects_signals: bool,
+}
+
 /// The logs, the patterns, and the result so far.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     pub(crate) matcher: &'a Matcher,
     pub(crate) printer: Printer<'a>,
+    pub(crate) names: LogNames,
     pub(crate) logs: Vec<Follower>,
-    tails: Vec<Tail>,
+    tail_lines: usize,
+    pub(crate) tails: Vec<Tail>,
     pub(crate) waiting: Waiting,
     /// The first line that is found decides; otherwise all lines are judged.
     pub(crate) first_decides: bool,
+    /// How many lines it takes to decide.
+    pub(crate) threshold: Threshold,
     /// The verdict that decided; later lines are not judged.
     pub(crate) decided: Option<Verdict>,
-    /// An error line was seen.
+    /// As many error lines were seen as it takes.
     pub(crate) error_seen: bool,
     /// The places right behind the line that decided.
-    cursors: Option<Vec<Cursor>>,
+    pub(crate) cursors: Option<Vec<(PathBuf, Cursor)>>,
 }
 
 impl<'a> Session<'a> {
     /// Prepares the loop. Nothing is read yet.
     pub(crate) fn new(
         matcher: &'a Matcher,
-        mut printer: Printer<'a>,
+        printer: Printer<'a>,
+        names: LogNames,
         mut logs: Vec<Follower>,
-        show: usize,
-        first_decides: bool,
+        threshold: Threshold,
+        rules: Rules,
     ) -> Result<Session<'a>> {
-        logs.iter().filter(|log| log.gap).for_each(|log| printer.gap(log.path()));
         if printer.counts_lines() {
             logs.iter_mut().for_each(|log| log.files_mut().count_lines());
         }
-        let tails = logs.iter().map(|_| Tail::at_most(show)).collect();
-        let (waiting, decided, cursors) = (Waiting::armed(&logs)?, None, None);
-        Ok(Session { matcher, printer, logs, tails, waiting, first_decides, decided, error_seen: false, cursors })
+        let tails = logs.iter().map(|_| Tail::at_most(rules.tail_lines)).collect();
+        let waiting = Waiting::armed(&logs, rules.collects_signals)?;
+        let (Rules { first_decides, tail_lines, .. }, decided, error_seen, cursors) = (rules, None, false, None);
+        Ok(Session {
+            matcher,
+            printer,
+            names,
+            logs,
+            tail_lines,
+            tails,
+            waiting,
+            first_decides,
+            threshold,
+            decided,
+            error_seen,
+            cursors,
+        })
     }
 
     /// The event loop, for the caller that starts a child.
@@ -94,47 +129,71 @@ impl<'a> Session<'a> {
         let mut status = StatusLine::begin();
         let silence = |length: Option<Duration>| length.map_or(Deadline::NEVER, Deadline::after);
         let mut idle = silence(stretch.idle);
-        let mut record_over = Deadline::NEVER;
-        self.waiting.watch(&self.logs);
+        let mut silent_at = Deadline::NEVER;
+        self.waiting.watch(&self.logs, &self.names);
         loop {
             status.show(|| stretch.awaited.to_owned());
             self.waiting.forget_hints();
-            let busy = self.poll()?;
+            let busy = self.follow_new()? | self.poll(stretch.until)?;
             self.printer.flush()?;
             if self.decided.is_some_and(|verdict| !stretch.is_command || verdict != Verdict::Ready) {
                 return Ok(End::Found);
             }
             if busy {
                 idle = silence(stretch.idle);
-                record_over = silence(self.matcher.has_records().then_some(RECORD_IS_OVER));
-            } else if self.logs.iter().all(Follower::has_ended_for_good) {
+                silent_at = Deadline::after(SILENCE);
+            } else if !self.names.have_globs() && self.logs.iter().all(Follower::has_ended_for_good) {
                 return Ok(End::NoMore);
-            } else if record_over.passed() {
-                record_over = Deadline::NEVER;
-                self.judge_silent_records()?;
+            } else if silent_at.passed() {
+                silent_at = Deadline::NEVER;
+                self.judge_silent()?;
                 continue;
-            } else if self.waiting.watch(&self.logs) {
+            } else if self.waiting.watch(&self.logs, &self.names) {
                 continue;
             }
-            let again = if busy { Deadline::after(Duration::ZERO) } else { record_over.or(status.due()) };
+            let again =
+                if busy { Deadline::after(Duration::ZERO) } else { silent_at.or(status.due()).or(self.names.due()) };
             match self.waiting.wait(stretch.process, &self.logs, stretch.until.or(idle).or(again))? {
                 Woken::Signal(arrived) => return Ok(End::Signal(arrived)),
                 Woken::ProcessGone => return Ok(End::ProcessGone),
                 Woken::Look if stretch.until.passed() => return Ok(End::Deadline),
-                Woken::Look if idle.passed() && !self.poll()? => return Ok(End::Idle),
+                Woken::Look if idle.passed() && !self.poll(stretch.until)? => return Ok(End::Idle),
                 Woken::Look => {}
             }
         }
     }
 
-    /// Reads once from each log. True if there may be more to read at once.
-    pub(crate) fn poll(&mut self) -> Result<bool> {
+    /// Follows the logs that have appeared since the last look, from their beginnings. True if there is one.
+    fn follow_new(&mut self) -> Result<bool> {
+        if !self.names.have_globs() {
+            return Ok(false);
+        }
+        let known = self.logs.iter().map(|log| log.path().to_owned()).collect();
+        let new = self.names.appeared(&known);
+        for log in &new {
+            let mut follower = Follower::from_start(self.names.of(log))?;
+            if self.printer.counts_lines() {
+                follower.files_mut().count_lines();
+            }
+            self.logs.push(follower);
+            self.tails.push(Tail::at_most(self.tail_lines));
+        }
+        Ok(!new.is_empty())
+    }
+
+    /// Reads once from each log. True if there may be more to read at once. A search in archives ends at the deadline.
+    pub(crate) fn poll(&mut self, until: Deadline) -> Result<bool> {
         let matcher = self.matcher;
         let last_start = |text: &[u8], from: usize| matcher.last_start(text, from);
         let mut busy = false;
         let undecided = self.decided.is_none();
         for at in 0..self.logs.len() {
-            match self.logs[at].step(matcher.has_records().then_some(&last_start))? {
+            let step = self.logs[at]
+                .step(matcher.has_records().then_some(&last_start), &Budget::until(until).or_signal(&self.waiting))?;
+            if self.logs[at].take_gap() {
+                self.printer.gap(self.logs[at].path());
+            }
+            match step {
                 Step::Judge(file, piece) => {
                     self.judge_piece(at, file, &piece)?;
                     busy = true;
@@ -150,73 +209,22 @@ impl<'a> Session<'a> {
         Ok(busy)
     }
 
-    fn judge_piece(&mut self, at: usize, file: usize, piece: &Piece) -> Result<()> {
-        let log = &self.logs[at];
-        let reader = log.files().reader(file);
-        let text = reader.buffer.text_of(piece);
-        let mut origin =
-            Origin { log: log.path(), file: reader.path(), offset: reader.buffer.offset_of(0), number: None };
-        let mut lines = reader.buffer.lines();
-        let mut counted = piece.range.start;
-        let end = piece.range.end;
-        let mut from = piece.range.start;
-        while self.decided.is_none()
-            && let Some(hit) = self.matcher.next(text, from)
-        {
-            lines = lines.map(|count| count + ends_of_lines(&text[counted..hit.line.start]));
-            counted = hit.line.start;
-            origin.number = lines.map(|count| count + 1);
-            self.printer.pass(origin, &text[from..hit.line.start]);
-            self.printer.found(origin, &text[..end], &hit.clone().within(end))?;
-            self.error_seen |= hit.verdict != Verdict::Ready;
-            self.decided = self.first_decides.then_some(hit.verdict);
-            from = (hit.line.end + 1).min(end);
-        }
-        let decided_here = self.decided.is_some() && self.cursors.is_none();
-        let judged_to = if decided_here { from } else { end };
-        self.printer.pass(origin, &text[from..judged_to]);
-        self.tails[at].note(&text[piece.range.start..judged_to]);
-        let reader = self.logs[at].files_mut().reader_mut(file);
-        match piece.whole || from > piece.range.start {
-            true => reader.buffer.judged_to(judged_to),
-            false => reader.buffer.judged_part(piece),
-        }
-        if decided_here {
-            self.cursors = Some(self.logs.iter().map(|log| log.files().cursor()).collect());
-        }
-        Ok(())
-    }
-
-    fn judge_silent_records(&mut self) -> Result<()> {
-        for at in 0..self.logs.len() {
-            while let Some((file, record)) = self.logs[at].files().silent_record().filter(|_| self.decided.is_none()) {
-                self.judge_piece(at, file, &record)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads every log to its end. A last line without newline is judged too, because this run will not see the rest.
+    /// Reads every log to its end as it is now, at most until the deadline. A last line without newline is judged too,
+    /// because this run will not see the rest.
     ///
     /// # Errors
     /// The read fails; stdout cannot be written.
-    pub(crate) fn finish(&mut self) -> Result<()> {
+    pub(crate) fn finish(&mut self, until: Deadline) -> Result<()> {
+        let ends: Vec<_> = self.logs.iter().map(|log| log.files().ends()).collect();
         // Behind the line that decided only its context is of interest, and the log may be long.
         while !matches!(self.decided, Some(Verdict::Error)) || self.printer.wants_more() {
-            if !self.poll()? {
+            let has_more = self.poll(until)?;
+            let all_read = self.logs.iter().zip(&ends).all(|(log, ends)| log.has_read_to(ends));
+            if !has_more || all_read || until.passed() || self.waiting.signal_waits() {
                 break;
             }
         }
-        for at in 0..self.logs.len() {
-            for (file, rest) in self.logs[at].files().rests() {
-                let found = self.printer.found_so_far();
-                self.judge_piece(at, file, &rest)?;
-                if self.printer.found_so_far() == found {
-                    // The next run judges the finished line. A line that was found now is not judged again.
-                    self.logs[at].files_mut().reader_mut(file).buffer.judged_to(rest.range.start);
-                }
-            }
-        }
+        self.judge_rests()?;
         self.printer.count_rest();
         self.printer.flush()
     }
@@ -236,9 +244,24 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The cursor of each log.
-    pub(crate) fn cursors(&self) -> Vec<Cursor> {
-        self.cursors.clone().unwrap_or_else(|| self.logs.iter().map(|log| log.files().cursor()).collect())
+    /// The cursor of each log: behind the line that decided, or where judging goes on now.
+    ///
+    /// # Errors
+    /// A log exists and cannot be looked at.
+    pub(crate) fn cursors(&self) -> Result<Vec<(PathBuf, Cursor)>> {
+        self.cursors.clone().map_or_else(|| self.cursors_now(), Ok)
+    }
+
+    /// The cursor of each log for where judging goes on now.
+    pub(crate) fn cursors_now(&self) -> Result<Vec<(PathBuf, Cursor)>> {
+        self.logs.iter().map(|log| Ok((log.path().to_owned(), log.cursor()?))).collect()
+    }
+
+    /// Says of each log that it does not exist and never did while it was watched.
+    pub(crate) fn say_what_never_came(&self) {
+        for log in self.logs.iter().filter(|log| !log.was_there()) {
+            output::error(&format!("{} is not there", log.path().display()));
+        }
     }
 
     /// Prints the last lines that the logs have gained.

@@ -1,6 +1,8 @@
 //! Waits for growth of the logs, a signal, the end of a process, or a deadline.
 
+use crate::input::budget::SignalWaits;
 use crate::input::follower::Follower;
+use crate::input::log_names::LogNames;
 use crate::input::watch::EventTrust;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
@@ -8,7 +10,9 @@ use racefree_core::event::inotify::{Inotify, Watch};
 use racefree_core::event::time::{Deadline, Pause};
 use racefree_core::event::{Arrived, Event, Events, Watched};
 use racefree_core::process::pidfd::PidFd;
-use std::collections::BTreeSet;
+use racefree_core::signal::Signal;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -23,6 +27,8 @@ const LOOK_MORE_OFTEN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Waiting {
     events: Events,
+    /// Signals that arrived while nobody waited.
+    arrived: RefCell<VecDeque<Arrived>>,
     hints: Option<Inotify>,
     watches: BTreeSet<Watch>,
     pause: Pause,
@@ -41,18 +47,19 @@ pub(crate) enum Woken {
 }
 
 impl Waiting {
-    /// Prepares the loop.
+    /// Prepares the loop. Signals end the process by their default action unless they are collected.
     ///
     /// # Errors
     /// Descriptors run out.
-    pub(crate) fn armed(logs: &[Follower]) -> Result<Waiting> {
+    pub(crate) fn armed(logs: &[Follower], collects_signals: bool) -> Result<Waiting> {
         let hints = Inotify::new().inspect_err(without_hints).ok();
-        let hinted = logs.iter().map(Follower::look_anyway).max().unwrap_or(EventTrust::Always);
+        let hinted = logs.iter().map(Follower::event_trust).max().unwrap_or(EventTrust::Always);
         if hinted == EventTrust::LocalOnly {
             without_hints(&io::Error::other("this file system has none for what others write"));
         }
-        let (events, watches, pause) = (Events::armed_for_orphans()?, BTreeSet::new(), Pause::begin());
-        Ok(Waiting { events, hints, watches, pause, hinted })
+        let events = if collects_signals { Events::armed_for_orphans()? } else { Events::unarmed()? };
+        let (arrived, watches, pause) = (RefCell::default(), BTreeSet::new(), Pause::begin());
+        Ok(Waiting { events, arrived, hints, watches, pause, hinted })
     }
 
     /// The event loop, for the caller that starts a child.
@@ -69,10 +76,12 @@ impl Waiting {
 
     /// Watches the files that the logs are now. True if the watches have changed: the caller must look at the logs once more
     /// before it waits, because something may have happened between its last look and the new watch.
-    pub(crate) fn watch(&mut self, followers: &[Follower]) -> bool {
+    pub(crate) fn watch(&mut self, followers: &[Follower], names: &LogNames) -> bool {
         let Some(hints) = &self.hints else { return false };
         let watches: io::Result<Vec<_>> = followers.iter().map(|follower| follower.watch(hints)).collect();
-        match watches.map(|sets| sets.into_iter().flatten().collect::<BTreeSet<Watch>>()) {
+        // A directory that does not exist yet is looked for again and again.
+        let of_globs = names.directories().into_iter().filter_map(|directory| hints.on_directory(&directory).ok());
+        match watches.map(|sets| sets.into_iter().flatten().chain(of_globs).collect::<BTreeSet<Watch>>()) {
             Ok(watches) => {
                 let changed = watches != self.watches;
                 hints.keep_only(&self.watches, &watches);
@@ -87,22 +96,14 @@ impl Waiting {
         }
     }
 
-    /// The signal that has arrived, if one has.
-    ///
-    /// # Errors
-    /// poll(2) fails.
-    pub(crate) fn signal(&self) -> Result<Option<Arrived>> {
-        Ok(match self.events.next(&[], Deadline::after(Duration::ZERO))? {
-            Event::Signal(arrived) => Some(arrived),
-            Event::Ready(_) | Event::Deadline => None,
-        })
-    }
-
     /// Waits until something happens, at most until the deadline.
     ///
     /// # Errors
     /// poll(2) fails.
     pub(crate) fn wait(&self, process: Option<&PidFd>, logs: &[Follower], until: Deadline) -> Result<Woken> {
+        if let Some(arrived) = self.arrived.borrow_mut().pop_front() {
+            return Ok(Woken::Signal(arrived));
+        }
         let hints = self.hints.as_ref().map(|hints| Watched::Read(hints.as_fd()));
         let pipes = logs.iter().filter_map(Follower::pipe).map(Watched::Read);
         let ends = process.map(|process| Watched::Read(process.as_fd()));
@@ -126,6 +127,17 @@ impl Waiting {
             EventTrust::Always => Deadline::after(LOOK_ANYWAY),
         };
         logs.iter().fold(without_a_hint, |next, log| next.or(log.files().due()))
+    }
+}
+
+impl SignalWaits for Waiting {
+    fn signal_waits(&self) -> bool {
+        let mut arrived = self.arrived.borrow_mut();
+        // A signal descriptor that cannot be read is reported by the next wait.
+        if let Ok(Event::Signal(signal)) = self.events.next(&[], Deadline::after(Duration::ZERO)) {
+            arrived.push_back(signal);
+        }
+        arrived.iter().any(|arrived| arrived.signal != Signal::CHLD)
     }
 }
 

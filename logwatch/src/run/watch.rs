@@ -1,7 +1,7 @@
 //! Watching without COMMAND, until a line decides or the time is over.
 
 use crate::options::stop_when::StopWhen;
-use crate::run::session::{End, Session, Stretch};
+use crate::run::session::{End, GRACE, Session, Stretch};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, for_people};
@@ -11,16 +11,16 @@ use std::time::Duration;
 /// Watches until a line decides or something else ends the watch.
 ///
 /// # Errors
-/// [`Exit::TimedOut`] and [`Exit::NotRunning`], with what was watched in `logs`.
+/// [`Exit::TimedOut`] and [`Exit::NotRunning`], with what was watched.
 pub(crate) fn watch(
     stop_when: &StopWhen,
     session: &mut Session<'_>,
     until: Deadline,
-    logs: &str,
     ready_wanted: bool,
 ) -> Result<Exit> {
     let process = stop_when.process.as_ref().map(|named| named.hold()).transpose()?;
     let good_at = stop_when.good_for.map_or(Deadline::NEVER, Deadline::after);
+    let logs = session.names.in_words();
     let awaited = format!("watching {logs}");
     let ended = loop {
         let process = match &process {
@@ -40,12 +40,18 @@ pub(crate) fn watch(
         return Ok(Exit::Signalled(arrived.signal));
     }
     if session.wants_more() {
-        session.finish()?;
+        let grace = Deadline::after(GRACE);
+        session.finish(match ended {
+            End::Deadline if good_at.passed() => Deadline::NEVER,
+            End::ProcessGone => until.or_later(grace),
+            _ => grace,
+        })?;
     }
     if session.decided.is_some() {
         return Ok(session.judgement(ready_wanted));
     }
     let gave_up = |exit, why: String| Err(exit_as(exit, format!("watch {logs}: {why}")));
+    session.say_what_never_came();
     match (ended, &stop_when.process) {
         (End::Deadline, _) if good_at.passed() => Ok(Exit::Done),
         (End::Idle, _) => gave_up(Exit::TimedOut, format!("it did not grow{}", after(stop_when.idle))),

@@ -168,11 +168,11 @@ fn a_cursor_edited_or_of_another_version_is_refused() {
     let place = place();
     place.write("l", "some\nlines\n");
     let found = place
-        .sh("c=$(logwatch --mark l); logwatch -e x --from ${c%?}0x l; echo $?; logwatch -e x --from lw9${c#lw1} l");
+        .sh("c=$(logwatch --mark l); logwatch -e x --from ${c%?}0x l; echo $?; logwatch -e x --from lw9${c#lw2} l");
     assert_eq!((found.stdout.as_str(), found.code), ("64\n", 64));
     let lines: Vec<&str> = found.stderr.lines().collect();
     assert!(lines[0].ends_with("is damaged; take a new one with --mark"), "{found:?}");
-    assert!(lines[1].ends_with("is of version lw9, this is lw1"), "{found:?}");
+    assert!(lines[1].ends_with("is of version lw9, this is lw2"), "{found:?}");
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod cli;
 mod cursors;
 mod daemons;
 mod judging;
+mod rotation;
