@@ -23,7 +23,7 @@ _logwatch() {
 
     case "${cmd}" in
         logwatch)
-            opts="-e -i -C -q -v -h -V --error --ready --ignore --ignore-case --start --mark --from --cursor-file --timeout --for --idle --while --no-follow --kill-after --context --max-lines --capture --json --color --show --quiet --verbose --help --version"
+            opts="-e -i -C -q -v -h -V --error --ready --ignore --ignore-case --plain --start --mark --from --cursor-file --archives --must-exist --timeout --for --idle --while --count --within --drain --no-follow --kill-after --context --max-lines --capture --json --color --show --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -57,6 +57,10 @@ _logwatch() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --archives)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -70,6 +74,14 @@ _logwatch() {
                     return 0
                     ;;
                 --while)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

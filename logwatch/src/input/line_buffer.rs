@@ -2,6 +2,7 @@
 //!
 //! The buffer is a few pages long while a log grows line by line. It never grows beyond [`LONGEST`] and [`PROOF`].
 
+use crate::input::piece::{LastRecord, Piece};
 use memchr::{memchr, memrchr};
 use std::ops::Range;
 
@@ -22,17 +23,6 @@ pub(crate) const LONGEST: usize = 1 << 20;
 
 /// The last bytes of a part are judged again together with the next part: a match may lie across the cut.
 const OVERLAP: usize = 64 << 10;
-
-/// Finds where the last record begins in a text, at or after a place. None: every line is a record of its own.
-pub(crate) type LastRecord<'a> = Option<&'a dyn Fn(&[u8], usize) -> Option<usize>>;
-
-/// The bytes to judge next, as a range of [`LineBuffer::text`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
-    pub(crate) range: Range<usize>,
-    /// The piece ends with a newline, or with the last byte that the file will ever have.
-    pub(crate) whole: bool,
-}
 
 /// Consecutive bytes of a file.
 #[derive(Debug)]

@@ -4,8 +4,8 @@
 
 use crate::input::cursor::Place;
 use crate::input::inode::Inode;
-use crate::input::line_buffer::{LastRecord, Piece};
 use crate::input::parallel::{Block, ParallelScan};
+use crate::input::piece::{LastRecord, Piece};
 use crate::input::reader::{Look, Reader};
 use crate::matching::matcher::Matcher;
 use racefree_core::error::Result;

@@ -1,6 +1,6 @@
 //! Property tests: whatever the pieces in which a log is read, its lines get the verdicts of a search line by line.
 
-use crate::input::line_buffer::Piece;
+use crate::input::piece::Piece;
 use crate::input::reader::{Look, Reader};
 use crate::matching::matcher::{Matcher, Verdict};
 use crate::options::patterns::Patterns;

@@ -3,8 +3,9 @@
 use crate::input::budget::Budget;
 use crate::input::decompress;
 use crate::input::inode::{self, Inode};
+use crate::input::line_buffer::LineBuffer;
 use crate::input::line_buffer::PROOF;
-use crate::input::line_buffer::{LastRecord, LineBuffer, Piece};
+use crate::input::piece::{LastRecord, Piece};
 use crate::input::source::{Source, proof_of};
 use racefree_core::error::{Context, Result};
 use std::fmt;

@@ -5,7 +5,8 @@
 //! ends it.
 
 use crate::options::stop_when::StopWhen;
-use crate::run::session::{End, GRACE, Session, Stretch};
+use crate::run::session::Session;
+use crate::run::watch_loop::{End, GRACE, Stretch};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;

@@ -9,11 +9,12 @@ mod session;
 mod threshold;
 mod wait;
 mod watch;
+mod watch_loop;
 
 use crate::input::budget::Budget;
 use crate::input::cursor_file::CursorFile;
 use crate::input::log_names::LogNames;
-use crate::input::rotation;
+use crate::input::noting;
 use crate::matching::matcher::Matcher;
 use crate::options::Cli;
 use crate::output::printer::Printer;
@@ -65,7 +66,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
 
 fn print_marks(names: &LogNames) -> Result<Exit> {
     for log in names.found() {
-        output::print(format!("{}\n", rotation::mark(&names.of(&log))?))?;
+        output::print(format!("{}\n", noting::mark(&names.of(&log))?))?;
     }
     Ok(Exit::Done)
 }

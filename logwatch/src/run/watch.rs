@@ -1,7 +1,8 @@
 //! Watching without COMMAND, until a line decides or the time is over.
 
 use crate::options::stop_when::StopWhen;
-use crate::run::session::{End, GRACE, Session, Stretch};
+use crate::run::session::Session;
+use crate::run::watch_loop::{End, GRACE, Stretch};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, for_people};

@@ -300,6 +300,9 @@ const SCHEMES: &[Scheme] = &[
     },
 ];
 
+/// Compares what was found with what was written, in a case that is told by the text.
+type Agree = dyn Fn(&[String], &[String], &str);
+
 /// Where the cursor is when rotation begins.
 #[derive(Clone, Copy, Debug)]
 enum At {
@@ -324,13 +327,7 @@ fn ls(directory: &Path) -> String {
 }
 
 /// Lets a scheme rotate between two runs, three times over, and compares what was found with what was written.
-fn judges_each_line_once(
-    scheme: &Scheme,
-    rotations: usize,
-    at: At,
-    line: &dyn Fn(usize) -> String,
-    agree: &dyn Fn(&[String], &[String], &str),
-) {
+fn judges_each_line_once(scheme: &Scheme, rotations: usize, at: At, line: &dyn Fn(usize) -> String, agree: &Agree) {
     let place = place();
     let files = Files { directory: place.path().to_owned(), log: scheme.log };
     fs::write(files.path(scheme.log), "").expect("a file of our own");
@@ -372,7 +369,7 @@ fn judges_each_line_once(
     }
 }
 
-fn table(line: &dyn Fn(usize) -> String, agree: &dyn Fn(&[String], &[String], &str)) {
+fn table(line: &dyn Fn(usize) -> String, agree: &Agree) {
     if !needs("gzip", "gzip") {
         return;
     }

@@ -1,0 +1,100 @@
+//! Following the name of a log: what rotation has done, what is read next, and where a later run goes on.
+
+use crate::input::budget::Budget;
+use crate::input::cursor::{Cursor, Place};
+use crate::input::directories::Directories;
+use crate::input::follower::{Follower, Step};
+use crate::input::generation::{is_absent, open_file};
+use crate::input::inode::Inode;
+use crate::input::noting;
+use crate::input::reader::Reader;
+use crate::input::rotation::{self, Unread};
+use racefree_core::cli::output;
+use racefree_core::error::Result;
+use std::fs;
+
+impl Follower {
+    /// Looks at what the name of the log stands for, after everything that is open has been read.
+    pub(super) fn look_at_name(&mut self, begun: u64, budget: &Budget) -> Result<Step> {
+        let named = match fs::metadata(self.path()) {
+            Ok(there) => Some(Inode::from(&there)),
+            Err(e) if is_absent(&e) => None,
+            Err(e) => {
+                output::detail(|| format!("look at {}: {e}", self.path().display()));
+                return Ok(Step::Idle);
+            }
+        };
+        let directories = Directories::of(self.names.directories());
+        let unchanged = self.directories.are_unchanged(&directories) && !self.is_copying;
+        if self.truncated || (named.is_some() && (named != self.files.inode() || !unchanged)) {
+            let step = self.plan(budget)?;
+            // The archives were listed after `begun`: nothing that was written before is left.
+            self.completed(begun, self.unread.is_empty() && !self.is_copying);
+            return Ok(step);
+        }
+        self.named = named;
+        self.completed(begun, unchanged);
+        self.look_beyond_descriptor()
+    }
+
+    /// Takes note if all that was written before the step began has been read.
+    fn completed(&mut self, begun: u64, complete: bool) {
+        self.is_complete = complete;
+        if complete {
+            self.taken = begun;
+        }
+    }
+
+    /// Finds out what rotation has done, and what is to be read next.
+    pub(super) fn plan(&mut self, budget: &Budget) -> Result<Step> {
+        let cursor = Cursor { taken: self.taken, places: self.places() };
+        let directories = Directories::of(self.names.directories());
+        let plan = rotation::since(&self.names, &cursor, budget)?;
+        (self.directories, self.is_copying) = (directories, plan.is_copying);
+        if std::mem::take(&mut self.truncated) {
+            output::detail(|| format!("{} was truncated; reading what came since", self.path().display()));
+        }
+        let named = plan.unread.last().filter(|last| last.generation.is_log).map(|log| log.generation.inode);
+        if named.is_some() && !self.files.is_empty() && named != self.files.inode() {
+            output::detail(|| format!("{} is another file now", self.path().display()));
+        }
+        self.named = named;
+        // What is open and comes after a file that is new is read again from where it was, after that file.
+        let is_open = |unread: &Unread| self.files.is_at(unread.generation.inode, unread.offset());
+        self.unread = plan.unread.into_iter().skip_while(is_open).collect();
+        self.unread.iter().for_each(|unread| self.files.close(unread.generation.inode));
+        Ok(if self.unread.is_empty() { self.look_beyond_descriptor()? } else { Step::More })
+    }
+
+    /// An overlay copies a file up when it is first written to; a descriptor from before then shows the old one for ever.
+    fn look_beyond_descriptor(&mut self) -> Result<Step> {
+        // In this order: a file that only grows is never longer by its name than by its descriptor a moment later.
+        let by_name = fs::metadata(self.path()).map_or(0, |there| there.len());
+        let Some(last) = self.files.last() else { return Ok(Step::Idle) };
+        let by_descriptor = last.file().and_then(|file| file.metadata().ok()).map_or(u64::MAX, |there| there.len());
+        if by_name <= by_descriptor {
+            return Ok(Step::Idle);
+        }
+        let Some(file) = open_file(self.path())? else { return Ok(Step::Idle) };
+        let again = Reader::of_file(file, self.path(), last.buffer.position())?;
+        output::detail(|| format!("{} was copied up; reading the copy", self.path().display()));
+        self.files.replace_last(again);
+        self.named = self.files.inode();
+        Ok(Step::More)
+    }
+
+    /// The cursor for where judging goes on.
+    ///
+    /// # Errors
+    /// The log exists and cannot be looked at.
+    pub(crate) fn cursor(&self) -> Result<Cursor> {
+        let places = self.places();
+        let places = if self.is_complete { noting::worth_noting(&self.names, self.taken, places)? } else { places };
+        Ok(Cursor { taken: self.taken, places })
+    }
+
+    pub(super) fn places(&self) -> Vec<Place> {
+        let unread = self.unread.iter().filter_map(|unread| unread.place.clone());
+        self.files.places().into_iter().chain(unread).collect()
+    }
+}
