@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tests::{Place, needs};
+use tests::Place;
 
 /// The days on which the schemes rotate: over the end of a month and of a year.
 const DAYS: [(u32, u32, u32); 8] = [
@@ -370,9 +370,6 @@ fn judges_each_line_once(scheme: &Scheme, rotations: usize, at: At, line: &dyn F
 }
 
 fn table(line: &dyn Fn(usize) -> String, agree: &Agree) {
-    if !needs("gzip", "gzip") {
-        return;
-    }
     for scheme in SCHEMES {
         for rotations in [1, 3] {
             for at in [At::Start, At::Middle, At::End] {
@@ -450,21 +447,19 @@ proptest! {
 
     #[test]
     fn any_schedule_in_which_no_archive_is_removed_judges_each_line_once(schedule in schedules()) {
-        if needs("gzip", "gzip") {
-            let place = place();
-            let files = Files { directory: place.path().to_owned(), log: "l" };
-            let (mut written, mut found) = (0, vec![]);
-            fs::write(files.path("l"), "").expect("a file of our own");
-            for &act in [Act::Run].iter().chain(&schedule).chain(&[Act::Run, Act::Run]) {
-                written += usize::from(matches!(act, Act::Write));
-                files.act(act, written);
-                if matches!(act, Act::Run) {
-                    found.extend(run(&place, "l", None));
-                }
+        let place = place();
+        let files = Files { directory: place.path().to_owned(), log: "l" };
+        let (mut written, mut found) = (0, vec![]);
+        fs::write(files.path("l"), "").expect("a file of our own");
+        for &act in [Act::Run].iter().chain(&schedule).chain(&[Act::Run, Act::Run]) {
+            written += usize::from(matches!(act, Act::Write));
+            files.act(act, written);
+            if matches!(act, Act::Run) {
+                found.extend(run(&place, "l", None));
             }
-            found.sort_by_key(|line| line["ERROR ".len()..].parse::<usize>().expect("a file of our own"));
-            let all: Vec<String> = (1..=written).map(|number| format!("ERROR {number}")).collect();
-            prop_assert_eq!(found, all);
         }
+        found.sort_by_key(|line| line["ERROR ".len()..].parse::<usize>().expect("a file of our own"));
+        let all: Vec<String> = (1..=written).map(|number| format!("ERROR {number}")).collect();
+        prop_assert_eq!(found, all);
     }
 }
