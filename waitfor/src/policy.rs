@@ -1,7 +1,7 @@
 //! How long to wait, how often to try, and which answer ends the wait.
 
 use crate::target::Answer;
-use racefree_core::event::time::Limit;
+use racefree_core::event::time::{Deadline, Limit};
 use std::time::Duration;
 
 /// The options that hold for the wait as a whole.
@@ -22,6 +22,11 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// When the last try has ended: the single try of `-t 0` has the time of an attempt.
+    pub(crate) fn last_try_ends_at(&self, deadline: Deadline) -> Deadline {
+        if self.timeout == Limit::AtMost(Duration::ZERO) { Deadline::after(self.attempt) } else { deadline }
+    }
+
     /// Whether the answer is the wanted one, and for how long the try has seen it last.
     pub(crate) fn wanted(&self, answer: &Answer) -> Option<Duration> {
         match answer {

@@ -224,7 +224,7 @@ impl Retry {
     pub(crate) fn last_reason(&self, policy: &Policy) -> String {
         match &self.last {
             Some(Answer::Yes(_)) if policy.down => self.target.still_text(),
-            Some(answer) if policy.wanted(answer).is_some() => {
+            Some(answer) if policy.wanted(answer).is_some() && !self.is_satisfied() => {
                 format!("{}, but not for {} yet", self.in_detail(), for_people(policy.stable))
             }
             _ => self.in_detail(),

@@ -11,4 +11,5 @@ mod http;
 mod itself;
 mod ports;
 mod processes;
+mod servers;
 mod unix;

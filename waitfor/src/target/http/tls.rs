@@ -218,9 +218,15 @@ pub(crate) fn in_words(error: &Error) -> String {
             let names = if presented.is_empty() { "no alternative name".into() } else { presented.join(", ") };
             format!("its certificate is for {names}, not for {}", expected.to_str())
         }
-        Error::InvalidCertificate(CertificateError::Other(_)) => {
-            "its certificate is that of an authority (to trust it as it is, give it by --cacert)".into()
-        }
+        Error::InvalidCertificate(CertificateError::Other(other)) => match other.0.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::CaUsedAsEndEntity) => {
+                "its certificate is that of an authority (to trust it as it is, give it by --cacert)".into()
+            }
+            Some(webpki::Error::UnsupportedCertVersion) => {
+                "its certificate is not of version 3, as a certificate for TLS must be".into()
+            }
+            _ => format!("its certificate is not valid: {}", other.0),
+        },
         Error::AlertReceived(
             AlertDescription::CertificateRequired | AlertDescription::BadCertificate | AlertDescription::UnknownCA,
         ) => "it wants a client certificate that it trusts (see --cert)".into(),
