@@ -1,6 +1,7 @@
 //! `exec:`, at the prompt: a command that is asked, and what becomes of all that it starts.
 
 use crate::common::{place, said, waitfor, waiting_for};
+use tests::Said;
 
 #[test]
 fn a_command_is_run_again_until_it_says_yes() {
@@ -49,7 +50,7 @@ fn a_signal_ends_the_wait_and_what_it_runs() {
 #[test]
 fn a_wait_that_is_killed_leaves_no_command_behind() {
     let place = place();
-    let waiting = waiting_for(&place, &["--attempt", "50s", "exec:echo > begun; exec sleep 60"]);
+    let waiting = waiting_for(&place, &["--attempt", "50s", "exec:sleep 60 & nohup sleep 60 & echo > begun; sleep 60"]);
     place.wait_until("it runs", |place| place.file("begun").exists());
     nix::sys::signal::kill(waiting.pid(), nix::sys::signal::SIGKILL).unwrap();
     assert_eq!(waiting.ended(), 137);
@@ -66,4 +67,32 @@ fn one_that_talks_without_end_does_not_keep_out_the_others() {
         assert_eq!(waiting.ended(), 0);
         std::fs::remove_file(place.file(file)).unwrap();
     }
+}
+
+#[test]
+fn a_command_ends_as_it_would_without_a_guard() {
+    let place = place();
+    for (command, how) in [
+        ("exit 7", "exited with status 7"),
+        ("kill -TERM $$", "was ended by SIGTERM"),
+        ("kill -9 0", "was ended by SIGKILL"),
+    ] {
+        let said = said(&place, &["-t0", &format!("exec:{command}")]);
+        assert_eq!((said.code, said.without_times()), (124, format!("waitfor: exec:{command}: {how}")));
+    }
+}
+
+#[test]
+fn a_negated_command_that_never_reached_anything_is_pointed_out() {
+    let place = place();
+    let missing = "exec:! no-such-command 2>/dev/null";
+    let said_of = |arguments: &[&str]| said(&place, arguments);
+    let said = said_of(&[missing]);
+    assert!(said.code == 0 && said.stderr.contains(": the command behind ! never succeeded: "), "{said:?}");
+    assert_eq!(said_of(&["-q", missing]), Said::SILENT_SUCCESS);
+    place.write("f", "");
+    let waiting = waiting_for(&place, &["exec:! test -e f"]).until_it_says("exited with status 1");
+    std::fs::remove_file(place.file("f")).unwrap();
+    assert_eq!(waiting.ended(), 0);
+    assert!(!place.content("said").contains("never succeeded"));
 }

@@ -126,3 +126,43 @@ fn a_lock_held_outside_of_our_pid_namespace_is_held() {
     assert_eq!(said.stdout, "0\n124\n");
     assert!(said.stderr.contains("lock:l: held by a process that cannot be seen from here"), "{said:?}");
 }
+
+#[test]
+fn an_empty_directory_is_not_ready_until_it_has_an_entry() {
+    let place = place();
+    std::fs::create_dir(place.file("spool")).unwrap();
+    let waiting =
+        waiting_for(&place, &["--interval", "1h", "nonempty:spool"]).until_it_says("nonempty:spool: it is empty");
+    place.write("spool/job", "");
+    assert_eq!(waiting.ended(), 0);
+}
+
+#[test]
+fn any_file_that_a_pattern_matches_will_do() {
+    let place = place();
+    let waiting = waiting_for(&place, &["--interval", "1h", "file:run/*.ready"]);
+    let waiting = waiting.until_it_says("file:run/*.ready: no file matches it");
+    std::fs::create_dir(place.file("run")).unwrap();
+    place.write("run/d", "");
+    place.write("run/d.ready", "");
+    assert_eq!(waiting.ended(), 0);
+    waitfor(&place, &["-t0", "nonempty:run/*.ready"]).code(124).stderr(predicate::str::contains(": it is empty ("));
+    place.write("run/e.ready", "x");
+    waitfor(&place, &["-t0", "nonempty:run/*.ready", "file:[r]un/?.ready"]).success();
+    // A file of this very name is not a pattern.
+    place.write("[x]", "");
+    waitfor(&place, &["-t0", "file:[x]"]).success();
+    waitfor(&place, &["--down", "-t0", "file:*.none"]).success();
+}
+
+#[test]
+fn a_file_is_stable_when_nobody_writes_to_it_any_more() {
+    let place = place();
+    place.write("f", "");
+    let writes = "i=0; while [ $i -lt 30 ]; do echo >> f; i=$((i+1)); sleep 0.05; done; cp f written";
+    let mut writer = place.command("sh").args(["-c", writes]).spawn().unwrap();
+    waitfor(&place, &["-t", "30s", "--stable", "700ms", "file:f"]).success();
+    // Had the wait ended earlier, there would be lines to come.
+    assert_eq!(place.content("f").lines().count(), 30);
+    assert!(writer.wait().unwrap().success());
+}

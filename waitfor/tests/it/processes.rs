@@ -3,6 +3,8 @@
 use crate::common::{place, said, waitfor, waiting_for};
 use nix::sys::signal::{Signal, kill};
 use predicates::prelude::predicate;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use tests::{Background, Port, Said, web_server};
 
@@ -106,4 +108,27 @@ fn where_the_kernel_may_not_be_asked_who_listens_proc_tells() {
         assert_eq!(said.code, if why.is_some() { 124 } else { 0 }, "{said:?}");
         assert!(said.stderr.contains(why.as_deref().unwrap_or_default()), "{said:?}");
     }
+}
+
+/// A stranger whose queue is short and who never accepts: each connection would keep a place in it.
+#[test]
+fn a_stranger_is_not_even_connected_to() {
+    let place = place();
+    let mut daemon = place.command("sleep").arg("60").spawn().unwrap();
+    let by = format!("pid:{}", daemon.id());
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = UnixListener::bind(place.file("s")).unwrap();
+    let (address, url) = (stranger.local_addr().unwrap(), format!("http://{}/", stranger.local_addr().unwrap()));
+    for target in [&*address.to_string(), "unix:s", &url] {
+        let said = said(&place, &["--by", &by, "-t", "100ms", target]);
+        assert!(said.code == 124 && said.stderr.contains(": a stranger answers: "), "{said:?}");
+    }
+    stranger.set_nonblocking(true).unwrap();
+    other.set_nonblocking(true).unwrap();
+    assert_eq!(stranger.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(other.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    let own = format!("pid:{}", std::process::id());
+    waitfor(&place, &["--by", &own, &address.to_string(), "unix:s"]).success();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
 }
