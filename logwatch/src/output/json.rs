@@ -2,6 +2,8 @@
 
 use crate::matching::matcher::{Matcher, Verdict};
 use crate::output::origin::Origin;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use std::path::Path;
 
@@ -47,7 +49,7 @@ impl<'a> Object<'a> {
 
     fn with_line(mut self, line: &[u8]) -> Object<'a> {
         self.line = Some(String::from_utf8_lossy(line).into_owned());
-        self.base64 = std::str::from_utf8(line).is_err().then(|| base64(line));
+        self.base64 = std::str::from_utf8(line).is_err().then(|| BASE64_STANDARD.encode(line));
         self
     }
 
@@ -86,31 +88,4 @@ pub(crate) fn context(out: &mut Vec<u8>, origin: Origin<'_>, line: &[u8]) {
 /// A place that could not be found again.
 pub(crate) fn gap(out: &mut Vec<u8>, log: &Path) {
     Object::of("gap", log).write(out);
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(three.get(i).copied().unwrap_or(0)));
-        for digit in 0..4 {
-            let value = (bits >> (18 - 6 * digit)) & 63;
-            text.push(if digit > three.len() { '=' } else { DIGITS[value as usize].into() });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")]
-        {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 }
