@@ -7,4 +7,5 @@ mod modules;
 mod prose;
 mod races_page;
 mod recipes;
+mod stability;
 mod tutorials;
