@@ -3,7 +3,9 @@
 #   make && sudo make install                      into /usr/local
 #   make install PREFIX=$HOME/.local               for one user
 #   make install PREFIX=/usr DESTDIR=stage         for a package
-#   make deb                                       a Debian package, in target/debian
+#   make deb                                       a Debian package, in target/debian (from debian/)
+#   make dist                                      a source tarball that builds without a network, in target/dist
+#   make release                                   that, a tarball of the programs, and checksums, in target/dist
 #
 # LOGWATCH=NAME installs logwatch under another name, where another program of that name is installed.
 #
@@ -80,7 +82,13 @@ uninstall:
 check:
 	$(CARGO) test --locked
 
-deb: all
+deb:
 	sh packaging/deb
 
-.PHONY: all install uninstall check deb
+dist:
+	sh packaging/dist
+
+release:
+	sh packaging/release
+
+.PHONY: all install uninstall check deb dist release

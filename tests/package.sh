@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the utilities as people do, and takes them away again: by make, and as a Debian package (as root, on Debian;
-# needs dpkg-dev, lintian and man-db). What `make` builds is built first.
+# Installs the utilities as people do, and takes them away again: by make, and as a Debian package; and looks at what
+# distributors get: crates, source packages, licences (as root, on Debian; needs debhelper, lintian, man-db, rpm and
+# rpmlint). What `make` builds is built first.
 set -eu
 cd "$(dirname "$0")/.."
 place=$(mktemp -d)
@@ -53,8 +54,35 @@ for tool in pidfile withlock waitfor logwatch; do
 	"$place/cargo/bin/$tool" --version >/dev/null || fail "cargo install --path $tool"
 done
 
+# As crates.
+crates="-p racefree-core -p racefree-pidfile -p racefree-withlock -p racefree-waitfor -p racefree-logwatch"
+# shellcheck disable=SC2086 # they are words
+cargo package --quiet --locked --allow-dirty --no-verify --target-dir "$place/crates" $crates 2>"$place/warnings" ||
+	fail "$(cat "$place/warnings")"
+packaging/licences --quiet
+
+# As sources: what is Debian's own passes its checks without the vendored crates, of which `make dist` has more to say.
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+mkdir -p "$place/source/racefree-$version" "$place/rpm/SOURCES"
+git archive HEAD | tar -x -C "$place/source/racefree-$version"
+mkdir "$place/source/racefree-$version/vendor"
+echo "the crates are here in what make dist makes" >"$place/source/racefree-$version/vendor/README"
+(cd "$place/source" && dpkg-source --build "racefree-$version" >/dev/null)
+lintian --allow-root --fail-on error,warning "$place/source/racefree_$version.dsc"
+git archive --prefix="racefree-$version/" HEAD | xz -0 >"$place/rpm/SOURCES/racefree-$version.tar.xz"
+rpmlint packaging/racefree.spec >"$place/warnings" 2>&1 || fail "rpmlint: $(cat "$place/warnings")"
+rpmbuild -bp --nodeps --define "_topdir $place/rpm" packaging/racefree.spec >"$place/warnings" 2>&1 ||
+	fail "rpmbuild: $(cat "$place/warnings")"
+for recipe in packaging/PKGBUILD packaging/APKBUILD; do
+	# Their callers set -e, and read what looks unused.
+	shellcheck --shell=bash --exclude=SC2034,SC2154,SC2164 $recipe
+	grep -q "^pkgver=$version\$" $recipe || fail "$recipe has another version"
+done
+grep -q "^Version: *$version\$" packaging/racefree.spec || fail "packaging/racefree.spec has another version"
+grep -q "^## $version\$" CHANGELOG.md || fail "CHANGELOG.md does not know version $version"
+
 # As a package.
-package=$(sh packaging/deb 2>/dev/null)
+package=$(sh packaging/deb 2>"$place/warnings") || fail "make deb: $(tail "$place/warnings")"
 dpkg-deb -x "$package" "$place/contents"
 pages_render "$place/contents/usr/share/man/man1"
 lintian --allow-root --fail-on error,warning "$package"
@@ -69,13 +97,14 @@ test -e "$place/root/usr/bin/racefree-logwatch" || fail "ours is not there"
 test -L "$place/root/usr/sbin/logwatch" || fail "Debian's is not there"
 
 dpkg -i "$package" >/dev/null
-version=$(dpkg-deb -f "$package" Version)
+test "$(dpkg-deb -f "$package" Version)" = "$version" || fail "the package has another version"
 for tool in pidfile withlock waitfor racefree-logwatch; do
 	/usr/bin/$tool --version | grep -q " $version\$" || fail "$tool --version"
 done
 for tool in pidfile withlock waitfor logwatch; do
 	test "$(env PATH="/usr/libexec/racefree:$PATH" $tool --version)" = "$tool $version" || fail "$tool by its own name"
 done
+sh debian/tests/quickstart
 dpkg -P racefree >/dev/null
 ! test -e /usr/bin/pidfile || fail "dpkg -P has left /usr/bin/pidfile"
 echo "installed, used and removed: by make, and as $(basename "$package")"
