@@ -1,8 +1,9 @@
-//! Authority: who could have made a path lead here, a file say this, and a lock on it exist.
+//! Authority: the writers of a PID file. A writer could have made the path lead here, the file say this, or the lock on
+//! it exist.
 //!
-//! One rule: only processes over which the weakest of them has power anyway may be signalled. Root's file in directories of
-//! root's gives power over its claimant, whoever that is. A file that a user can write, or a directory on the way to it, gives
-//! power over processes of that user.
+//! The rule: only processes over which the weakest writer has power already may be signalled. Root's file in root's
+//! directories gives power over its claimant, whoever that is. A file that a user can write, or a directory of the path
+//! that a user can write, gives power over processes of that user.
 
 use crate::claim::owner::{self, Proof};
 use crate::claim::pid_file::PidFile;
@@ -27,16 +28,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Somebody who could have decided which process a PID file names.
+/// A writer: a user who could have decided which process a PID file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Writer {
     User(u32),
-    /// Its members, who may be anybody's.
+    /// The members of this group.
     Group(u32),
     Anybody,
 }
 
-/// Those who could have decided it, and by writing what. Root and the caller are left out: the caller asks for it.
+/// The writers of a PID file, each with the file or directory that he can write. Root and the caller are left out.
 #[derive(Debug)]
 pub(crate) struct Authority {
     writers: Vec<(Writer, String)>,
@@ -46,10 +47,10 @@ const ROOT: u32 = 0;
 const STICKY: u32 = 0o1000;
 
 impl Authority {
-    /// Looks at the file and at every directory on the way to it.
+    /// Collects the writers of the file and of every directory of its path.
     ///
     /// # Errors
-    /// The path leads to another file by now, or through a symbolic link that is another user's.
+    /// The path leads to another file now, or through another user's symbolic link.
     pub(crate) fn over(file: &PidFile) -> Result<Authority> {
         let path = file.path();
         let (there, directories) = directories_of(path, Links::Trusted).act("find", path.display())?;
@@ -65,7 +66,8 @@ impl Authority {
 
     fn add_directory(&mut self, directory: &Directory, first: &Directory) {
         let what = format!("the directory {}", directory.path.display());
-        // Whoever owns the root directory is root, also where a user namespace shows another number (user_namespaces(7)).
+        // The owner of the root directory is root, also in a user namespace that shows root by another number
+        // (user_namespaces(7)).
         let is_root = first.path == Path::new("/") && directory.uid == first.uid;
         if !is_root {
             self.add_user(directory.uid, &what);
@@ -106,12 +108,12 @@ impl Authority {
         }
     }
 
-    /// Whether nobody but root and the caller could have decided it.
+    /// Whether root and the caller are the only writers.
     pub(crate) fn is_ours_alone(&self) -> bool {
         self.writers.is_empty()
     }
 
-    /// Why the process may not be signalled, if there is a reason.
+    /// The reason for which the process may not be signalled, if there is one.
     pub(crate) fn objection(&self, process: &PidFd) -> Option<String> {
         let users = procfs::users(process.pid());
         let has_power = |writer: &Writer| match writer {
@@ -133,8 +135,8 @@ impl Authority {
     }
 }
 
-/// Whether the group is the user's own: named as the user, and without another member. The default on many systems, which
-/// give new files the mode 0664 for it.
+/// Whether the group is the user's private one: it has the user's name and no other member. Many systems make such
+/// groups and give new files the mode 0664.
 fn is_private_group(gid: u32, uid: u32) -> bool {
     let (Ok(Some(user)), Ok(Some(group))) = (User::from_uid(Uid::from_raw(uid)), Group::from_gid(Gid::from_raw(gid)))
     else {
@@ -147,22 +149,22 @@ fn group_name(gid: u32) -> String {
     Group::from_gid(Gid::from_raw(gid)).ok().flatten().map_or(gid.to_string(), |group| group.name)
 }
 
-/// What is believed about a PID file whose claimant is to be signalled.
+/// The evidence that is accepted when the claimant of a PID file is to be signalled.
 #[derive(Clone, Copy, Debug)]
 pub enum Trust<'a> {
     /// Locks alone.
     Locks,
-    /// Also a text that nobody locks, if the process can have written it, and runs this program where one is named.
+    /// Also a text without a lock, if the process can have written it and runs this program, if one is named.
     TextToo(Option<&'a Path>),
 }
 
-/// Pins the claimant of the PID file at `path` for a signal. The evidence is proven for the very process that is held, and all
-/// who could have made the evidence have power over it.
+/// Pins the claimant of the PID file at `path` for a signal. The evidence is proven for the pinned process, and every
+/// writer has power over it.
 ///
 /// # Errors
 /// [`Why::Unproven`], with the reason and the way out.
 pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result<Pinned> {
-    // Each turn is a daemon that ends at this very moment.
+    // Each turn of the loop is a daemon that ends at this moment.
     const TURNS_AT_MOST: usize = 100;
     let read = || match trust {
         Trust::Locks => Status::of(path),
@@ -193,7 +195,7 @@ pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result
 enum Verdict {
     Granted,
     Refused(String),
-    /// It is not the claimant any more.
+    /// The process is not the claimant any more.
     Changed,
 }
 
@@ -225,8 +227,9 @@ fn judge(path: &Path, process: &PidFd, claimant: &Claimant, trust: Trust<'_>) ->
     })
 }
 
-/// The kernel's word, and its proof in the list of the process itself. A process that is ending loses its list a moment before
-/// its locks: so what is refuted is looked at again until the process has ended, or the moment is over.
+/// Checks that the process owns its byte, and that its own list of locks proves it. A process that is ending loses its
+/// list a moment before its locks. So if the list does not show the lock, this looks again until the process has ended,
+/// or the moment is over.
 fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Verdict> {
     const MOMENT: Duration = Duration::from_millis(100);
     const AGAIN: Duration = Duration::from_millis(5);
@@ -250,8 +253,9 @@ fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Ver
     }
 }
 
-/// A descriptor can be handed to anybody. It is enough only if those who may only read the file cannot have opened it: the file
-/// can be written through it, or others cannot read the file.
+/// Checks that a descriptor is enough evidence. A descriptor can be handed to any process. It is enough only if a user
+/// who may only read the file cannot have opened it: the file is writable through it, or other users cannot read the
+/// file.
 fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
     let holder = Holder::new(process.pid());
     let found = fdinfo::flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));

@@ -1,7 +1,7 @@
-//! What a restart that was killed has left: a successor that the text never named, or an old daemon that was never stopped.
+//! The leftovers of a killed restart: a successor that the text never named, or an old daemon that was never stopped.
 //!
-//! A leftover is ended by the next claim, restart or stop. So whoever can make a process look like one must have had power over
-//! that process anyway: see [`crate::claim::authority`].
+//! The next claim, restart or stop ends a leftover. So a user who can make a process look like a leftover must have
+//! power over that process already: see [`crate::claim::authority`].
 
 use crate::claim::authority::Authority;
 use crate::claim::owner::{self, Proof, Standing};
@@ -12,8 +12,8 @@ use crate::lock::holders::{self, Holder};
 use crate::process::pidfd::PidFd;
 use std::path::Path;
 
-/// The leftovers of restarts, where none is under way that may still need them. With write permission the restart lock is held
-/// during the search; with read permission it can only be tested.
+/// The leftovers of restarts; none while a restart runs. With write permission it holds the restart lock during the
+/// search; with read permission it can only test the lock.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -28,10 +28,10 @@ pub fn leftovers(path: &Path) -> Result<Vec<PidFd>> {
 }
 
 impl RestartLock {
-    /// The leftovers of restarts that were killed.
+    /// Finds the leftovers of killed restarts.
     ///
     /// # Errors
-    /// The kernel does not answer.
+    /// The kernel refuses the question.
     pub fn leftovers(&self) -> Result<Vec<PidFd>> {
         abandoned(self.file(), || Ok(false))
     }
@@ -45,7 +45,7 @@ impl RestartLock {
     }
 }
 
-/// Refuses to go on beside processes that stand, if there are any.
+/// Fails if there are other processes that own their byte, and names them.
 pub(crate) fn refuse_beside(file: &PidFile, left: &[Standing]) -> Result<()> {
     if left.is_empty() {
         return Ok(());
@@ -55,10 +55,10 @@ pub(crate) fn refuse_beside(file: &PidFile, left: &[Standing]) -> Result<()> {
     Err(refused("claim", file.path().display(), Why::Busy(why)))
 }
 
-/// Every process that stands without being the claimant, where the restart lock says that no restart or claim is under way.
+/// Pins every process that owns its byte and is not the claimant; none while a restart or claim holds the restart lock.
 ///
-/// A pidfd is opened first, then everything is asked again: otherwise the PID could be recycled, or a claim or restart could
-/// finish, between the check and the signal.
+/// Open a pidfd first, then check again. Otherwise the PID could be recycled, or a claim or restart could finish,
+/// between the check and the signal.
 pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) -> Result<Vec<PidFd>> {
     let mut found = Vec::new();
     for seen in candidates(file)? {
@@ -74,7 +74,7 @@ pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) ->
     Ok(found)
 }
 
-/// Who stands and is neither named by the text nor, where the text names nobody who stands, the one to be believed.
+/// The processes that own their byte and are not the claimant.
 fn candidates(file: &PidFile) -> Result<Vec<Standing>> {
     let named = owner::named(file)?;
     let all = owner::standing(file)?.unwrap_or_default();
@@ -86,7 +86,7 @@ fn candidates(file: &PidFile) -> Result<Vec<Standing>> {
     Ok(all.into_iter().filter(leftover).collect())
 }
 
-/// Whether all who could have made it look like a leftover have power over it.
+/// Whether every writer, who could have made the process look like a leftover, has power over it.
 fn may_be_ended(file: &PidFile, one: &Standing, process: &PidFd) -> Result<bool> {
     let by_the_named = owner::named(file)?.is_none_or(|named| owner::has_power_over(named.pid, one.pid));
     let holders = holders::of(file.locked_file()?);

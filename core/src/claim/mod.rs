@@ -1,9 +1,10 @@
-//! Claiming a PID file: whether it is ours.
+//! The claim of a PID file.
 //!
-//! Three layers, each with one job: the flock decides who may claim; the text is for people; the record lock on the byte
-//! whose offset is the PID vouches that the text is true. The byte excludes too: nobody claims while a living process owns
-//! its own byte, whatever the text says and whoever has unlocked the flock. The file is never removed: removal is the race in
-//! which two daemons run. A crash at any point leaves nothing held, or a claim that is true.
+//! A claim has three layers, each with one job: the flock decides who may claim; the text is for people; the byte lock
+//! verifies that the text is true. The byte lock excludes too: no claim succeeds while a living process owns the byte
+//! of its own PID, whatever the text says, and whichever process has unlocked the flock. The file is never removed,
+//! because a removal opens the race in which two daemons run. A crash at any point leaves no lock, or a claim that is
+//! true.
 
 pub mod authority;
 pub mod byte_lock;
@@ -38,35 +39,36 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
-/// What an attempt to claim came to.
+/// The result of a claim.
 #[derive(Debug)]
 pub enum Claimed {
-    /// It is ours, and names nobody yet.
+    /// This process has the claim, and the file does not name the new process yet.
     Ours(ClaimGuard),
-    /// Another has it.
+    /// Another process has the claim.
     Busy(Status),
 }
 
-/// Probing readers and claims half-way hold the flock for microseconds; this is how long a refusal may be one of those.
+/// The time for which a refused claim tries again: a reader's probe and a claim half-way hold the flock for
+/// microseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How to claim.
+/// The options of a claim.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimOptions {
-    /// How long to wait for a living claimant to leave.
+    /// The deadline of the wait for a living claimant to leave.
     pub until: Deadline,
-    /// The permission bits that the file is to have; else a new file gets 0644 less the umask.
+    /// The permission bits of the file; with `None` a new file gets 0644 less the umask.
     pub mode: Option<u32>,
 }
 
 impl ClaimOptions {
-    /// Claim at once or not at all.
+    /// Claims at once or fails.
     pub fn at_once() -> ClaimOptions {
         ClaimOptions { until: Deadline::after(Duration::ZERO), mode: None }
     }
 }
 
-/// Claims the PID file at `path`, creating it if it is absent. Does not wait for a living claimant.
+/// Claims the PID file at `path`, and creates it if it is absent. It does not wait for a living claimant.
 ///
 /// # Errors
 /// As [`claim_by`].
@@ -74,11 +76,11 @@ pub fn try_claim(path: &Path) -> Result<Claimed> {
     claim_by(ClaimOptions::at_once(), path)
 }
 
-/// Claims the PID file at `path` as the options say, creating it if it is absent.
+/// Claims the PID file at `path` with these options, and creates it if it is absent.
 ///
 /// # Errors
-/// The file cannot be opened or created, is not a regular file, is a symbolic link, or holds what cannot have been
-/// a PID file; it is left as it was.
+/// The file cannot be opened or created, is not a regular file, is a symbolic link, or has a content that no PID file
+/// has. The file is left unchanged.
 pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
     let patience = Deadline::after(PATIENCE).or_later(options.until);
     let mut replaced = 0;
@@ -87,8 +89,8 @@ pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
             Attempt::Over(claimed) => return Ok(claimed),
             Attempt::Waited => {}
             Attempt::Replaced => {
-                // Another may hold the lock on what the path names now.
                 // Race: file-replaced (docs/races.md)
+                // Another process may hold the lock on the file that the path names now.
                 decision("file-replaced", || format!("claim {}: replaced before it was locked, again", path.display()));
                 replaced += 1;
             }
@@ -97,12 +99,12 @@ pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
     Err(refused("claim", path.display(), Why::Replaced("something keeps replacing it".into())))
 }
 
-/// What one attempt came to.
+/// The result of one attempt.
 enum Attempt {
     Over(Claimed),
     /// The path names another file than the one that was locked.
     Replaced,
-    /// A claimant or a restart has been waited for.
+    /// The attempt has waited for a claimant or a restart.
     Waited,
 }
 
@@ -116,9 +118,10 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     if !file.still_at_path() {
         return Ok(Attempt::Replaced);
     }
-    // Between two generations of a daemon whose descriptor could not be shared the claim is promised. And until the text
-    // names us no restart begins: it could take us for the old daemon.
     // Race: restart-during-claim (docs/races.md)
+    // A restart that could not share the descriptor has freed the flock and still holds the restart lock: wait for it.
+    // This claim keeps the restart lock until its PID is written. Otherwise a restart would read the old PID and take
+    // this process for the old daemon.
     if !restart_lock::try_take(&file)? {
         decision("restart-during-claim", || format!("claim {}: a restart is under way, waiting", path.display()));
         drop(file);
@@ -127,8 +130,8 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
             None => restart_under_way(path).map(Attempt::Over),
         };
     }
-    // The flock is ours, and a living process may still own its own byte.
     // Race: heir-unlocks (docs/races.md)
+    // This process has the flock, and another living process may still own the byte of its PID.
     match owner::judge(&file)? {
         Verdict::Nobody => {}
         Verdict::One(standing) if !options.until.passed() => {
@@ -147,7 +150,8 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     Ok(Attempt::Over(Claimed::Ours(ClaimGuard::new(file, before))))
 }
 
-/// Somebody has locked the place of the restart lock: a restart, or a foreign program that has locked more than that.
+/// Reports that the byte of the restart lock is locked: by a restart, or by a foreign program that has locked more than
+/// that byte.
 fn restart_under_way(path: &Path) -> Result<Claimed> {
     let under_way = Ok(Claimed::Busy(Status::Unknown("a restart is under way".into())));
     let Some(file) = PidFile::open(path)? else { return under_way };
@@ -160,7 +164,7 @@ fn restart_under_way(path: &Path) -> Result<Claimed> {
     }
 }
 
-/// The refusal that names who has locked a byte that is not theirs.
+/// The error that names the process that has locked another process's byte.
 pub(crate) fn record_locked(file: &PidFile) -> anyhow::Error {
     let who = match byte_lock::any_locker(file).unwrap_or_default() {
         Some(pid) => format!("process {}", Holder::new(pid)),
@@ -169,7 +173,7 @@ pub(crate) fn record_locked(file: &PidFile) -> anyhow::Error {
     refused("claim", file.path().display(), Why::Busy(format!("{who} has a record lock on it")))
 }
 
-/// Takes the flock. Where it is refused although the kernel vouches for nobody, tries again until the patience is over.
+/// Takes the flock. If it is refused while no owner is verified, it tries again until the patience is over.
 pub(crate) fn take_flock(file: &PidFile, until: Deadline) -> Result<bool> {
     let path = file.path();
     let lock = |answer: std::io::Result<bool>| answer.act("lock", path.display());
@@ -180,8 +184,8 @@ pub(crate) fn take_flock(file: &PidFile, until: Deadline) -> Result<bool> {
         let awaited = || format!("waiting for {}: {}", path.display(), Status::of(path).in_words());
         return lock(flock_by(file.file(), until, awaited));
     }
-    // A reader's probe holds the flock for microseconds.
     // Race: probe-meets-claim (docs/races.md)
+    // A reader's probe holds the flock for microseconds.
     let patience = Deadline::after(PATIENCE);
     let mut pause = Duration::from_millis(1);
     while !patience.passed() {
@@ -197,7 +201,7 @@ pub(crate) fn take_flock(file: &PidFile, until: Deadline) -> Result<bool> {
     Ok(false)
 }
 
-/// Waits for the end of a claimant by its byte, or a moment: it may give its lock back and live on.
+/// Waits until a claimant ends, or for a moment: the claimant may release its lock and live on.
 fn wait_for_end(standing: Standing, until: Deadline) -> Result<()> {
     const MOMENT: Duration = Duration::from_millis(50);
     match PidFd::open(standing.pid)? {

@@ -1,9 +1,10 @@
-//! Who stands: a living process that owns the byte of its own PID, or whose waiting parent owns it.
+//! The verified owners of a PID file: living processes that own the byte of their own PID, or whose waiting parent owns
+//! it.
 //!
-//! The kernel tells who owns a byte; the answer is judged here. Whoever may write the file can lock any byte of it, and must
-//! gain no power over a stranger by it: an owner vouches for itself, and for a child that it has not reaped, and for nobody
-//! else. A number that the kernel tells is held by a pidfd before it is believed: a lock can outlive the process that took it
-//! where another shares that process's table of descriptors (clone(2), CLONE_FILES).
+//! The kernel names the owner of a byte, and this module checks the answer. A writer of the file can lock any byte of
+//! it, and must gain no power over a stranger by it. So an owner counts for itself and for a child that it has not
+//! reaped, and for no other process. A PID that the kernel names is pinned before it is believed: a lock can outlive
+//! the process that took it, if another process shares the table of descriptors (clone(2), CLONE_FILES).
 
 use crate::claim::byte_lock::{self, HIGHEST_PID, Owner};
 use crate::claim::pid_file::PidFile;
@@ -17,33 +18,33 @@ use crate::process::procfs;
 use nix::errno::Errno;
 use rustix::process::Pid;
 
-/// A process that stands.
+/// A process with a verified owner of its byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// Its PID, valid here.
+    /// Its PID in our PID namespace.
     pub(crate) pid: Pid,
-    /// Its byte: its PID in its own namespace.
+    /// Its byte: its PID in its own PID namespace.
     byte: Pid,
-    /// Who owns the byte, valid here: itself, or its parent.
+    /// The owner of the byte, by its PID in our PID namespace: the process itself, or its parent.
     owner: Pid,
-    /// The byte that marks a successor is owned too, by the same process.
+    /// Whether the owner also owns the byte that marks a successor.
     pub(crate) is_successor: bool,
 }
 
-/// Who stands at a file, all in all.
+/// The judgement about all processes at a file.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Nobody, but for successors of restarts that were not told to the text.
+    /// There is no claimant. There may be successors that the text does not name yet.
     Nobody,
     /// This one is the claimant.
     One(Standing),
-    /// Several stand, and none of them has the right to replace the others.
+    /// Several processes own their byte, and none of them may replace the others.
     Several(Vec<Standing>),
-    /// One that has no PID here, or more than can be told apart.
+    /// A process without a PID in our PID namespace owns a byte, or too many locks are held.
     Invisible,
 }
 
-/// Asks the kernel who the claimant is, and takes nothing.
+/// Asks the kernel for the claimant without taking a lock.
 pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
     let named = named(file)?;
     let others = match named.map(|standing| standing.byte.as_raw_pid()) {
@@ -63,7 +64,7 @@ fn judge_all(file: &PidFile, named: Option<Standing>) -> Result<Verdict> {
         all.into_iter().filter(|one| !one.is_successor && named.is_none_or(|named| named.pid != one.pid)).collect();
     Ok(match (named, &rivals[..]) {
         (Some(named), []) => Verdict::One(named),
-        // A restart has told it to the text, and the old one is yet to end.
+        // A restart has written its PID, and the old daemon has not ended yet.
         (Some(named), rivals) if named.may_replace(rivals) => Verdict::One(named),
         (None, []) => Verdict::Nobody,
         (None, [one]) => Verdict::One(*one),
@@ -71,7 +72,7 @@ fn judge_all(file: &PidFile, named: Option<Standing>) -> Result<Verdict> {
     })
 }
 
-/// The process that the text names, if it stands.
+/// The process that the text names, if its byte has a verified owner.
 pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
     let byte = match file.text()? {
         Text::Names(pid) => pid,
@@ -80,13 +81,14 @@ pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
     };
     let Some(Owner { pid: Some(owner), whole_file }) = owner(file, byte)? else { return Ok(None) };
     match verify_owner(file, owner, byte)? {
-        // A foreign program's claim is a record lock on the whole file. It is itself the claimant, whatever it has written.
+        // A foreign program's claim is a record lock on the whole file. The program itself is the claimant, whatever it
+        // has written.
         None if whole_file => verify_owner(file, owner, owner),
         standing => Ok(standing),
     }
 }
 
-/// Every process that stands; `None` where one has no PID here, or there are too many locks to look at.
+/// Every process with a verified owner; `None` if one has no PID here, or if there are too many locks.
 pub(crate) fn standing(file: &PidFile) -> Result<Option<Vec<Standing>>> {
     let ranges = match byte_lock::locked_ranges(file) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => return Ok(Some(vec![])),
@@ -109,7 +111,7 @@ pub(crate) fn standing(file: &PidFile) -> Result<Option<Vec<Standing>>> {
     Ok(Some(found))
 }
 
-/// The process behind the byte of this number, valid here, if it stands.
+/// The process behind the byte with this offset, if the byte has a verified owner.
 pub(crate) fn owner_of(file: &PidFile, byte: Pid) -> Result<Option<Standing>> {
     match owner(file, byte)?.and_then(|owner| owner.pid) {
         Some(owner) => verify_owner(file, owner, byte),
@@ -117,7 +119,7 @@ pub(crate) fn owner_of(file: &PidFile, byte: Pid) -> Result<Option<Standing>> {
     }
 }
 
-/// Who owns the byte of `pid`; nobody, on a file system without record locks.
+/// The owner of the byte of `pid`; `None` on a file system without record locks.
 pub(crate) fn owner(file: &PidFile, pid: Pid) -> Result<Option<Owner>> {
     match byte_lock::owner(file, pid) {
         Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(None),
@@ -125,19 +127,20 @@ pub(crate) fn owner(file: &PidFile, pid: Pid) -> Result<Option<Owner>> {
     }
 }
 
-/// Resolves the owner of a byte to the process that stands. The owner is held by a pidfd first: while it lives and owns the
-/// byte, its PID cannot have been recycled.
+/// Resolves the owner of a byte to the process that it stands for. It pins the owner first: while the owner lives and
+/// owns the byte, its PID cannot have been recycled.
 fn verify_owner(file: &PidFile, by: Pid, byte: Pid) -> Result<Option<Standing>> {
     let held = match PidFd::open(by) {
         Ok(Some(held)) => Some(held),
         Ok(None) => return Ok(None),
-        // Where a process cannot be held, none can be signalled either: a status is all that comes of it.
+        // If a process cannot be pinned, it cannot be signalled either. Then this serves a status only.
         Err(_) => None,
     };
     let pid = if by == byte {
         Some(by)
     } else if owner(file, byte)?.and_then(|owner| owner.pid) == Some(by) {
-        // A parent vouches for a child that it could signal itself: not for one that has changed its user (execve(2)).
+        // A parent counts for a child that it could signal itself, not for a child that has changed its user
+        // (execve(2)).
         resolve(by, byte).filter(|&pid| pid == by || has_power_over(by, pid))
     } else {
         None
@@ -151,8 +154,8 @@ fn verify_owner(file: &PidFile, by: Pid, byte: Pid) -> Result<Option<Standing>> 
     Ok(Some(Standing { pid, byte, owner: by, is_successor }))
 }
 
-/// The PID, valid here, of the process that `owner` vouches for by owning the byte `named`: itself, its unreaped child, or one
-/// of the two under the PID that it has in its own PID namespace.
+/// The PID, in our PID namespace, of the process for which `owner` owns the byte `named`: itself, its unreaped child,
+/// or one of the two under the PID that it has in its own PID namespace.
 fn resolve(owner: Pid, named: Pid) -> Option<Pid> {
     let inner = procfs::numbers_in_namespaces(owner);
     if inner.len() > 1 {
@@ -170,42 +173,43 @@ fn children(parent: Pid) -> impl Iterator<Item = Pid> {
     procfs::processes().filter(move |&pid| is_child(pid, parent))
 }
 
-/// Whether the kernel's list of the owner's own locks has the byte.
+/// The answer of the owner's own list of locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// It has.
+    /// The list has the byte.
     Proven,
-    /// It has not: the lock is another's, who shared a table of descriptors with a process of that number.
+    /// The list does not have the byte. The lock belongs to a process that shared its table of descriptors with a
+    /// process of that PID.
     Refuted,
-    /// The list may not be read, or is too long.
+    /// The list may not be read, or it is too long.
     Hidden,
 }
 
 impl Standing {
-    /// Asks for the proof in the list of the process itself (or its parent), which the caller holds by a pidfd.
+    /// Looks for the byte in the list of the process itself or of its parent. The caller has pinned that process.
     pub(crate) fn proof(&self, file: &PidFile) -> Proof {
         let (byte, deadline) = (self.byte.as_raw_pid().into(), Deadline::after(AT_MOST));
         let owns = file.locked_file().map(|locked| fdinfo::owns_byte(self.owner, locked, byte, deadline));
         match owns {
             Ok(Ok(true)) => Proof::Proven,
             Ok(Ok(false)) => Proof::Refuted,
-            // Where others' processes are hidden, a process that lives is not found (proc(5), hidepid).
+            // If other users' processes are hidden, /proc does not show a process that lives (proc(5), hidepid).
             Ok(Err(_)) | Err(_) => Proof::Hidden,
         }
     }
 
-    /// Whether it has the right to replace the others: it is a successor, and could have signalled each of them itself.
+    /// Whether it may replace the others: it is a successor, and could have signalled each of them itself.
     pub(crate) fn may_replace(&self, others: &[Standing]) -> bool {
         self.is_successor && others.iter().all(|other| has_power_over(self.pid, other.pid))
     }
 
-    /// Whether its one lock covers the whole file, so that the bytes of others are its own.
+    /// Whether its lock covers the whole file, so that it owns the bytes of other PIDs, too.
     fn owns_all(&self, file: &PidFile) -> Result<bool> {
         Ok(owner(file, self.byte)?.is_some_and(|owner| owner.whole_file && owner.pid == Some(self.owner)))
     }
 }
 
-/// Whether one process may signal the other, as far as users decide it (kill(2)).
+/// Whether one process may signal the other, judged by their users (kill(2)).
 pub(crate) fn has_power_over(one: Pid, other: Pid) -> bool {
     const ROOT: u32 = 0;
     match (procfs::users(one), procfs::users(other)) {

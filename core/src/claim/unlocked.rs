@@ -1,6 +1,6 @@
-//! The PID file of a daemon that writes its own and locks nothing: what may be believed of it, if one must.
+//! `--unlocked`: the status of a PID file that its daemon writes itself, without a lock.
 //!
-//! Only the text speaks for the PID, so the process has to be one that can have written it: see `claim/plausible.rs`.
+//! Only the text names the process, so the process must be one that can have written it: see `claim/plausible.rs`.
 
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
@@ -10,7 +10,7 @@ use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Result, sentence};
 use std::path::Path;
 
-/// Reads a PID file, and believes the text alone if nothing else speaks and the process can have written it.
+/// Reads a PID file. It believes the text alone if there is no other evidence and the process can have written it.
 pub fn reading(path: &Path, exe: Option<&Path>) -> Status {
     let status = Status::of(path);
     if matches!(status, Status::Held(_) | Status::Absent) {
@@ -22,7 +22,7 @@ pub fn reading(path: &Path, exe: Option<&Path>) -> Status {
 fn by_text(path: &Path, exe: Option<&Path>, status: Status) -> Result<Status> {
     let Some(file) = PidFile::open(path)? else { return Ok(Status::Absent) };
     let Text::Names(pid) = file.text()? else { return Ok(status) };
-    // Those who stand outweigh a text.
+    // A verified owner outweighs the text.
     if !matches!(owner::judge(&file)?, Verdict::Nobody) {
         return Ok(status);
     }

@@ -1,6 +1,7 @@
-//! The locks that a process has through its descriptors, as /proc/PID/fdinfo tells them (proc_pid_fdinfo(5)).
+//! The locks of a process, as /proc/PID/fdinfo lists them for its descriptors (proc_pid_fdinfo(5)).
 //!
-//! Only that text is read. A look at the file behind somebody's descriptor could hang for ever on a dead file system.
+//! Only this text is read. A look at the file behind another process's descriptor could hang for ever on a dead file
+//! system.
 
 use crate::event::time::Deadline;
 use crate::lock::locked_file::LockedFile;
@@ -14,29 +15,30 @@ use std::os::fd::RawFd;
 /// A descriptor by which a process holds the flock on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Its number in that process.
+    /// The number of the descriptor in that process.
     pub number: RawFd,
-    /// Whether the file can be written through it.
+    /// Whether it is open for writing.
     pub writable: bool,
-    /// Who called flock(2); `None` for a process that has no PID here, or has ended.
+    /// The process that called flock(2); `None` if it has no PID here, or has ended.
     pub taker: Option<Pid>,
 }
 
-/// The descriptor by which a process holds the flock on the file.
+/// Finds the descriptor by which a process holds the flock on the file.
 ///
 /// # Errors
-/// EACCES: its descriptors may not be looked at. ENOENT: it is gone. ETIMEDOUT: it has too many.
+/// EACCES: the descriptors may not be read. ENOENT: the process is gone. ETIMEDOUT: it has too many descriptors.
 pub fn flocked_descriptor(pid: Pid, file: LockedFile, deadline: Deadline) -> io::Result<Option<Descriptor>> {
     let at = file.in_table();
-    // A descriptor has one flock, and it comes before the record locks, of which there may be many.
+    // A descriptor has one flock. The list gives it before the record locks, of which there may be many.
     find(pid, 1024, deadline, |number, info| {
         let flock = locks(info).find(|lock| lock.kind == "FLOCK" && lock.file == at)?;
         Some(Descriptor { number, writable: is_writable(info), taker: flock.caller })
     })
 }
 
-/// Whether a process holds the flock on this file without having taken it, while nobody who has taken it is there: what the
-/// workers of a dead daemon do. One that has taken it itself, or that the taker has started, is on its way to a claim.
+/// True if the process inherited the flock, and the process that called flock(2) no longer has it: a worker that
+/// outlived its daemon. A process that called flock(2) itself, or that the caller has started, is on its way to a
+/// claim.
 pub fn has_inherited(pid: Pid, file: LockedFile, deadline: Deadline) -> bool {
     match flocked_descriptor(pid, file, deadline) {
         Ok(Some(Descriptor { taker: Some(taker), .. })) => {
@@ -49,7 +51,8 @@ pub fn has_inherited(pid: Pid, file: LockedFile, deadline: Deadline) -> bool {
 
 /// Whether the process itself owns a record lock, for writing, on this byte of the file (fcntl(2), F_SETLK).
 ///
-/// The list is that of its own table of descriptors. A process that only has the number of a lock's dead owner has another.
+/// The list belongs to the process's own table of descriptors. A process that has got the PID of a lock's dead owner
+/// has another list.
 ///
 /// # Errors
 /// As for [`flocked_descriptor`].
@@ -76,7 +79,7 @@ fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
     info.lines().filter_map(|line| {
         let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace().skip(1);
         let (kind, _advisory, mode, caller) = (words.next()?, words.next()?, words.next()?, words.next()?);
-        // -1 is no process, and 0 one in another PID namespace.
+        // -1 names no process, and 0 a process in another PID namespace.
         let caller = caller.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw);
         let (file, start, end) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
         let end = if end == "EOF" { i64::MAX } else { end.parse().ok()? };
@@ -89,8 +92,9 @@ fn is_writable(info: &str) -> bool {
     flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 0o3 != 0)
 }
 
-/// Looks at the descriptors of a process in the order of their numbers, until `wanted` finds one. How many descriptors and
-/// locks there are is that process's choice, so the look ends at the deadline. A claim's descriptor is among the first.
+/// Looks at the descriptors of a process in the order of their numbers, until `wanted` finds one. The process decides
+/// how many descriptors and locks it has, so the look ends at the deadline. The descriptor of a claim is among the
+/// first.
 fn find<T>(
     pid: Pid,
     longest: u64,
@@ -105,7 +109,7 @@ fn find<T>(
         Listed::Others => return Ok(None),
         Listed::Nothing => {}
     }
-    // The main thread may have ended, and has no table any more; the others share one.
+    // The main thread may have ended and have no table any more. The other threads share one.
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let list = thread?.path().join("fdinfo");
         match find_in(&list.to_string_lossy(), longest, deadline, &wanted)? {
@@ -118,10 +122,10 @@ fn find<T>(
     Ok(None)
 }
 
-/// What a list of descriptors has.
+/// The result of a look at a list of descriptors.
 enum Listed<T> {
     Found(T),
-    /// Descriptors, but not the one that is wanted.
+    /// The list has descriptors, and not the wanted one.
     Others,
     Nothing,
 }
@@ -136,7 +140,7 @@ fn find_in<T>(
     for descriptor in std::fs::read_dir(list)? {
         let Some(number) = descriptor?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         listed = Listed::Others;
-        // It may be closed by now.
+        // The descriptor may be closed by now.
         let info = match read_proc(&format!("{list}/{number}"), longest) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             info => info?,

@@ -1,9 +1,10 @@
-//! Who holds the flock on a file: every process with a descriptor that has it, not only the one that asked for it.
+//! The holders of the flock on a file: every process with a descriptor that has it, not only the process that called
+//! flock(2).
 //!
-//! `/proc/locks` names the process that *called* flock(2), which may be long gone; the `lock:` line of
-//! `/proc/PID/fdinfo/N` is right, and needs the right to look (the same user, or root). Nothing else of a stranger's
-//! descriptor is touched: stat(2) of it hangs where its file system is dead. How many descriptors and locks there are is
-//! a stranger's choice, so each look has its time and is cut short there.
+//! `/proc/locks` names the process that *called* flock(2), which may be long gone. The `lock:` line of
+//! `/proc/PID/fdinfo/N` is right; only the same user and root may read it. Nothing else of another process's descriptor
+//! is touched, because stat(2) of it hangs if its file system is dead. Other processes decide how many descriptors and
+//! locks they have, so each look ends after a limited time.
 
 use crate::event::time::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
@@ -16,20 +17,20 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long one look at other processes' descriptors may take.
+/// The time that one look at other processes' descriptors may take.
 pub const AT_MOST: Duration = Duration::from_millis(250);
 
-/// The command lines of one look are no longer than this, all together.
+/// The length of all command lines of one look together.
 const COMMANDS_AT_MOST: usize = 256 << 10;
 
-/// What could be learned about one process and one file.
+/// The answer about one process and one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holds {
-    /// It has a descriptor with the lock.
+    /// The process has a descriptor with the lock.
     Yes,
-    /// It has none.
+    /// The process has no such descriptor.
     No,
-    /// Its descriptors may not be looked at.
+    /// The descriptors of the process may not be read.
     Hidden,
 }
 
@@ -38,7 +39,8 @@ pub fn holds(pid: Pid, file: LockedFile) -> Holds {
     holds_by(pid, file, Deadline::after(AT_MOST))
 }
 
-/// A descriptor that is not found until the deadline counts as hidden.
+/// Whether a process has a descriptor that holds the flock. If the look is not finished at the deadline, the
+/// descriptors count as hidden.
 pub(crate) fn holds_by(pid: Pid, file: LockedFile, deadline: Deadline) -> Holds {
     match flocked_descriptor(pid, file, deadline) {
         Ok(Some(_)) => Holds::Yes,
@@ -47,17 +49,17 @@ pub(crate) fn holds_by(pid: Pid, file: LockedFile, deadline: Deadline) -> Holds 
     }
 }
 
-/// A process that holds a lock, as it is shown to people.
+/// A process that holds a lock, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its number.
+    /// Its PID.
     pub pid: Pid,
-    /// Its command line, where /proc shows it.
+    /// Its command line, if /proc shows it.
     pub command: Option<String>,
 }
 
 impl Holder {
-    /// Describes a process by what /proc shows of it.
+    /// Describes a process by its entry in /proc.
     pub fn new(pid: Pid) -> Holder {
         Holder { pid, command: procfs::command_line(pid) }
     }
@@ -74,16 +76,16 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The processes that were seen to hold a lock.
+/// The visible holders of a lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holders {
-    /// They, by their numbers.
+    /// The holders, in the order of their PIDs.
     pub seen: Vec<Holder>,
-    /// The look was cut short: there may be others.
+    /// Whether the look was cut short, so that there may be other holders.
     pub cut_short: bool,
 }
 
-/// Every process that is seen to hold the flock on this file, as far as [`AT_MOST`] allows.
+/// Finds the visible holders of the flock on this file, in the time that [`AT_MOST`] allows.
 pub fn of(file: LockedFile) -> Holders {
     let deadline = Deadline::after(AT_MOST);
     let (mut holders, mut length) = (Holders::default(), 0);
@@ -102,7 +104,7 @@ pub fn of(file: LockedFile) -> Holders {
     holders
 }
 
-/// The holders of what is at a path: nobody, where nothing is.
+/// Finds the holders of the flock on the file at a path; none if the file is absent.
 pub fn at(path: &Path) -> Holders {
     LockedFile::at(path).map(of).unwrap_or_default()
 }
