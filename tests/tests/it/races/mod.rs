@@ -6,3 +6,4 @@ mod gap;
 mod recycled;
 mod replace;
 mod signals;
+mod strangers;
