@@ -33,6 +33,12 @@ def opened(path, flags):
 
 def file():
     fd = opened('theirs/p', os.O_RDWR)
+    if random.random() < 0.5:
+        # What would name the receiver, if nothing else were asked.
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hand(fd)
+        write(fd, b'%d\n' % victims[0])
+        time.sleep(0.05)
     for act in random.choices(range(7), k=6):
         victim = random.choice(victims + [os.getpid(), 1])
         if act == 0: write(fd, b'%d\n' % victim)
@@ -54,7 +60,7 @@ def directory():
     elif act == 5: os.symlink('/dev/null', new)
     else: os.close(os.open(new, os.O_CREAT | os.O_WRONLY, 0o666))
     os.rename(new, 'theirs/p')
-    time.sleep(random.random() * 0.01)
+    time.sleep(random.random() * 0.3)
 
 def reader():
     fd = opened(random.choice(['roots/p', 'roots/other']), os.O_RDONLY)
@@ -140,8 +146,7 @@ fn four_hostile_writers_hit_no_stranger_and_make_no_second_daemon() {
     place.write("hostile.py", HOSTILE);
     place.write("receiver.py", RECEIVER);
     let other = place.says("pidfile read roots/other");
-    let mut strangers =
-        vec![Started::new(&place, PYTHON, &["receiver.py"]), Started::new(&place, "sleep", &["1000000"])];
+    let mut strangers = [Started::new(&place, PYTHON, &["receiver.py"]), Started::new(&place, "sleep", &["1000000"])];
     place.wait_until("the receiver listens", |place| place.file("receiver").exists());
     let mut victims: Vec<String> = strangers.iter().map(|stranger| stranger.0.id().to_string()).collect();
     victims.push(other.trim().to_owned());
