@@ -9,6 +9,7 @@ mod conversations;
 mod files;
 mod http;
 mod itself;
+mod peers;
 mod ports;
 mod processes;
 mod servers;
