@@ -1,32 +1,33 @@
-//! Text from outside, made fit to be shown: names, paths, command lines, what a daemon says.
+//! Text from outside that is made safe to show: names, paths, command lines, output of a daemon.
 //!
-//! Whoever chooses such text could write lines that look like ours, move a terminal's cursor, or turn the order of what is
-//! read around. So each character that is not seen as itself is shown by its number.
+//! The author of such a text could write lines that look like messages of a utility, move the cursor of a terminal, or
+//! reverse the order in which a reader sees the text. So each character that does not show as itself is shown by its
+//! number.
 
 use std::fmt::Write;
 
-/// The text on one line: each line feed, tab, control and invisible format character is shown as `\n`, `\x1b` or
+/// Shows a text on one line. Each line feed, tab, control and invisible format character is shown as `\n`, `\x1b` or
 /// `\u{202e}`.
 pub fn one_line(text: &str) -> String {
     shown(text, |_| false)
 }
 
-/// The text with its line feeds and tabs; every other control or invisible format character is shown by its number.
+/// Shows a text with its line feeds and tabs. Every other control or invisible format character is shown by its number.
 pub fn lines(text: &str) -> String {
     shown(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// A message: on one line, but for quotes, whose lines our own words set off by four spaces.
+/// Shows a message on one line. Quotes in it keep their lines, which begin with four spaces.
 pub fn message(text: &str) -> String {
     text.split("\n    ").map(|line| shown(line, |c| c == '\t')).collect::<Vec<_>>().join("\n    ")
 }
 
-/// A JSON text whose strings have the same characters, with the invisible ones written as JSON escapes.
+/// Escapes the invisible characters in the strings of a JSON text.
 pub fn json(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            // Outside of strings JSON has no character beyond ASCII, and no control character but these.
+            // Outside of strings, JSON has only ASCII characters, and only these control characters.
             '\n' | '\t' | '\r' => safe.push(c),
             c if is_invisible(c) => {
                 c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
@@ -54,7 +55,8 @@ fn shown(text: &str, kept: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// C0, C1, and the format characters of Unicode: directions, zero width, line and paragraph separators, tags.
+/// Whether the character is invisible: C0, C1, and the format characters of Unicode (directions, zero width, line and
+/// paragraph separators, tags).
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -44,10 +44,10 @@ _logwatch() {
 '(--for --idle --while --timeout)--no-follow[Judge LOG to its end and exit\: 1 if an error was seen, else 0 (with --ready\: 1 if that was not seen)]' \
 '--capture[Print the capture groups of the ready line instead of the line, separated by tabs]' \
 '(--capture)--json[Print one JSON object per line\: event, log, file, offset, line_number, pattern, regex, line]' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \

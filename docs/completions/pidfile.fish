@@ -24,8 +24,8 @@ function __fish_pidfile_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c pidfile -n "__fish_pidfile_needs_command" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_needs_command" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_needs_command" -s q -l quiet -d 'Print no message but errors'
+complete -c pidfile -n "__fish_pidfile_needs_command" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_needs_command" -s V -l version -d 'Print version'
 complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "claim" -d 'Claim PIDFILE, then become COMMAND (or start it with --background)'
@@ -52,8 +52,8 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l nice -d 'Run C
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l env-file -d 'Set variables of COMMAND: FILE has NAME=VALUE in each line; empty lines and lines with # are left out' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l fd -d 'Claim for a shell that has opened PIDFILE as descriptor N: `exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid -d 'With --fd: the process to record (default: the parent of pidfile)' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s q -l quiet -d 'Print no message but errors'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s b -l background -d 'Run COMMAND in the background, and return once it runs and is ready'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l supervise -d 'Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ignore-int -d 'With --supervise: COMMAND starts with SIGINT ignored; at a Ctrl-C, pidfile sends it TERM'
@@ -63,24 +63,24 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'Exi
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l no-new-privs -d 'No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Print no message but errors'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l json -d 'Print one JSON object for each file: path, state, pid, evidence, holders, command, started'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l table -d 'Print a table, also for one file'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l holders -d 'Print every process that visibly holds the lock: PID and command, one per line'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s q -l quiet -d 'Print no message but errors'
+complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l timeout -d 'How long to wait until the daemon has ended, or `none`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-after -d 'Send KILL if the daemon has not ended after DUR (default: never), also to its workers that keep the claim' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
-complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Print no message but errors'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-holders -d 'With --kill-after: send KILL also to every other process that has the lock of a dead daemon'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -15,10 +15,10 @@ _pidfile() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
@@ -53,10 +53,10 @@ path\:"A path in a directory of its own"))' \
 '*--env-file=[Set variables of COMMAND\: FILE has NAME=VALUE in each line; empty lines and lines with # are left out]:FILE:_files' \
 '(-b --background --forking --replace --supervise --chdir --mode --user --no-new-privs --umask --nice --env-file)--fd=[Claim for a shell that has opened PIDFILE as descriptor N\: \`exec 9<>x.pid; pidfile claim --fd 9 x.pid || exit\`]:N:_default' \
 '()--pid=[With --fd\: the process to record (default\: the parent of pidfile)]:PID:_default' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '-b[Run COMMAND in the background, and return once it runs and is ready]' \
 '--background[Run COMMAND in the background, and return once it runs and is ready]' \
 '(--forking)--supervise[Stay as the parent of COMMAND and hold the claim, for a COMMAND that closes its descriptors]' \
@@ -74,10 +74,10 @@ path\:"A path in a directory of its own"))' \
 (read)
 _arguments "${_arguments_options[@]}" : \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '(--table --holders)--json[Print one JSON object for each file\: path, state, pid, evidence, holders, command, started]' \
 '(--holders)--table[Print a table, also for one file]' \
 '--holders[Print every process that visibly holds the lock\: PID and command, one per line]' \
@@ -90,10 +90,10 @@ _arguments "${_arguments_options[@]}" : \
 (signal)
 _arguments "${_arguments_options[@]}" : \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -107,10 +107,10 @@ _arguments "${_arguments_options[@]}" : \
 '--timeout=[How long to wait until the daemon has ended, or \`none\`]:DUR:_default' \
 '--kill-after=[Send KILL if the daemon has not ended after DUR (default\: never), also to its workers that keep the claim]:DUR:_default' \
 '--exe=[With --unlocked\: only if the process runs this program]:PATH:_files' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '--kill-holders[With --kill-after\: send KILL also to every other process that has the lock of a dead daemon]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \

@@ -37,10 +37,10 @@ _waitfor() {
 '--any[One TARGET is enough]' \
 '(--send --expect)--down[Wait for the opposite\: nothing answers, the file or process is gone, the lock or claim is free]' \
 '--json[At the end, print one JSON object for each TARGET\: target, ready, tries, reason, ms]' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '--follow[Follow redirects; else a redirect is an answer]' \
 '--insecure[Trust any certificate]' \
 '-h[Print help (see more with '\''--help'\'')]' \

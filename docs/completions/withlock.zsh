@@ -38,10 +38,10 @@ _withlock() {
 '--no-fork[Become COMMAND instead of waiting for it]' \
 '(-c --command -l --lock)-u[Unlock a descriptor, for every process that shares it, before the shell closes it]' \
 '(-c --command -l --lock)--unlock[Unlock a descriptor, for every process that shares it, before the shell closes it]' \
-'(-v --verbose)-q[Say nothing but errors]' \
-'(-v --verbose)--quiet[Say nothing but errors]' \
-'*-v[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
-'*--verbose[Say more about what is done and why; twice\: also each decision that a race asked for (docs/races.md)]' \
+'(-v --verbose)-q[Print no message but errors]' \
+'(-v --verbose)--quiet[Print no message but errors]' \
+'*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \

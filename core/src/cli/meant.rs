@@ -1,10 +1,10 @@
-//! Help for a line that was typed wrong: the words of a command line, and how they are shown.
+//! The words of a command line, and how to show them, for the answer to a line that was typed wrong.
 
 use clap::Command;
 use std::ffi::{OsStr, OsString};
 
-/// The places of the words that are neither options nor their values, without the name of the program. The search ends at
-/// `--`.
+/// The places of the words that are neither options nor values of options, without the name of the program. The search
+/// ends at `--`.
 pub fn operands(command: &Command, words: &[OsString]) -> Vec<usize> {
     let mut found = Vec::new();
     let mut place = 1;
@@ -27,7 +27,7 @@ fn takes_value(command: &Command, is_meant: impl Fn(&clap::Arg) -> bool) -> bool
     command.get_arguments().filter(|arg| is_meant(arg)).any(|arg| arg.get_action().takes_values())
 }
 
-/// The words as a shell would have to be given them.
+/// The words as a user types them in a shell.
 pub fn line<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
     let quoted = |word: &OsStr| {
         let word = word.to_string_lossy();

@@ -1,6 +1,6 @@
-//! What a utility says: the answer on stdout, everything for people on stderr.
+//! The output of a utility: the answer on stdout, messages for people on stderr.
 //!
-//! Text that came from outside (paths, process names, log lines) never reaches stderr with a control character in it.
+//! Text from outside (paths, process names, log lines) never reaches stderr with a control character in it.
 
 use crate::cli::exit::{Exit, exit_as};
 use crate::cli::status_line::{self, StatusLine};
@@ -16,27 +16,27 @@ struct Speaker {
     verbosity: Verbosity,
 }
 
-/// How much is said on stderr; errors always are.
+/// The amount of messages on stderr. Errors are always printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Verbosity {
-    /// Say nothing but errors
+    /// Print no message but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more about what is done and why; twice: also each decision that a race asked for (docs/races.md)
+    /// Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
 static SPEAKER: OnceLock<Speaker> = OnceLock::new();
 
-/// Sets the name that stands before each message, and how much is said. Once, at the start.
+/// Sets the name before each message, and the amount of messages. Call it once, at the start.
 pub fn speak_as(name: &str, verbosity: Verbosity) {
-    // A second call would come from a second `main` in the same process; the first name stands.
+    // A second call would come from a second `main` in one process. The first name stays.
     let _ = SPEAKER.set(Speaker { name: name.to_owned(), verbosity });
     listener::install(&Terminal);
 }
 
-/// What the core tells goes to stderr.
+/// The listener that prints the library's notices on stderr.
 struct Terminal;
 
 impl Listener for Terminal {
@@ -57,7 +57,7 @@ impl Listener for Terminal {
     }
 }
 
-/// The name that stands before each message.
+/// The name before each message.
 pub(crate) fn name() -> &'static str {
     SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
 }
@@ -72,43 +72,43 @@ fn to_stderr(text: &str) {
 
 fn write_to_stderr(text: &str) {
     let line = format!("{}{}: {text}\n", status_line::erased(), name());
-    // In one write, for others may write to the same log. stderr that cannot be written leaves nobody to tell.
+    // One write, because other processes may write to the same log. If stderr cannot be written, the message is lost.
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// What went wrong. Not silenced by `--quiet`.
+/// Prints an error. `--quiet` does not silence it.
 pub fn error(text: &str) {
     to_stderr(text);
 }
 
-/// What is wrong with the command line, in the several lines that clap makes of it.
+/// Prints an error of the command line, in the lines that clap gives it.
 pub(crate) fn usage_error(text: &str) {
     write_to_stderr(&text::lines(text));
 }
 
-/// What went wrong, as a whole sentence, for a tool that goes on after it.
+/// Prints an error as a sentence, for a utility that goes on after it.
 pub fn failure(error: &anyhow::Error) {
     to_stderr(&sentence(error));
 }
 
-/// What a user might want to know. Silenced by `--quiet`.
+/// Prints a notice. `--quiet` silences it.
 pub fn notice(text: &str) {
     if !verbosity().quiet {
         to_stderr(text);
     }
 }
 
-/// What only `--verbose` tells.
+/// Prints a detail, under `--verbose` only.
 pub fn detail(text: impl FnOnce() -> String) {
     if verbosity().verbose > 0 {
         to_stderr(&text());
     }
 }
 
-/// The answer, on stdout, as it is.
+/// Prints the answer on stdout, unchanged.
 ///
 /// # Errors
-/// A reader that has gone away ends the tool by SIGPIPE, as it would end any program that does not look.
+/// If the reader is gone, the utility ends by SIGPIPE, as a program does that does not check its writes.
 pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_ref()).and_then(|()| out.flush()).map_err(|e| match e.kind() {

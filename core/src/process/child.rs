@@ -1,4 +1,4 @@
-//! COMMAND: started with the signals it would have had without us, waited for, and ended as.
+//! COMMAND as a child: its start with the caller's signal actions, the wait for it, and its end.
 
 use crate::error::{Context, Result};
 use crate::event::time::Deadline;
@@ -25,7 +25,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
-/// How a process ended (wait(2)).
+/// The end of a process (wait(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// It exited with this status.
@@ -38,7 +38,7 @@ impl From<ExitStatus> for Ended {
     fn from(status: ExitStatus) -> Ended {
         match status.signal().and_then(Signal::new) {
             Some(signal) => Ended::Signalled(signal),
-            // wait(2) reports "stopped" only where it is asked to, so there is a status.
+            // wait(2) reports "stopped" only on request, so there is a status.
             None => Ended::Status(status.code().unwrap_or_default() as u8),
         }
     }
@@ -61,8 +61,8 @@ pub struct Child {
     ended: Option<Ended>,
 }
 
-/// Lets COMMAND begin with the signal mask and the ignored signals that we began with. Rust leaves a child our blocked
-/// signals, and gives it the default SIGPIPE.
+/// Lets COMMAND begin with the signal mask and the ignored signals that this process began with. Rust would let a child
+/// inherit our blocked signals and set SIGPIPE to its default.
 fn restore_signals(command: &mut Command, mask: SigSet) {
     let mut steps = vec![Step::Ignore(Signal::XFSZ, runtime::xfsz_was_ignored())];
     let ignored = [(Signal::PIPE, runtime::pipe_was_ignored()), (Signal::CHLD, runtime::chld_was_ignored())];
@@ -71,7 +71,7 @@ fn restore_signals(command: &mut Command, mask: SigSet) {
     before_exec(command, &steps);
 }
 
-/// Becomes COMMAND: the same process, the same number. Returns only if that failed.
+/// Becomes COMMAND, in the same process with the same PID. It returns only if that failed.
 pub fn become_command(mut command: Command) -> anyhow::Error {
     if let Ok(mask) = SigSet::thread_get_mask() {
         restore_signals(&mut command, mask);
@@ -81,18 +81,18 @@ pub fn become_command(mut command: Command) -> anyhow::Error {
 }
 
 impl Child {
-    /// Starts a child. The loop is armed already, so no signal slips in between.
+    /// Starts a child. The loop is armed already, so no signal is lost in between.
     ///
     /// # Errors
-    /// [`Why::NotFound`] or [`Why::CannotExecute`].
+    /// COMMAND was not found, or cannot be executed.
     pub fn spawn(command: &mut Command, events: &Events) -> Result<Child> {
         Child::try_spawn(command, events)?.map_err(|e| not_executed(command.get_program(), &e))
     }
 
-    /// Starts a child of a tool that collects no signals: the child begins with the signal mask of this thread.
+    /// Starts a child of a utility that collects no signals. The child begins with the signal mask of this thread.
     ///
     /// # Errors
-    /// [`Why::NotFound`] or [`Why::CannotExecute`].
+    /// COMMAND was not found, or cannot be executed.
     pub fn spawn_unarmed(command: &mut Command) -> Result<Child> {
         restore_signals(command, SigSet::thread_get_mask().act("read", "the signal mask")?);
         match command.spawn() {
@@ -101,10 +101,10 @@ impl Child {
         }
     }
 
-    /// The same, for a caller who tells apart what may fail between fork and exec.
+    /// Starts a child, for a caller that distinguishes the errors between fork and exec.
     ///
     /// # Errors
-    /// Outside: the child cannot be held. Inside: it could not be started.
+    /// The outer error: the child cannot be pinned. The inner error: the child could not be started.
     pub fn try_spawn(command: &mut Command, events: &Events) -> Result<io::Result<Child>> {
         restore_signals(command, events.mask_before());
         let child = match command.spawn() {
@@ -114,31 +114,32 @@ impl Child {
         Child::just_started(Pid::from_child(&child)).map(Ok)
     }
 
-    /// A child that we have just started. One that cannot be held is ended, for nobody could wait for it or stop it.
+    /// Takes a child that this process has just started. A child that cannot be pinned is ended, because it could be
+    /// neither awaited nor stopped.
     pub(crate) fn just_started(pid: Pid) -> Result<Child> {
         Child::of(pid).inspect_err(|_| {
-            // The child is ours and unreaped: the signal cannot fail, and the wait is short.
+            // The child is ours and unreaped, so the signal cannot fail, and the wait is short.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             while matches!(waitpid(Some(pid), WaitOptions::empty()), Err(Errno::INTR)) {}
         })
     }
 
-    /// A child that we have not started ourselves: an orphan that we adopted, or a fork of our own.
+    /// Takes a child that this process has not started by [`Child::spawn`]: an adopted orphan, or a fork.
     ///
     /// # Errors
     /// There is no such child.
     pub fn of(pid: Pid) -> Result<Child> {
-        // The child is ours and unreaped, so its number cannot have been reused yet.
+        // The child is ours and unreaped, so its PID cannot have been reused yet.
         let process = PidFd::open(pid)?.ok_or(Errno::CHILD).act("hold child", pid)?;
         Ok(Child { process, ended: None })
     }
 
-    /// The child as a process: to wait for and to signal.
+    /// The child as a pinned process, to wait for and to signal.
     pub fn process(&self) -> &PidFd {
         &self.process
     }
 
-    /// Waits until it has ended and says how. Blocks: call it when the process is ready.
+    /// Waits until the child has ended, and returns how it ended. It blocks, so call it when the process has ended.
     ///
     /// # Errors
     /// A refused wait(2).
@@ -159,7 +160,7 @@ impl Child {
         Ok(ended)
     }
 
-    /// Reaps every other child that has ended: PID 1 gets all the orphans of its namespace (pid_namespaces(7)).
+    /// Reaps every other child that has ended. PID 1 gets all orphans of its namespace (pid_namespaces(7)).
     ///
     /// # Errors
     /// A refused wait(2).
@@ -167,7 +168,7 @@ impl Child {
         reap_all_but(self.process.pid())
     }
 
-    /// Sends on what was sent to us, unless the terminal has sent it to the child too.
+    /// Passes a signal on to the child, unless the terminal has sent it to the child too.
     ///
     /// # Errors
     /// EPERM: the child runs as another user.
@@ -178,17 +179,18 @@ impl Child {
         Ok(())
     }
 
-    /// The terminal sends Ctrl-C to its foreground group: a child that has left ours has not got it. A hang-up goes to
-    /// the session's leader alone, and to the group only once the leader has ended (credentials(7)).
+    /// Race: ctrl-c-twice (docs/races.md). The terminal sends Ctrl-C to its foreground group, and a child that has left
+    /// our group has not got it. A hang-up goes to the leader of the session alone, and to the group only once the
+    /// leader has ended (credentials(7)).
     fn shares_terminal_signal(&self, signal: Signal) -> bool {
-        // A group or session that began outside of our PID namespace is 0, of which rustix makes no `Pid`.
+        // A group or session that began outside of our PID namespace is 0, which rustix's `Pid` cannot be.
         let leader = getsid(None).ok() == Some(getpid());
         let child = nix::unistd::Pid::from_raw(self.process.pid().as_raw_pid());
         let with_us = getpgid(Some(child)).ok() == Some(getpgrp());
         with_us && !(signal == Signal::HUP && leader)
     }
 
-    /// Waits to its end, passing signals on, and says how it ended.
+    /// Waits for the end of the child and passes signals on. Returns how the child ended.
     ///
     /// # Errors
     /// A refused poll(2) or wait(2).
@@ -196,7 +198,7 @@ impl Child {
         loop {
             match events.next(&[Watched::Read(self.process.as_fd())], Deadline::NEVER)? {
                 Event::Signal(arrived) if arrived.signal == Signal::CHLD => self.reap_others()?,
-                // One that has become another user's is not ours to signal, but still ours to wait for.
+                // A child that runs as another user now cannot be signalled, but it can be awaited.
                 Event::Signal(arrived) => self.pass_on(arrived).unwrap_or_else(|e| listener::warning(&e)),
                 Event::Ready(_) => return self.reap(),
                 Event::Deadline => {}
@@ -205,7 +207,7 @@ impl Child {
     }
 }
 
-/// Runs COMMAND to its end, passing signals on, and says how it ended. The caller ends the same way.
+/// Runs COMMAND to its end and passes signals on. Returns how it ended; the caller ends in that way.
 ///
 /// # Errors
 /// As [`Child::spawn`].
@@ -216,7 +218,7 @@ pub fn run(words: &[OsString], events: &Events) -> Result<Ended> {
     }
 }
 
-/// The same for a COMMAND that is not to outlive us: it is killed where we cannot wait for it any more.
+/// Runs a COMMAND that must not outlive this process. If this process cannot wait any more, it kills COMMAND.
 ///
 /// # Errors
 /// As [`Child::spawn`].
@@ -225,7 +227,7 @@ pub fn run_bound_to_us(words: &[OsString], events: &Events) -> Result<Ended> {
     die_with_us(&mut command);
     let mut child = Child::spawn(&mut command, events)?;
     child.wait(events).inspect_err(|_| {
-        // It may have ended; that is what is wanted.
+        // COMMAND may have ended already.
         let _ = child.process.signal(Signal::KILL);
     })
 }

@@ -1,4 +1,4 @@
-//! COMMAND, before it is started: found, or refused with the ending that env(1) has for it.
+//! COMMAND before its start: the search for it, and the error that names its absence.
 
 use crate::error::{Result, Why, refused};
 use crate::open::{How, Links, open};
@@ -24,8 +24,8 @@ pub fn command(words: &[OsString]) -> Command {
     command
 }
 
-/// Neither a program nor a script with `#!`: execvp(3) of glibc gives it to /bin/sh where the kernel does not know what it
-/// is (ENOEXEC). That of musl does not; a shell's exec does.
+/// Whether the file is neither a program nor a script with `#!`. The kernel refuses it (ENOEXEC). execvp(3) of glibc
+/// gives it to /bin/sh, and so does a shell's exec; execvp(3) of musl does not.
 fn needs_shell(name: &OsStr) -> bool {
     let mut first = Vec::new();
     let opened = located(name).and_then(|path| open(&path, How::read(Links::Follow)).ok());
@@ -40,7 +40,7 @@ pub fn shell(line: &OsStr) -> Command {
     command
 }
 
-/// Looks whether COMMAND can be executed, before anything is locked or written for it. An exec may still fail later.
+/// Checks that COMMAND can be executed, before anything is locked or written for it. An exec may still fail later.
 ///
 /// # Errors
 /// [`Why::NotFound`] or [`Why::CannotExecute`].
@@ -69,18 +69,18 @@ fn executable(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
 
-/// Where exec looks for a name without a slash.
+/// The paths at which exec looks for a name without a slash.
 fn candidates(name: &OsStr) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     std::env::split_paths(&path).map(|directory| directory.join(name)).collect::<Vec<_>>().into_iter()
 }
 
-/// The file that an exec of this name would take.
+/// The file that exec executes for this name.
 fn located(name: &OsStr) -> Option<PathBuf> {
     if name.as_bytes().contains(&b'/') { Some(name.into()) } else { candidates(name).find(|path| executable(path)) }
 }
 
-/// The error of an exec that failed, with the ending that env(1) and timeout(1) have for it.
+/// The error of a failed exec, with the exit code of env(1) and timeout(1).
 pub fn not_executed(name: &OsStr, error: &io::Error) -> anyhow::Error {
     let why = crate::error::reason(error);
     let why = match error.kind() {

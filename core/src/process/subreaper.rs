@@ -1,7 +1,7 @@
-//! All that a start has started: the descendants of this process, orphans too, and their common end.
+//! The descendants of this process, orphans too, and their common end.
 //!
-//! A child subreaper (PR_SET_CHILD_SUBREAPER(2const)) adopts every orphaned descendant, so "no child is left" is the
-//! kernel's word that nothing is, however often they forked and whichever session they moved to.
+//! A child subreaper (PR_SET_CHILD_SUBREAPER(2const)) adopts every orphaned descendant. So if no child is left, no
+//! descendant is left, however often they forked and whichever session they moved to.
 
 use crate::error::{Context, Result};
 use crate::event::time::Deadline;
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub struct Subreaper(());
 
 impl Subreaper {
-    /// Makes this process the one that adopts its orphaned descendants.
+    /// Makes this process adopt its orphaned descendants.
     ///
     /// # Errors
     /// A refused prctl(2).
@@ -31,14 +31,15 @@ impl Subreaper {
         Ok(Subreaper(()))
     }
 
-    /// The living children of this process: those it has started, and the orphans it has adopted.
+    /// The living children of this process: those that it has started, and the orphans that it has adopted.
     pub fn children(&self) -> Vec<Pid> {
         let us = getpid().as_raw_pid();
         let ours = |pid: &Pid| procfs::stat(*pid).is_some_and(|stat| stat.parent == us) && PidFd::is_alive(*pid);
         procfs::processes().filter(ours).collect()
     }
 
-    /// Whether no child is left, by the kernel's word: one listing of /proc can miss a child whose parent ends meanwhile.
+    /// Whether no child is left. It asks the kernel, because one listing of /proc can miss a child whose parent ends
+    /// meanwhile.
     ///
     /// # Errors
     /// A refused wait(2).
@@ -51,8 +52,8 @@ impl Subreaper {
         descends_from(process, getpid())
     }
 
-    /// Ends every descendant: TERM, then, when `kill_after` is over or a second request arrives, KILL. Returns when
-    /// none is left; their numbers are free then.
+    /// Ends every descendant: TERM, then KILL after `kill_after` or at a second request. It returns when none is left.
+    /// Their PIDs are free then.
     ///
     /// `events` must be armed for orphans.
     ///
@@ -66,9 +67,9 @@ impl Subreaper {
                 return Ok(());
             }
             for process in descendants().into_iter().filter(|process| asked.insert(process.pid())) {
-                // One that has ended meanwhile, or that runs as another user, is not ours to count.
+                // A process that has ended meanwhile, or that runs as another user, does not count.
                 let _ = process.signal(Signal::TERM);
-                // A stopped process would see TERM only when somebody continues it.
+                // A stopped process gets TERM only when it is continued.
                 let _ = process.signal(Signal::CONT);
             }
             match events.next(&[], patience)? {
@@ -80,13 +81,13 @@ impl Subreaper {
 }
 
 impl Subreaper {
-    /// Ends those descendants that share our process group, as a shell's job does: TERM, then KILL when `kill_after` is
-    /// over or a second request arrives. A daemon in a session of its own is left to whoever started it.
+    /// Ends the descendants in our process group, as a shell's job ends: TERM, then KILL after `kill_after` or at a
+    /// second request. A daemon in a session of its own is left alone.
     ///
     /// # Errors
     /// A refused wait(2) or poll(2).
     pub fn end_own_group(&self, events: &Events, kill_after: Duration) -> Result<()> {
-        // 0 where it began outside of our PID namespace, in /proc as here.
+        // The group is 0 if it began outside of our PID namespace, in /proc as well as here.
         let group = nix::unistd::getpgrp().as_raw();
         let mut asked = HashSet::new();
         let mut patience = Deadline::after(kill_after);
@@ -97,7 +98,7 @@ impl Subreaper {
             let job: Vec<PidFd> = descendants().into_iter().filter(|process| runs_in(process, group)).collect();
             if job.is_empty() {
                 seen_none += 1;
-                // One look can miss a process: descriptors may run out for a moment.
+                // One look can miss a process, because descriptors may run out for a moment.
                 if seen_none == 2 {
                     return Ok(());
                 }
@@ -105,7 +106,7 @@ impl Subreaper {
             }
             seen_none = 0;
             for process in job.iter().filter(|process| asked.insert((process.pid(), with.number()))) {
-                // As in `end`.
+                // A stopped process gets TERM only when it is continued.
                 let _ = process.signal(with);
                 let _ = process.signal(Signal::CONT);
             }
@@ -114,14 +115,14 @@ impl Subreaper {
                 Event::Ready(_) => {}
                 Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
                 Event::Signal(_) | Event::Deadline => {
-                    // After KILL they are only waited for; a child forked while we looked is seen at the next look.
+                    // After KILL only wait for them. The next look sees a child that was forked meanwhile.
                     (with, patience) = (Signal::KILL, Deadline::after(Duration::from_millis(10)));
                 }
             }
         }
     }
 
-    /// Reaps the orphans that have ended, but not the child that somebody else waits for.
+    /// Reaps the orphans that have ended, but not the child for which another part of the program waits.
     ///
     /// # Errors
     /// A refused wait(2).
@@ -130,13 +131,13 @@ impl Subreaper {
     }
 }
 
-/// Reaps the children that have ended, but not the one that somebody else waits for.
+/// Reaps the children that have ended, but not the one for which another part of the program waits.
 pub(crate) fn reap_all_but(but: Pid) -> Result<()> {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     loop {
         match waitid(Id::All, look) {
             Ok(ended) => match ended.pid() {
-                // A zombie of ours stays one until we reap it: this can neither block nor hit another.
+                // A zombie child stays a zombie until we reap it. So this call neither blocks nor hits another process.
                 Some(pid) if pid.as_raw() != but.as_raw_pid() => drop(waitid(Id::Pid(pid), WaitPidFlag::WEXITED)),
                 _ => return Ok(()),
             },
@@ -152,7 +153,7 @@ fn runs_in(process: &PidFd, group: i32) -> bool {
 }
 
 fn kill(events: &Events) -> Result<()> {
-    // A child forked while we looked at /proc is seen at the next look.
+    // The next look sees a child that was forked while we read /proc.
     const LOOK_AGAIN: Duration = Duration::from_millis(10);
     const SEEN_NONE_AT_MOST: usize = 100;
     let mut seen_none = 0;
@@ -163,7 +164,7 @@ fn kill(events: &Events) -> Result<()> {
             anyhow::bail!("end what was started: it lives, but /proc does not show it");
         }
         for process in found {
-            // As above.
+            // A process that has ended meanwhile does not count.
             let _ = process.signal(Signal::KILL);
         }
         events.next(&[], Deadline::after(LOOK_AGAIN))?;
@@ -171,7 +172,7 @@ fn kill(events: &Events) -> Result<()> {
     Ok(())
 }
 
-/// Reaps whoever has ended, and says whether there is no child any more.
+/// Reaps every child that has ended. Returns whether no child is left.
 fn nobody_left() -> Result<bool> {
     loop {
         match wait(WaitOptions::NOHANG) {

@@ -1,4 +1,4 @@
-//! The end of a process that hangs past its deadline, by the kernel's own timers.
+//! The end of a process that hangs past its deadline, by timers of the kernel.
 
 use nix::libc;
 use std::io;
@@ -6,19 +6,20 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// So long after the deadline the process ends with 124.
+/// The time after the deadline at which the process ends with 124.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// So long after that it is killed: a wait that only a fatal signal ends, as for a dead network file system, has kept it
-/// from ending.
+/// The time after that at which the process is killed: only a fatal signal ends some waits, such as those for a dead
+/// network file system.
 const LAST: Duration = Duration::from_millis(500);
 
-/// Exit code 124, as timeout(1) has it.
+/// The exit code of a timeout, as timeout(1) has it.
 const TIMED_OUT: libc::c_int = 124;
 
 static MESSAGE: OnceLock<String> = OnceLock::new();
 
-/// Armed until it is dropped. For a process that has nothing to undo: it ends at once, wherever it is.
+/// The timers, armed until they are dropped. They are for a process that has nothing to undo, and end it at once,
+/// wherever it is.
 #[derive(Debug)]
 pub struct Backstop {
     timers: Vec<libc::timer_t>,
@@ -26,13 +27,13 @@ pub struct Backstop {
     was_blocked: bool,
 }
 
-/// The signal of the timer. Nobody sends it, so a handler can belong to the timer alone.
+/// The signal of the timer. No process sends it, so its handler can belong to the timer alone.
 fn signal() -> libc::c_int {
     libc::SIGRTMAX() - 3
 }
 
 impl Backstop {
-    /// Ends this process with 124 and a message a second after its time is over, of which so much is left.
+    /// Arms the timers: this process ends with 124 and a message a second after the time that is left.
     ///
     /// # Errors
     /// EAGAIN: the user's signals in queue (`RLIMIT_SIGPENDING`) are used up.
@@ -69,7 +70,7 @@ extern "C" fn end(_: libc::c_int) {
     let mut stderr = libc::pollfd { fd: 2, events: libc::POLLOUT, revents: 0 };
     // SAFETY: the kernel writes to `stderr` only, and reads a string that is never dropped.
     unsafe {
-        // A stderr that is full may be what it hangs in.
+        // The process may hang in a write to a full stderr.
         if let Some(message) = MESSAGE.get()
             && libc::poll(&mut stderr, 1, 0) == 1
         {
@@ -91,7 +92,7 @@ fn handle() -> io::Result<libc::sigaction> {
     }
 }
 
-/// Lets the signal through, and says whether it was blocked.
+/// Unblocks the signal. Returns whether it was blocked.
 fn unblock() -> bool {
     let (mut set, mut before) = (MaybeUninit::<libc::sigset_t>::zeroed(), MaybeUninit::<libc::sigset_t>::zeroed());
     // SAFETY: the set is initialised by sigemptyset before use; the kernel fills `before`, which zeroes are valid for too.
@@ -103,7 +104,7 @@ fn unblock() -> bool {
     }
 }
 
-/// A timer that sends this process a signal, once. It is not inherited by children, and ends with execve(2).
+/// Makes a timer that sends this process a signal once. Children do not inherit it, and it ends with execve(2).
 fn timer(signal: libc::c_int, after: Duration) -> io::Result<libc::timer_t> {
     let mut event = MaybeUninit::<libc::sigevent>::zeroed();
     let mut timer = MaybeUninit::<libc::timer_t>::zeroed();

@@ -1,18 +1,18 @@
-//! The guard of a process group: a process between a tool and its COMMAND that outlives neither.
+//! The guard of a process group: a process between a utility and its COMMAND that outlives neither.
 //!
-//! The kernel can end a child when its parent ends (PR_SET_PDEATHSIG(2const)), but not the child's children. The guard is
-//! told of its parent's end by a signal and kills the group that it leads. As long as the guard lives, the group's number
-//! cannot be reused, so nobody else is killed.
+//! The kernel can end a child when its parent ends (PR_SET_PDEATHSIG(2const)), but not the child's children. The guard
+//! gets a signal when its parent ends, and kills the group that it leads. While the guard lives, the ID of the group
+//! cannot be reused, so the guard kills no other process.
 
 use nix::libc::{self, c_int, pid_t, sigset_t};
 use std::io;
 use std::mem::MaybeUninit;
 
-/// The signal that tells the guard of its parent's end. No other process has a reason to send it.
+/// The signal by which the guard learns of its parent's end. No other process has a reason to send it.
 const PARENT_ENDED: c_int = libc::SIGUSR1;
 
-/// Splits a forked child in two, before execve(2): the guard stays behind and never returns; its child returns and goes
-/// on to execute COMMAND. The child must lead a process group of its own. Async-signal-safe.
+/// Splits a forked child into two processes before execve(2). The guard stays behind and never returns; its child
+/// returns and goes on to execute COMMAND. The child must lead a process group of its own. Async-signal-safe.
 pub(crate) fn stay_behind(parent: pid_t) -> io::Result<()> {
     let mut before = MaybeUninit::<sigset_t>::zeroed();
     // SAFETY: all are system calls on values of this frame. fork is made by clone(2) itself, for fork(3) may wait for locks
@@ -55,7 +55,7 @@ fn guard_over(command: pid_t, parent: pid_t) -> ! {
         libc::sigaddset(news.as_mut_ptr(), PARENT_ENDED);
         loop {
             if libc::getppid() != parent {
-                // The guard is one of the group, and ends here.
+                // The guard belongs to the group, and ends here.
                 libc::kill(0, libc::SIGKILL);
             }
             let mut status = 0;
@@ -87,7 +87,7 @@ fn end_as(status: c_int) -> ! {
     }
 }
 
-/// Closes every descriptor, so that whoever reads from COMMAND sees its end, not the guard's.
+/// Closes every descriptor, so that a process that reads from COMMAND sees the end of COMMAND, not of the guard.
 fn close_all() {
     // SAFETY: the guard uses no descriptor from here on, and never returns to an owner of one.
     unsafe {

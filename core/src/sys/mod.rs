@@ -1,6 +1,6 @@
-//! The wall around `unsafe`: the few system calls that no crate offers safely.
+//! The wall around `unsafe`: the few system calls for which no crate has a safe function.
 //!
-//! Nothing here knows a claim, a lock or an option. Each block says why it is sound.
+//! This module knows no claim, lock or option. Each block says why it is sound.
 #![allow(unsafe_code)]
 
 pub mod arena;
@@ -21,7 +21,8 @@ use std::time::Duration;
 /// Whether this process ignores `signal` (sigaction(2)).
 pub fn is_ignored(signal: Signal) -> bool {
     let mut now = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null new action only asks; the kernel fills `now`, which zeroes are a valid value of anyway.
+    // SAFETY: a null new action only reads the old one. The kernel fills `now`, for which zeroes are a valid value,
+    // too.
     unsafe {
         libc::sigaction(signal.number(), std::ptr::null(), now.as_mut_ptr()) == 0
             && now.assume_init().sa_sigaction == libc::SIG_IGN
@@ -31,16 +32,16 @@ pub fn is_ignored(signal: Signal) -> bool {
 /// Ignores `signal`, or gives it its default action. Async-signal-safe.
 pub(crate) fn set_ignored(signal: Signal, ignored: bool) -> io::Result<()> {
     let action = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-    // SAFETY: neither action is a function of ours, so nothing can be called that has gone away.
+    // SAFETY: neither action is a function of this program, so no call can go to a function that is gone.
     let before = unsafe { libc::signal(signal.number(), action) };
     if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Ends this process by `signal`, without a core dump (COMMAND has dumped its own). Returns where the signal does not
-/// end a process, as in PID 1 of a namespace.
+/// Ends this process by `signal`, without a core dump, because COMMAND has dumped its own. It returns if the signal
+/// does not end the process, as in PID 1 of a namespace.
 pub(crate) fn die_of(signal: Signal) {
     let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    // A core limit that cannot be lowered costs at worst a second core file.
+    // If the core limit cannot be lowered, the cost is a second core file.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     // KILL and STOP keep their action and need no change.
     let _ = set_ignored(signal, false);
@@ -57,9 +58,10 @@ pub(crate) fn die_of(signal: Signal) {
 
 extern "C" fn wake_only(_: libc::c_int) {}
 
-/// An alarm clock that interrupts a blocking system call (EINTR), again and again, until it is dropped.
+/// An alarm clock that interrupts a blocking system call (EINTR) again and again until it is dropped.
 ///
-/// The repetition closes the window between "time is not up" and the blocking call, in which a single alarm is lost.
+/// The repetition closes the window between the look at the clock and the blocking call. A single alarm could come in
+/// that window and be lost.
 #[derive(Debug)]
 pub(crate) struct Alarm {
     was_blocked: bool,
@@ -67,7 +69,7 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// Rings first after `first`, then every `again`.
+    /// Sets an alarm that rings after `first`, and then every `again`.
     pub(crate) fn set(first: Duration, again: Duration) -> io::Result<Alarm> {
         let was_ignored = is_ignored(Signal::ALRM);
         let mut ring = MaybeUninit::<libc::sigaction>::zeroed();
@@ -88,7 +90,7 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // None of the three can fail with these arguments; a timer left running would outlive exec.
+        // The three calls cannot fail with these arguments. A timer that still runs would outlive exec.
         let _ = set_interval_timer(Duration::ZERO, Duration::ZERO);
         let _ = set_ignored(Signal::ALRM, self.was_ignored);
         if self.was_blocked {
@@ -107,10 +109,10 @@ fn set_interval_timer(first: Duration, again: Duration) -> io::Result<()> {
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes over a descriptor that the shell opened for us, such as 9 in `exec 9>x.lock`. Children do not inherit it.
+/// Takes over a descriptor that the shell has opened, such as 9 in `exec 9>x.lock`. Children do not inherit it.
 ///
 /// # Errors
-/// EBADF if there is no such descriptor.
+/// EBADF: the descriptor is not open.
 pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     set_inherited(number, false)?;
     // SAFETY: the descriptor is open, and it was open before this process opened anything: its number comes from the
@@ -124,7 +126,7 @@ pub(crate) fn close_in_child(number: RawFd) -> io::Result<()> {
     if unsafe { libc::close(number) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Lets a descriptor be inherited over exec, or not (fcntl(2), F_SETFD). Async-signal-safe.
+/// Decides whether exec keeps a descriptor open (fcntl(2), F_SETFD). Async-signal-safe.
 pub(crate) fn set_inherited(number: RawFd, inherited: bool) -> io::Result<()> {
     let flags = if inherited { 0 } else { libc::FD_CLOEXEC };
     // SAFETY: changes a flag of a descriptor; a number that is not open gives EBADF.
@@ -141,12 +143,12 @@ pub(crate) fn inherit_none_from(first: RawFd) {
     }
     let highest = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
     for number in first..RawFd::try_from(highest.min(1 << 20)).unwrap_or(1 << 20) {
-        // EBADF: not open, nothing to mark.
+        // EBADF: the descriptor is not open, so it needs no mark.
         let _ = set_inherited(number, false);
     }
 }
 
-/// Has the kernel choose the own port of a socket between these two, where 0 is the system's bound (ip(7),
+/// Lets the kernel choose the local port of a socket between these two, where 0 is the system's bound (ip(7),
 /// IP_LOCAL_PORT_RANGE; Linux 6.3).
 ///
 /// # Errors
@@ -162,7 +164,8 @@ pub fn choose_port_between(socket: BorrowedFd<'_>, lowest: u16, highest: u16) ->
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Has the kernel drop whatever is sent to this datagram socket. The sender sees success (socket(7), SO_ATTACH_FILTER).
+/// Lets the kernel drop every datagram that is sent to this socket. The sender sees success (socket(7),
+/// SO_ATTACH_FILTER).
 ///
 /// # Errors
 /// A kernel without socket filters.
@@ -200,7 +203,7 @@ pub(crate) fn send_real_time(pidfd: BorrowedFd<'_>, signal: Signal) -> std::resu
     }
 }
 
-/// Borrows a descriptor by its number, between fork(2) and execve(2), where its owner cannot be reached.
+/// Borrows a descriptor by its number. Between fork(2) and execve(2) its owner cannot be reached.
 pub(crate) fn borrow(number: RawFd) -> BorrowedFd<'static> {
     // SAFETY: the callers take the number from an owner that outlives the call: in a forked child nothing is dropped,
     // and elsewhere the owner is on the caller's stack.

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::ptr;
 
-/// Why a name was not resolved.
+/// The reason for which a name was not resolved.
 #[derive(Debug)]
 pub struct LookupError {
     code: c_int,
@@ -16,7 +16,7 @@ pub struct LookupError {
 }
 
 impl LookupError {
-    /// No name server has answered: whether the name exists is not known.
+    /// Whether no name server has answered, so that it is not known whether the name exists.
     pub fn is_temporary(&self) -> bool {
         self.code == libc::EAI_AGAIN
     }
@@ -35,7 +35,7 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// The addresses of a host, each once, with port 0. Blocks for as long as the name servers need.
+/// The addresses of a host, each once, with port 0. The call blocks for as long as the name servers need.
 ///
 /// # Errors
 /// As getaddrinfo(3).
@@ -52,7 +52,7 @@ pub fn port_of(service: &str) -> Option<u16> {
 
 fn look_up(host: Option<&str>, service: Option<&str>) -> Result<Vec<SocketAddr>, LookupError> {
     let refused = |code| LookupError { code, system: io::Error::last_os_error() };
-    // A name with a NUL in it is none.
+    // A name that contains a NUL is no name.
     let owned = |text: Option<&str>| text.map(CString::new).transpose().map_err(|_| refused(libc::EAI_NONAME));
     let (host, service) = (owned(host)?, owned(service)?);
     let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |text| text.as_ptr());
@@ -81,7 +81,7 @@ fn look_up(host: Option<&str>, service: Option<&str>) -> Result<Vec<SocketAddr>,
 unsafe fn address(entry: &libc::addrinfo) -> Option<SocketAddr> {
     match entry.ai_family {
         libc::AF_INET => {
-            // SAFETY: the family says so, and sockaddr_in has no padding that must be valid.
+            // SAFETY: the family tells the type, and sockaddr_in has no padding that must be valid.
             let address = unsafe { entry.ai_addr.cast::<libc::sockaddr_in>().read_unaligned() };
             let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
             Some(SocketAddr::new(ip.into(), u16::from_be(address.sin_port)))

@@ -1,5 +1,5 @@
-//! What a child does between fork(2) and execve(2), as a closed list: each step is a few system calls on values that were
-//! prepared before the fork, and nothing else (signal-safety(7)). So [`before_exec`] is safe to call with any of them.
+//! The steps of a child between fork(2) and execve(2), as a closed list. Each step is a few system calls on values that
+//! were prepared before the fork, and nothing else (signal-safety(7)). So [`before_exec`] is safe with any of them.
 
 use super::{borrow, close_in_child, guard, set_ignored, set_inherited};
 use crate::signal::Signal;
@@ -20,37 +20,38 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// One step of a child before it becomes COMMAND.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Leads a session of its own (setsid(2)).
+    /// Begin a session (setsid(2)).
     NewSession,
-    /// Ignores the signal, or gives it its default action.
+    /// Ignore the signal, or set it to its default action.
     Ignore(Signal, bool),
-    /// Sets the signal mask.
+    /// Set the signal mask.
     SetMask(SigSet),
-    /// Is killed when this parent ends (PR_SET_PDEATHSIG(2const)); fails if the parent has ended already.
+    /// Ask to be killed when this parent ends (PR_SET_PDEATHSIG(2const)). The step fails if the parent has ended
+    /// already.
     DieWithParent(Pid),
-    /// Goes on as the child of a guard, which leads the process group, and kills the group when this parent ends.
+    /// Go on as the child of a guard. The guard leads the process group and kills the group when this parent ends.
     LeaveGuard(Pid),
-    /// May outlive its parent again.
+    /// Take back the request of [`Step::DieWith`].
     OutliveParent,
-    /// Closes a descriptor.
+    /// Close a descriptor.
     Close(RawFd),
-    /// Keeps a descriptor over execve(2).
+    /// Keep a descriptor over execve(2).
     Inherit(RawFd),
-    /// Locks the byte of a file whose offset is this one plus the PID of the process (fcntl(2), F_SETLK).
+    /// Lock the byte of a file whose offset is this one plus the PID of the process (fcntl(2), F_SETLK).
     LockOwnByte(RawFd, i64),
-    /// Replaces the text of a file by the PID of the process: one write, then the cut, so that the first line is a whole
-    /// number at every instant. Reads it back: a descriptor in append mode writes elsewhere.
+    /// Replace the text of a file by the PID of the process: one write, then the cut, so that the first line is a whole
+    /// number at every instant. Then read it back, because a descriptor in append mode writes elsewhere.
     WriteOwnPid(RawFd),
-    /// Unlocks a byte for all who share the descriptor (fcntl(2), F_OFD_SETLK). Never fails: what could not be locked need
-    /// not be unlocked.
+    /// Unlock a byte for every process that shares the descriptor (fcntl(2), F_OFD_SETLK). The step never fails: a byte
+    /// that could not be locked need not be unlocked.
     UnlockShared(RawFd, i64),
-    /// Becomes this user with this group and these supplementary groups. Where the caller had privileges, it loses them.
+    /// Become this user, with this group and these supplementary groups. The process loses the caller's privileges.
     BecomeUser(Uid, Gid, Vec<Gid>),
-    /// Adds to the nice value (nice(2)).
+    /// Add to the nice value (nice(2)).
     Nice(i32),
-    /// Sets the file mode creation mask (umask(2)).
+    /// Set the file mode creation mask (umask(2)).
     Umask(Mode),
-    /// Gains no privileges by execve(2) any more (PR_SET_NO_NEW_PRIVS(2const)).
+    /// Gain no privileges by execve(2) from now on (PR_SET_NO_NEW_PRIVS(2const)).
     NoNewPrivileges,
 }
 
@@ -58,7 +59,7 @@ impl Step {
     /// Takes the step in this process. Async-signal-safe.
     ///
     /// # Errors
-    /// The system call's.
+    /// The error of the system call.
     pub fn take(&self) -> io::Result<()> {
         match *self {
             Step::NewSession => Ok(setsid().map(drop)?),
@@ -66,7 +67,7 @@ impl Step {
             Step::SetMask(mask) => Ok(mask.thread_set_mask()?),
             Step::DieWithParent(parent) => {
                 set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-                // A parent that ended before that sends nothing any more.
+                // A parent that ended before the request sends no signal.
                 if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
             }
             Step::LeaveGuard(parent) => guard::stay_behind(parent.as_raw_pid()),
@@ -97,13 +98,13 @@ impl Step {
     }
 }
 
-/// Lets the child take the steps, in this order, after those that were added before.
+/// Lets the child take the steps, in this order, after the steps that were added before.
 pub fn before_exec(command: &mut Command, steps: &[Step]) {
     watched_before_exec(command, steps, None);
 }
 
-/// Lets the child take the steps, and tells the parent afterwards whether one of *them* failed: the error of a start says
-/// only what went wrong, not where.
+/// Lets the child take the steps, and tells the parent whether one of *them* failed. The error of a start says what
+/// went wrong, and not where.
 ///
 /// # Errors
 /// No memory that parent and child could share.
@@ -184,7 +185,8 @@ fn byte(kind: i32, offset: i64) -> libc::flock {
 /// Replaces the text of an open file by `PID\n`, and reads it back. Async-signal-safe.
 ///
 /// # Errors
-/// ENOSPC, EIO, EFBIG: it cannot be written. EILSEQ: another text stands there, because the descriptor is in append mode.
+/// ENOSPC, EIO, EFBIG: the file cannot be written. EILSEQ: another text stands there, because the descriptor is in
+/// append mode.
 pub fn write_pid(fd: RawFd, pid: Pid) -> io::Result<()> {
     let (file, line) = (borrow(fd), PidLine::of(pid));
     let text = line.as_bytes();
@@ -197,7 +199,7 @@ pub fn write_pid(fd: RawFd, pid: Pid) -> io::Result<()> {
     if there[..length] == *text { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EILSEQ)) }
 }
 
-/// `PID\n`, in a buffer of its own: made between fork and exec, where nothing may be allocated.
+/// The text `PID\n` in a buffer of its own. It is made between fork and exec, where nothing may be allocated.
 #[derive(Clone, Copy, Debug)]
 pub struct PidLine {
     bytes: [u8; 12],
