@@ -11,6 +11,7 @@ use crate::input::reader::Reader;
 use crate::input::rotation::{self, Unread};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
+use racefree_core::listener::decision;
 use std::fs;
 
 impl Follower {
@@ -52,7 +53,7 @@ impl Follower {
         let plan = rotation::since(&self.names, &cursor, budget)?;
         (self.directories, self.is_copying) = (directories, plan.is_copying);
         if std::mem::take(&mut self.truncated) {
-            output::detail(|| format!("{} was truncated; reading what came since", self.path().display()));
+            decision("log-truncated", || format!("{} was truncated; reading what came since", self.path().display()));
         }
         let named = plan.unread.last().filter(|last| last.generation.is_log).map(|log| log.generation.inode);
         if named.is_some() && !self.files.is_empty() && named != self.files.inode() {

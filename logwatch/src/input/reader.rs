@@ -125,7 +125,8 @@ impl Reader {
         let room = self.buffer.room();
         let count = self.source.read(room, at).act("read", self.path.display())?;
         let may_be_hole = room.first() == Some(&0);
-        // Race: truncation. Compare the bytes before the place after the read. If they are unchanged, the file was not
+        // Race: log-truncated (docs/races.md)
+        // Compare the bytes before the place after the read. If they are unchanged, the file was not
         // truncated before the read, so the bytes that were read follow them.
         if !self.is_still_the_same()? {
             return Ok(Look::Truncated);
@@ -192,7 +193,8 @@ impl Reader {
     /// The read fails.
     pub(crate) fn jump_to(&mut self, offset: u64) -> Result<()> {
         let before = proof_of(self.file(), offset).act("read", self.path.display())?;
-        // Race: truncation. Compare the bytes before the old place after those before the new place were read.
+        // Race: log-truncated (docs/races.md)
+        // Compare the bytes before the old place after those before the new place were read.
         if !self.is_still_the_same()? || before.len() as u64 != offset.min(PROOF as u64) {
             return Ok(());
         }

@@ -12,6 +12,7 @@ use crate::input::generation::{Generation, Holds, LOOKS, generations};
 use crate::input::inode;
 use crate::input::reader::Reader;
 use racefree_core::error::Result;
+use racefree_core::listener::decision;
 use std::cell::Cell;
 
 /// For so many nanoseconds after a copy of the log was written to, the log may be truncated because of it.
@@ -127,6 +128,9 @@ impl<'a> Search<'a> {
                 continue;
             }
             if Some(number) != own && own.is_some_and(|own| self.is_mere_copy(number, own, place)) {
+                decision("log-copied", || {
+                    format!("{} is a copy of the log; not read", self.generations[number].path.display())
+                });
                 self.copy[number] = true;
             } else if self.holds(&self.generations[number], place) {
                 self.continued[number] = Some(at);
@@ -156,9 +160,10 @@ impl<'a> Search<'a> {
         unknown.any(|g| g.is_compressed() && g.modified == place.modified && self.holds(g, place))
     }
 
-    /// Race: log-copied. The log has not been truncated yet if the copy is still short, or if it is younger than the last
-    /// write to the log: all that the copy holds is in the log too.
+    /// True if all that the copy holds is in the log too: it is still short, or younger than the last write to the log, so
+    /// the log has not been truncated.
     fn is_mere_copy(&self, number: usize, own: usize, place: &Place) -> bool {
+        // Race: log-copied (docs/races.md)
         let (copy, own) = (&self.generations[number], &self.generations[own]);
         let is_short = copy.length < place.offset && copy.modified >= inode::now().saturating_sub(COPYING);
         own.is_log && (is_short || own.modified < copy.modified) && copy.is_copied_from(own)

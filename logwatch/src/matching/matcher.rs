@@ -1,11 +1,13 @@
 //! Judges lines: an error, ready, or neither.
 
 use crate::matching::line_regex::{self, LineRegexOptions};
+use crate::matching::plain::{Plain, has_sequence, plain};
 use crate::matching::prefilter::Prefilter;
 use crate::options::patterns::Patterns;
 use memchr::{memchr, memrchr};
 use racefree_core::error::Result;
 use regex::bytes::Regex;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -48,6 +50,8 @@ pub(crate) struct Matcher {
     ready: Option<Regex>,
     ignore: Option<Regex>,
     start: Option<Regex>,
+    /// Escape sequences are cut out before a text is searched.
+    plain: bool,
 }
 
 impl Matcher {
@@ -86,12 +90,36 @@ impl Matcher {
             written: patterns.error.clone(),
             rewritten: errors,
             each: OnceLock::new(),
+            plain: patterns.plain,
         })
     }
 
     /// The first line or record at or after `from` that is an error or ready. The text before `from` was judged earlier; an
     /// anchor looks at it. The last line may lack its newline.
-    pub(crate) fn next(&self, text: &[u8], mut from: usize) -> Option<Hit> {
+    pub(crate) fn next(&self, text: &[u8], from: usize) -> Option<Hit> {
+        if !self.plain || !has_sequence(&text[from..]) {
+            return self.next_as_it_is(text, from);
+        }
+        let mut from = from;
+        while self.start.is_none() && from < text.len() {
+            // One line at a time: most of the text need not be copied.
+            let end = memchr(b'\n', &text[from..]).map_or(text.len(), |at| from + at);
+            if let Some(hit) = self.next_as_it_is(&plain(&text[from..end]), 0) {
+                return Some(Hit { line: from..end, ..hit });
+            }
+            from = end + 1;
+        }
+        let plain = Plain::of(text.get(from..)?);
+        let hit = self.next_as_it_is(&plain.text, 0)?;
+        Some(Hit { line: from + plain.begin(hit.line.start)..from + plain.end(hit.line.end), ..hit })
+    }
+
+    /// The line as it is searched and shown: with --plain without its escape sequences.
+    pub(crate) fn shown<'t>(&self, line: &'t [u8]) -> Cow<'t, [u8]> {
+        if self.plain { plain(line) } else { Cow::Borrowed(line) }
+    }
+
+    fn next_as_it_is(&self, text: &[u8], mut from: usize) -> Option<Hit> {
         let any = self.any.as_ref()?;
         while from < text.len() {
             let found = self.find(any, text, from)?;
@@ -127,7 +155,7 @@ impl Matcher {
         }
         // The pattern of --start may need the rest of the line to match.
         let end = memchr(b'\n', &text[found..]).map_or(text.len(), |at| found + at);
-        self.last_start(&text[..end], from).unwrap_or(from)
+        self.last_start_as_it_is(&text[..end], from).unwrap_or(from)
     }
 
     fn end_of(&self, text: &[u8], found: usize) -> usize {
@@ -148,6 +176,14 @@ impl Matcher {
 
     /// The beginning of the last record in `text`, at or after `from`.
     pub(crate) fn last_start(&self, text: &[u8], from: usize) -> Option<usize> {
+        if self.plain && has_sequence(&text[from..]) {
+            let plain = Plain::of(&text[from..]);
+            return self.last_start_as_it_is(&plain.text, 0).map(|at| from + plain.begin(at));
+        }
+        self.last_start_as_it_is(text, from)
+    }
+
+    fn last_start_as_it_is(&self, text: &[u8], from: usize) -> Option<usize> {
         let start = self.start.as_ref()?;
         let mut last = None;
         let mut at = from;

@@ -2,4 +2,5 @@
 
 pub(crate) mod line_regex;
 pub(crate) mod matcher;
+pub(crate) mod plain;
 pub(crate) mod prefilter;

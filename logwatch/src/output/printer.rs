@@ -54,7 +54,7 @@ impl<'a> Printer<'a> {
             return Ok(());
         }
         self.show_before(origin);
-        let line = &text[hit.line.clone()];
+        let line = &*self.matcher.shown(&text[hit.line.clone()]);
         if self.shown.json {
             let captures = if hit.verdict == Verdict::Ready { self.matcher.captures(line) } else { vec![] };
             let offset = origin.offset + hit.line.start as u64;
@@ -157,6 +157,7 @@ impl<'a> Printer<'a> {
     }
 
     fn show_context(&mut self, origin: Origin<'_>, line: &[u8]) {
+        let line = &*self.matcher.shown(line);
         if self.shown.json {
             json::context(&mut self.out, origin, line);
         } else if !self.shown.capture {

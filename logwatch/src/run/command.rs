@@ -92,6 +92,7 @@ impl<'a> Started<'a> {
     fn judge_end(&mut self, session: &mut Session, until: Deadline, name: &str) -> Result<Exit> {
         session.finish(until.or_later(Deadline::after(GRACE)))?;
         let ended = Exit::from(self.command.reap()?);
+        // Race: error-after-success (docs/races.md)
         if session.error_seen {
             output::notice(&format!("an error line was seen, so what {name} has started is ended"));
             self.undo(session)?;

@@ -133,6 +133,19 @@ fn an_error_line_leaves_nothing_running_that_the_command_has_started() {
 }
 
 #[test]
+fn an_error_line_as_the_command_succeeds_leaves_nothing_running() {
+    let place = place();
+    let script = "logwatch -q -e FATAL l -- sh -c 'setsid sleep 61 & echo FATAL >>l'";
+    place.script(script).code(1).stdout("FATAL\n").stderr("");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+    // The same for whatever judges the start after the command has succeeded.
+    let script =
+        "logwatch -q -e FATAL --for 10s l -- sh -c 'setsid sh -c \"sleep 0.1; echo FATAL >>l; exec sleep 61\" &'";
+    place.script(script).code(1).stdout("FATAL\n").stderr("");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
 fn a_line_that_is_in_the_log_when_the_command_ends_is_still_judged() {
     let place = place();
     for _ in 0..20 {

@@ -6,4 +6,6 @@ mod cli;
 mod cursors;
 mod daemons;
 mod judging;
+mod lines;
+mod names;
 mod rotation;

@@ -1,0 +1,112 @@
+//! Which files are logs and which are their archives: globs, --archives, and what a stranger may put there.
+
+use crate::common::{place, said};
+use tests::needs;
+
+/// What cron runs.
+const CHECK: &str = "logwatch --no-follow --cursor-file c -e FATAL l";
+
+/// Waits until the last job watches its log and sleeps.
+const WAITS: &str = "waits() { until read -r _ _ s _ 2>/dev/null </proc/$1/stat && [ \"$s\" = S ] && \
+    grep -q inotify /proc/$1/fdinfo/* 2>/dev/null; do :; done; sleep 0.02; };";
+
+#[test]
+fn an_archive_that_a_glob_matches_is_no_log_of_its_own() {
+    let place = place();
+    let check = "logwatch --no-follow --cursor-file c -e FATAL '*.log*'";
+    let script = format!(
+        "echo FATAL 1 >a.log; echo FATAL 2 >b.log; {check}; echo FATAL 3 >>a.log; mv a.log a.log.1; echo FATAL 4 >a.log; {check}; {check}"
+    );
+    let stdout = "a.log:FATAL 1\nb.log:FATAL 2\na.log:FATAL 3\na.log:FATAL 4\n";
+    assert_eq!(place.sh(&script), said(stdout, "", 0));
+}
+
+#[test]
+fn a_glob_that_matches_nothing_yet_is_waited_for() {
+    let place = place();
+    let script = format!(
+        "{WAITS} mkdir d; logwatch -e FATAL 'd/*.log' 2>said & waits $!; echo FATAL >d/new.log; wait $!; cat said >&2"
+    );
+    assert_eq!(place.sh(&script), said("d/new.log:FATAL\n", "logwatch: no file matches d/*.log\n", 0));
+    let script = format!(
+        "{WAITS} rm d/*; : >d/a.log; logwatch -C 9 --ready END 'd/*.log' & waits $!; echo one >d/b.log; mv d/b.log d/b.log.1; sleep 0.1; echo END >d/a.log; wait $!"
+    );
+    let found = place.sh(&script);
+    assert!(found.code == 0 && found.stdout.ends_with("d/a.log:END\n"), "{found:?}");
+}
+
+#[test]
+fn archives_in_another_directory_are_found_by_their_glob() {
+    if !needs("logrotate", "logrotate") {
+        return;
+    }
+    let place = place();
+    let conf = "{0}/l {\nrotate 9\nolddir {0}/old\ncreate\n}\n".replace("{0}", &place.path().display().to_string());
+    place.write("conf", conf);
+    let check = "logwatch --no-follow --cursor-file c -e FATAL --archives 'old/*' l";
+    let rotate = "/usr/sbin/logrotate -f -s state conf";
+    let script = format!(
+        "mkdir old; echo FATAL 1 >l; {check}; echo FATAL 2 >>l; {rotate}; echo FATAL 3 >>l; {rotate}; echo FATAL 4 >>l; {check}; {check}; echo $?"
+    );
+    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\nFATAL 4\n0\n", "", 0));
+}
+
+#[test]
+fn with_several_logs_an_archive_belongs_to_the_log_whose_stem_it_has() {
+    let place = place();
+    let check = "logwatch --no-follow --cursor-file c -e FATAL --archives 'old/*' a.log b.log";
+    let script = format!(
+        "mkdir old; : >a.log; : >b.log; {check}; echo FATAL a >a.log; mv a.log old/a-kept; : >a.log; echo FATAL b >b.log; mv b.log old/b-kept; : >b.log; {check}"
+    );
+    assert_eq!(place.sh(&script), said("a.log:FATAL a\nb.log:FATAL b\n", "", 1));
+}
+
+#[test]
+fn a_log_that_is_judged_between_copy_and_truncation_is_judged_once() {
+    let place = place();
+    // The whole copy, and a copy that is still short.
+    for copy in ["cp l l.1", "head -c 9 l >l.1"] {
+        let script = format!(
+            "rm -f l* c; echo FATAL 1 >l; {CHECK}; echo FATAL 2 >>l; {copy}; {CHECK}; cp l l.1; : >l; echo FATAL 3 >>l; {CHECK}; {CHECK}; echo $?"
+        );
+        assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\n0\n", "", 0), "{copy}");
+    }
+}
+
+#[test]
+fn what_a_stranger_puts_beside_a_log_is_not_waited_for() {
+    let place = place();
+    let script = format!(
+        "echo FATAL 1 >l; {CHECK}; mkfifo l.1 l.2.gz; ln -s /dev/zero l.3; mkdir l.4; echo FATAL 2 >>l; timeout 5 {CHECK}"
+    );
+    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\n", "", 1));
+}
+
+#[test]
+fn an_archive_that_unpacks_without_end_ends_at_the_deadline() {
+    let place = place();
+    // 1 GiB of zeros in 1 MiB, ten times over: more than can be unpacked in the time.
+    let script = "echo x >l; c=$(logwatch --mark l); head -c 1073741824 /dev/zero | gzip -1 >one
+        for n in 1 2 3 4 5 6 7 8 9 10; do cat one; done >l.1.gz; rm one
+        timeout -s KILL 20 logwatch -q -e FATAL --timeout 1s --from $c l; echo $?
+        logwatch -q -e FATAL --from $c l & sleep 0.3; kill $!; wait $!; echo $?";
+    let begun = std::time::Instant::now();
+    assert_eq!(place.sh(script).stdout, "124\n143\n");
+    assert!(begun.elapsed().as_secs() < 60);
+}
+
+#[test]
+fn more_archives_than_descriptors_are_read() {
+    let place = place();
+    let script = "echo x >l; c=$(logwatch --mark l); for n in $(seq 300); do echo FATAL $n >l.$n; done; ulimit -n 64
+        logwatch --no-follow -e FATAL --from $c l | wc -l";
+    place.script(script).code(0).stdout("300\n").stderr("");
+}
+
+#[test]
+fn a_name_that_is_not_utf_8_has_archives_too() {
+    let place = place();
+    let script = "l=$(printf 'a\\377.log'); echo FATAL 1 >\"$l\"; c=$(logwatch --mark \"$l\"); echo FATAL 2 >>\"$l\"; mv \"$l\" \"$l.1\"; : >\"$l\"
+        logwatch --no-follow -e FATAL --from $c \"$l\"";
+    place.script(script).code(1).stdout("FATAL 2\n").stderr("");
+}
