@@ -4,6 +4,7 @@ use crate::policy::Policy;
 use crate::retry::Retry;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
+use racefree_core::text::json;
 use serde::Serialize;
 
 /// What came of one target.
@@ -27,7 +28,7 @@ pub(crate) fn print(retries: &[Retry], policy: &Policy) -> Result<()> {
             reason: retry.last_reason(policy),
             ms: retry.took().as_millis().try_into().unwrap_or(u64::MAX),
         };
-        lines.push_str(&serde_json::to_string(&report)?);
+        lines.push_str(&json(&serde_json::to_string(&report)?));
         lines.push('\n');
     }
     output::print(lines)

@@ -6,6 +6,7 @@ use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Watched;
 use racefree_core::event::time::{Deadline, Limit, Pause, for_people};
+use racefree_core::text::one_line;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -187,7 +188,8 @@ impl Retry {
         };
         self.last = Some(answer);
         if changed {
-            output::detail(|| format!("{}: {} ({})", self.name, self.in_detail(), for_people(self.since.elapsed())));
+            let line = || format!("{}: {} ({})", self.name, self.in_detail(), for_people(self.since.elapsed()));
+            output::detail(|| one_line(&line()));
         }
         Ok(())
     }
@@ -234,6 +236,7 @@ impl Retry {
     /// The line about a target that is not as wanted at the end of the wait.
     pub(crate) fn report(&self, policy: &Policy) -> String {
         let tries = if self.tries == 1 { "1 try".into() } else { format!("{} tries", self.tries) };
-        format!("{}: {} ({tries} in {})", self.name, self.last_reason(policy), for_people(self.since.elapsed()))
+        let time = for_people(self.since.elapsed());
+        one_line(&format!("{}: {} ({tries} in {time})", self.name, self.last_reason(policy)))
     }
 }

@@ -4,6 +4,7 @@ use racefree_core::claim::process_arg::ProcessArg;
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
 use racefree_core::process::pidfd::PidFd;
+use racefree_core::text::one_line;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -31,7 +32,7 @@ impl WhileProcess {
     /// The message that the process has ended, and which file may say why.
     pub(crate) fn exit_message(&self) -> String {
         let log = self.log.as_ref().map(|log| format!("; its log is {}", log.display())).unwrap_or_default();
-        format!("{}: process {} has ended{log}", self.argument, self.process.pid())
+        one_line(&format!("{}: process {} has ended{log}", self.argument, self.process.pid()))
     }
 }
 

@@ -3,7 +3,9 @@
 use racefree_core::claim::process_arg::ProcessArg;
 use racefree_core::error::Result;
 use racefree_core::lock::holders::Holder;
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
+use racefree_core::process::tree::descendants_of;
 use rustix::process::Pid;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -55,7 +57,8 @@ impl SocketOwner {
 fn has_any(pid: Pid, sockets: &[u64]) -> io::Result<bool> {
     let any = |own: HashSet<u64>| sockets.iter().any(|socket| own.contains(socket));
     // A descendant that has ended meanwhile has no sockets.
-    Ok(any(sockets_of(pid)?) || descendants(pid).into_iter().any(|pid| any(sockets_of(pid).unwrap_or_default())))
+    let has_any = |descendant: PidFd| any(sockets_of(descendant.pid()).unwrap_or_default());
+    Ok(any(sockets_of(pid)?) || descendants_of(pid).into_iter().any(has_any))
 }
 
 /// The sockets that a process has open.
@@ -63,22 +66,4 @@ fn sockets_of(pid: Pid) -> io::Result<HashSet<u64>> {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
     let links = descriptors.flatten().filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
     Ok(links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect())
-}
-
-fn descendants(of: Pid) -> Vec<Pid> {
-    let mut children: HashMap<i32, Vec<Pid>> = HashMap::new();
-    for pid in procfs::processes() {
-        if let Some(stat) = procfs::stat(pid) {
-            children.entry(stat.parent).or_default().push(pid);
-        }
-    }
-    let mut found = vec![];
-    let mut next = vec![of];
-    while let Some(pid) = next.pop() {
-        // Removed, so that a cycle of parents, seen while processes come and go, is walked once.
-        let theirs = children.remove(&pid.as_raw_pid()).unwrap_or_default();
-        next.extend(&theirs);
-        found.extend(theirs);
-    }
-    found
 }

@@ -9,6 +9,7 @@ use nix::sys::socket::{MsgFlags, SockaddrLike, SockaddrStorage, getpeername, get
 use racefree_core::error::reason;
 use racefree_core::event::Watched;
 use racefree_core::event::time::Deadline;
+use racefree_core::listener::decision;
 use regex::bytes::Regex;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -80,7 +81,9 @@ impl Conversation {
             match self.stage {
                 Stage::Connecting => {
                     self.connected()?;
+                    // Race: self-connection (docs/races.md).
                     if self.is_to_itself() {
+                        decision("self-connection", || "closed a connection that had only itself for a peer".into());
                         // Closed by a reset, for an orderly close would keep the port in TIME_WAIT.
                         let _ = setsockopt(&self.socket, Linger, &libc::linger { l_onoff: 1, l_linger: 0 });
                         return Ok(Answer::no(Errno::ECONNREFUSED));

@@ -91,7 +91,7 @@ impl Tcp {
     /// The answer that the kernel gives without a connection. `None`: a connection is worth its time.
     fn without_connecting(&self, address: SocketAddr, is_due: bool) -> Result<Option<Answer>> {
         if let Some(owner) = &self.by {
-            // A stranger is not even connected to.
+            // Race: stranger-on-port (docs/races.md). A stranger is not even connected to.
             if !is_local(address.ip()) {
                 return Ok(Some(Answer::unclear("it is not an address of this machine, whose sockets --by is about")));
             }
@@ -137,7 +137,7 @@ impl Tcp {
     fn mismatch(&self, address: SocketAddr, conversation: &Conversation) -> Result<Option<String>> {
         let Some(owner) = &self.by else { return Ok(None) };
         let mut sockets = self.sockets_at(address)?;
-        // Where several sockets share the port, the one that has accepted this very connection counts. The kernel names it
+        // Race: two-on-one-port (docs/races.md). Where several sockets share the port, the one that has accepted this very connection counts. The kernel names it
         // only between accept(2) and close(2); otherwise it is enough to be one of those that may accept.
         if sockets.len() > 1
             && let Some((ours, theirs)) = conversation.ends()

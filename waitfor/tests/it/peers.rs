@@ -35,7 +35,7 @@ fn wait_for_it_and_waitfor_give_the_same_answers() {
 
 #[test]
 fn wait_on_and_waitfor_give_the_same_answers() {
-    if !tests::needs("wait-on", "npm; then: npm install --global wait-on@8") {
+    if !tests::needs("wait-on", "npm") {
         return;
     }
     let (place, there, refused) = (place(), Port::listening(), Port::reserved());
