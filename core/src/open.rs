@@ -6,101 +6,22 @@
 //! taken its name since. No open by name waits, none makes a terminal the controlling one, and no child inherits the
 //! descriptor.
 
+mod how;
+mod refused;
 mod walk;
 
+pub use how::{Access, How, Kinds, Links};
+pub use refused::Refused;
 pub use walk::{Directory, directories_of};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::fmt;
 use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
-
-/// The symbolic links that may be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Links {
-    /// Every link.
-    Follow,
-    /// A link that root or the caller has made. Another user's link is refused, in whichever component it stands.
-    Trusted,
-    /// As [`Links::Trusted`], and the last component must be no link.
-    TrustedNotLast,
-}
-
-/// The purpose for which a file is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reading.
-    Read,
-    /// Reading and writing.
-    ReadWrite,
-    /// Writing at the end (`O_APPEND`).
-    Append,
-}
-
-/// The types of file that may be opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kinds {
-    /// A regular file.
-    File,
-    /// A regular file or a directory.
-    FileOrDirectory,
-}
-
-/// The way to open a file.
-#[derive(Clone, Copy, Debug)]
-pub struct How {
-    /// The purpose.
-    pub access: Access,
-    /// The permission bits, less the umask, of a new file. With `None` no file is made.
-    pub create: Option<u32>,
-    /// The links that may be followed.
-    pub links: Links,
-    /// The types that may be opened.
-    pub kinds: Kinds,
-}
-
-impl How {
-    /// Opens a regular file for reading.
-    pub const fn read(links: Links) -> How {
-        How { access: Access::Read, create: None, links, kinds: Kinds::File }
-    }
-
-    /// Opens a regular file for reading and writing.
-    pub const fn read_write(links: Links) -> How {
-        How { access: Access::ReadWrite, create: None, links, kinds: Kinds::File }
-    }
-
-    /// Opens a regular file for appending.
-    pub const fn append(links: Links) -> How {
-        How { access: Access::Append, create: None, links, kinds: Kinds::File }
-    }
-
-    /// Makes the file if it is absent.
-    #[must_use]
-    pub const fn or_create(self, mode: u32) -> How {
-        How { create: Some(mode), ..self }
-    }
-
-    /// Opens a directory as well.
-    #[must_use]
-    pub const fn or_directory(self) -> How {
-        How { kinds: Kinds::FileOrDirectory, ..self }
-    }
-
-    fn flags(self) -> OFlags {
-        let access = match self.access {
-            Access::Read => OFlags::RDONLY,
-            Access::ReadWrite => OFlags::RDWR,
-            Access::Append => OFlags::WRONLY | OFlags::APPEND,
-        };
-        access | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
-    }
-}
 
 /// An open file, and its metadata from the moment before it was opened.
 #[derive(Debug)]
@@ -109,70 +30,6 @@ pub struct Opened {
     pub file: File,
     /// Its metadata. The type and the identity of an open file never change.
     pub metadata: Metadata,
-}
-
-/// The reason why a file was not opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// A system call failed.
-    Errno(Errno),
-    /// The file is a FIFO, a device or the like; the text names the type.
-    Kind(&'static str),
-    /// The path leads through this symbolic link, which this user has made.
-    Link(String, u32),
-    /// Another process holds a lease on the file (fcntl(2), F_SETLEASE).
-    Lease,
-    /// Another process replaced the file again and again while it was opened.
-    Changing,
-    /// The file is longer than this many bytes.
-    TooLong(u64),
-}
-
-impl Refused {
-    /// Whether the file is absent.
-    pub fn is_absent(&self) -> bool {
-        matches!(self, Refused::Errno(Errno::NOENT))
-    }
-
-    /// The error of the system call, if one failed.
-    pub fn errno(&self) -> Option<Errno> {
-        match self {
-            Refused::Errno(errno) => Some(*errno),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refused::Errno(errno) => f.write_str(&crate::error::reason(errno)),
-            Refused::Kind(kind) => write!(f, "it is {kind}"),
-            Refused::Link(link, uid) => {
-                write!(f, "{link} is a symbolic link made by user {uid}, who could make it lead anywhere")
-            }
-            Refused::Lease => f.write_str("another process holds a lease on it"),
-            Refused::Changing => f.write_str("something keeps replacing it"),
-            Refused::TooLong(limit) => write!(f, "it is longer than {limit} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
-
-impl From<Errno> for Refused {
-    fn from(errno: Errno) -> Refused {
-        Refused::Errno(errno)
-    }
-}
-
-impl From<Refused> for io::Error {
-    fn from(refused: Refused) -> io::Error {
-        match refused {
-            Refused::Errno(errno) => errno.into(),
-            other => io::Error::other(other),
-        }
-    }
 }
 
 /// The number of times that a file may appear and vanish before that counts as an attack.

@@ -133,7 +133,7 @@ fn refused(m: &mut Mover, ofd: Ofd) {
         });
         return;
     }
-    m.go("core::claim::take_flock", "hears that nobody is vouched for, and tries again", At::Lock, |_| {});
+    m.go("core::claim::flock::take_flock", "hears that nobody is vouched for, and tries again", At::Lock, |_| {});
     // A probe is over long before the patience is.
     if !only_probed {
         give_up(m);

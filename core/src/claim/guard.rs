@@ -3,12 +3,12 @@
 //! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
 
 use crate::claim::byte_lock::{self, HIGHEST_PID};
+use crate::claim::flock::{record_locked, take_flock};
 use crate::claim::leftovers::{abandoned, refuse_beside};
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
 use crate::claim::record_pid::{self, RecordPid};
 use crate::claim::restart_lock;
-use crate::claim::{record_locked, take_flock};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;

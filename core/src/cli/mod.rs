@@ -3,6 +3,7 @@
 pub mod exit;
 pub mod meant;
 pub mod output;
+pub(crate) mod speaker;
 pub mod status_line;
 
 use crate::cli::exit::{Ending, Exit, OF_ALL, ending};
@@ -63,7 +64,7 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
 /// tool that has nothing to undo.
 pub fn end_by(deadline: Deadline) -> Option<Backstop> {
     // Without timers (the user's limit is reached) only what the kernel blocks for ever is unguarded.
-    deadline.left().and_then(|left| Backstop::after(left, output::name()).ok())
+    deadline.left().and_then(|left| Backstop::after(left, speaker::name()).ok())
 }
 
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {

@@ -3,36 +3,18 @@
 //! Text from outside (paths, process names, log lines) never reaches stderr with a control character in it.
 
 use crate::cli::exit::{Exit, exit_as};
+pub use crate::cli::speaker::Verbosity;
+use crate::cli::speaker::{self, name, verbosity};
 use crate::cli::status_line::{self, StatusLine};
 use crate::error::{Result, sentence};
 use crate::listener::{self, Listener};
 use crate::signal::Signal;
 use crate::text;
 use std::io::Write;
-use std::sync::OnceLock;
-
-struct Speaker {
-    name: String,
-    verbosity: Verbosity,
-}
-
-/// The amount of messages on stderr. Errors are always printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
-pub struct Verbosity {
-    /// Print no message but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-}
-
-static SPEAKER: OnceLock<Speaker> = OnceLock::new();
 
 /// Sets the name before each message, and the amount of messages. Call it once, at the start.
 pub fn speak_as(name: &str, verbosity: Verbosity) {
-    // A second call would come from a second `main` in one process. The first name stays.
-    let _ = SPEAKER.set(Speaker { name: name.to_owned(), verbosity });
+    speaker::set(name, verbosity);
     listener::install(&Terminal);
 }
 
@@ -55,15 +37,6 @@ impl Listener for Terminal {
     fn waiting(&self, awaited: &(dyn Fn() -> String + Sync), wait: &mut dyn FnMut()) {
         StatusLine::beside(awaited, wait);
     }
-}
-
-/// The name before each message.
-pub(crate) fn name() -> &'static str {
-    SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
-}
-
-pub(crate) fn verbosity() -> Verbosity {
-    SPEAKER.get().map(|speaker| speaker.verbosity).unwrap_or_default()
 }
 
 fn to_stderr(text: &str) {

@@ -1,6 +1,6 @@
 //! The status line: one line on a terminal that names what a wait is for. It is erased before any other output.
 
-use crate::cli::output::{name, verbosity};
+use crate::cli::speaker::{name, verbosity};
 use crate::event::time::{Deadline, for_people};
 use crate::text::one_line;
 use nix::sys::signal::{SigSet, SigmaskHow};

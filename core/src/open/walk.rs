@@ -1,7 +1,8 @@
 //! The walk along a path, one component at a time. It checks each symbolic link before it follows it, and records each
 //! directory that it passes.
 
-use crate::open::{Links, Refused};
+use crate::open::how::Links;
+use crate::open::refused::Refused;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;

@@ -212,8 +212,8 @@ impl Child {
 /// # Errors
 /// As [`Child::spawn`].
 pub fn run(words: &[OsString], events: &Events) -> Result<Ended> {
-    match posix_spawn::quickly(words, events)? {
-        Some(mut child) => child.wait(events),
+    match posix_spawn::quickly(words, events).map_err(|e| not_executed(&words[0], &e.into()))? {
+        Some(pid) => Child::just_started(pid)?.wait(events),
         None => Child::spawn(&mut command(words), events)?.wait(events),
     }
 }

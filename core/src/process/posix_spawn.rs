@@ -2,16 +2,13 @@
 //!
 //! posix_spawn(3) can set the signal mask and default actions. A start that needs another step goes through fork(2).
 
-use crate::error::{Context, Result};
 use crate::event::Events;
-use crate::process::child::{Child, not_executed};
 use crate::sys;
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
 use nix::sys::signal::{SigSet, Signal};
 use rustix::process::Pid;
 use std::ffi::{CString, OsString};
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Starts COMMAND with the signal actions that this process began with; `None` if the start needs more than
@@ -19,24 +16,21 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 ///
 /// # Errors
 /// COMMAND was not found, or could not be executed.
-pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Child>> {
+pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Pid>, Errno> {
     // posix_spawn(3) cannot ignore a signal. It would leave SIGPIPE ignored.
     if sys::runtime::chld_was_ignored() {
         return Ok(None);
     }
-    let attributes = attributes(events).act("prepare", "COMMAND")?;
-    let actions = PosixSpawnFileActions::init().act("prepare", "COMMAND")?;
+    let (attributes, actions) = (attributes(events)?, PosixSpawnFileActions::init()?);
     let Some(arguments) = words.iter().map(|word| CString::new(word.as_bytes()).ok()).collect::<Option<Vec<_>>>()
     else {
         return Ok(None);
     };
     match posix_spawnp(&arguments[0], &actions, &attributes, &arguments, &environment()) {
-        Ok(pid) => {
-            Child::just_started(Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).act("hold", "COMMAND")?).map(Some)
-        }
+        Ok(pid) => Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).map(Some),
         // COMMAND is a script without #!. execvp(3) gives it to /bin/sh.
         Err(Errno::ENOEXEC) => Ok(None),
-        Err(e) => Err(not_executed(&words[0], &io::Error::from(e))),
+        Err(e) => Err(e),
     }
 }
 
