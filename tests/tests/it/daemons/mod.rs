@@ -2,6 +2,7 @@
 
 mod chain;
 mod cluster;
+mod cluster_of_three;
 mod daemon_controller;
 mod init;
 mod init_real;
