@@ -71,7 +71,7 @@ fn a_member_that_is_killed_stops_nothing() {
     let said = says(
         &place,
         "host a 1; runs a >was; pidfile signal KILL etcd2; begun=$(cat a/*/renewed | wc -l)
-         waitfor --timeout 50s "exec:[ \$(cat a/*/renewed | wc -l) -ge $((begun + 6)) ]"; [ $(pidfile read a/d.pid) = $(cat was) ] && echo still",
+         waitfor --timeout 50s 'exec:[ $(cat a/*/renewed | wc -l) -ge '$((begun + 6))' ]'; [ $(pidfile read a/d.pid) = $(cat was) ] && echo still",
     );
     assert_eq!(said, "still\n", "{}", place.content("a/log"));
 }
