@@ -61,7 +61,12 @@ pub fn open(path: &Path, how: How) -> Result<Opened, Refused> {
 /// # Errors
 /// See [`Refused`].
 pub fn read_small(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>, Refused> {
-    let content = read_at_most(&open(path, How::read(links))?.file, limit + 1)?;
+    let Opened { file, metadata } = open(path, How::read(links))?;
+    if metadata.len() > limit {
+        return Err(Refused::TooLong(limit));
+    }
+    // It may have grown since.
+    let content = read_at_most(&file, limit + 1)?;
     if content.len() as u64 > limit { Err(Refused::TooLong(limit)) } else { Ok(content) }
 }
 

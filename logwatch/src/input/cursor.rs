@@ -84,12 +84,14 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Cursor, String> {
         let damaged = || format!("the cursor '{text}' is damaged; take a new one with --mark");
         let text = text.trim();
+        // A cursor is shorter; what is none may be anything.
+        let shown: String = text.chars().take(100).collect();
         match text.split_once('-') {
             Some((VERSION | BEFORE, _)) => {}
             Some((other, _)) if other.strip_prefix("lw").is_some_and(|n| n.parse::<u32>().is_ok()) => {
-                return Err(format!("the cursor '{text}' is of version {other}, this is {VERSION}"));
+                return Err(format!("the cursor '{shown}' is of version {other}, this is {VERSION}"));
             }
-            _ => return Err(format!("'{text}' is no cursor; --mark prints one")),
+            _ => return Err(format!("'{shown}' is no cursor; --mark prints one")),
         }
         let (body, sum) = text.rsplit_once('-').ok_or_else(damaged)?;
         if u32::from_str_radix(sum, 16) != Ok(checksum(body)) {

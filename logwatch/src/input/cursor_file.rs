@@ -4,11 +4,15 @@ use crate::input::cursor::Cursor;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::time::Deadline;
 use racefree_core::lock::{self, Attempt, LockGuard};
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use racefree_core::open::{self, Access, Links};
+use std::fs;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+/// The cursors of ten thousand logs are no longer.
+const LONGEST: u64 = 1 << 20;
 
 /// A locked cursor file and its content.
 #[derive(Debug)]
@@ -37,9 +41,7 @@ impl CursorFile {
             Attempt::Held(held) => held,
             Attempt::Busy(file) => return Err(file.busy()),
         };
-        let mut text = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
-        read.act("read", path.display())?;
+        let text = open::read_small(path, Links::TrustedNotLast, LONGEST).act("read", path.display())?;
         let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
         let noted = lines.map(|line| note(line).act("read the cursor file", path.display())).collect::<Result<_>>()?;
         Ok(CursorFile { path: path.to_owned(), _held: held, noted })
@@ -79,7 +81,7 @@ fn replace(path: &Path, new: &Path, text: &[u8]) -> std::io::Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(new)?;
+    let mut file = open::create_new(new, Access::Append, Links::TrustedNotLast, 0o644)?.file;
     file.write_all(text)?;
     file.sync_all()?;
     fs::rename(new, path)

@@ -1,5 +1,6 @@
 //! Where something is missing, odd, wrong or a thousand times as much.
 
+mod bounded;
 mod bounds;
 mod input;
 mod privileges;
