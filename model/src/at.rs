@@ -47,6 +47,8 @@ pub enum At {
     Read(Reading),
     /// About to hold the process that was read.
     Hold,
+    /// About to ask whether the evidence is enough for a signal.
+    Prove,
     /// About to send the signal.
     Send,
     /// A stop that waits for the end of the process.
@@ -67,6 +69,8 @@ pub enum At {
     RestartRecheck,
     /// A restart about to share the claim.
     Share,
+    /// A restart about to write the number of the old one, whom the text does not name.
+    NameOld,
     /// A restart about to start the new one.
     Fork,
     /// A restart that waits until the new one is ready.
@@ -95,6 +99,8 @@ pub enum At {
     Stranger,
     /// An enemy.
     Enemy,
+    /// Somebody who may read the file.
+    Reader,
 }
 
 /// The steps of one reading. The kernel is asked in two rounds, before and after the probe.

@@ -45,6 +45,7 @@ impl World {
             open[new] = self.open[old as usize];
         }
         self.open = open;
+        self.read_only = set(self.read_only);
         for file in &mut self.files {
             file.restart_lock = file.restart_lock.map(new);
             file.flock = match file.flock {

@@ -6,7 +6,7 @@ use crate::kernel::Flock;
 use crate::leftovers::after_leftovers;
 use crate::mover::{LOOK, Mover};
 use crate::numbers::Ofd;
-use crate::owner::{any_lock, owner, stood_for};
+use crate::owner::{Verdict, any_lock, claimant, judge, stands};
 use crate::process::{Plan, Process};
 use crate::promise::Promise;
 use crate::record_pid;
@@ -21,7 +21,7 @@ pub fn moves(m: &mut Mover) {
     let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
     let flawed = setup.has(Flaw::LockAfterWrite);
     match (p.at, p.claim) {
-        (At::Open, _) => m.step("core::claim::pid_file::PidFile::open_for_claim", "opens the file", |w| {
+        (At::Open, _) => m.step("core::claim::open", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             let p = w.process_mut(slot);
             let lock = if p.plan == Plan::Foreign { At::ForeignLock } else { At::Lock };
@@ -36,7 +36,8 @@ pub fn moves(m: &mut Mover) {
 
 fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
     let (slot, setup) = (m.slot, m.setup);
-    let at_path = m.world.path == Some(m.world.inode(ofd));
+    let inode = m.world.inode(ofd);
+    let at_path = m.world.path == Some(inode);
     let start_over = |m: &mut Mover, code, does, at| {
         m.go(code, does, at, |w| {
             w.close(slot, ofd);
@@ -79,22 +80,25 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
                 }
             }),
         },
-        At::AnyLock => match any_lock(m.world, slot, ofd) {
+        At::AnyLock => match any_lock(m.world, slot, inode) {
             true => m.go("core::claim::byte_lock::is_locked", "sees a record lock", At::ClaimText, |_| {}),
             false => ours(m, "core::claim::byte_lock::is_locked", "sees no record lock"),
         },
         At::ClaimText => m.go("core::claim::owner::named", "reads the text", At::ClaimOwner, |w| {
             w.process_mut(slot).named = w.file(ofd).text;
         }),
-        At::ClaimOwner => match owner(m.world, slot, ofd, p.named).map(|o| m.world.process(o).pid) {
-            Some(o) if stood_for(m.world, o, p.named).is_some() => give_up(m),
-            _ => ours(m, "core::claim::owner::named", "hears that nobody is vouched for"),
-        },
+        At::ClaimOwner => {
+            let named = (p.named != 0 && stands(m.world, slot, inode, p.named).is_some()).then_some(p.named);
+            match judge(m.world, slot, inode, named, setup) {
+                Verdict::Nobody => ours(m, "core::claim::owner::judge", "hears that nobody stands"),
+                _ => give_up(m),
+            }
+        }
         At::Ours if setup.has(Flaw::AnyTextIsBusy) && m.world.file(ofd).text != 0 => {
             m.exit("(the flaw)", "finds a number in the file, and says that it is claimed");
         }
         At::Ours => {
-            let next = match any_lock(m.world, slot, ofd) {
+            let next = match any_lock(m.world, slot, inode) {
                 true => LOOK,
                 false => after_leftovers(p.plan),
             };
@@ -119,9 +123,9 @@ fn ours(m: &mut Mover, code: &'static str, does: &'static str) {
 fn refused(m: &mut Mover, ofd: Ofd) {
     let (slot, world) = (m.slot, m.world);
     let named = world.file(ofd).text;
-    let vouched = owner(world, slot, ofd, named).and_then(|o| stood_for(world, world.process(o).pid, named));
+    let stands = claimant(world, slot, world.inode(ofd), m.setup) != Verdict::Nobody;
     let only_probed = matches!(world.file(ofd).flock, Flock::Shared(_));
-    if vouched.is_some() {
+    if stands {
         give_up(m);
         return;
     }

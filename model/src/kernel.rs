@@ -27,10 +27,19 @@ pub struct File {
     pub flock: Flock,
     /// Which process called flock(2) for it: its number then, as /proc/PID/fdinfo shows it.
     pub caller: Pid,
-    /// Which process has locked the byte of each number, and beside it the successor's mark.
-    pub bytes: [[Option<Slot>; 2]; PIDS + 1],
+    /// Who has locked the byte of each number, and beside it the successor's mark.
+    pub bytes: [[Option<ByteLock>; 2]; PIDS + 1],
     /// Who has the restart lock of a restart.
     pub restart_lock: Option<Ofd>,
+}
+
+/// A record lock on a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByteLock {
+    /// The number that F_GETLK tells: of the process that took the lock, which may have ended.
+    pub pid: Pid,
+    /// The process whose table of descriptors the lock belongs to. Where processes share a table, it outlives the taker.
+    pub table: Slot,
 }
 
 /// Which byte of a number.
@@ -51,6 +60,8 @@ pub struct World {
     pub files: [File; INODES],
     /// Which file each open file description is of.
     pub open: [Option<Inode>; OFDS],
+    /// Which open file descriptions are for reading only, one bit each.
+    pub read_only: u8,
     /// The processes; a zombie is still one.
     pub processes: [Option<Process>; PIDS],
     /// Who of the cast has come, where each comes once, one bit each.
@@ -139,7 +150,7 @@ impl World {
     /// close(2). Closing *any* descriptor of a file drops all record locks of the process on it.
     pub fn close(&mut self, by: Slot, ofd: Ofd) {
         let file = self.file_mut(ofd);
-        file.bytes.iter_mut().flatten().filter(|owner| **owner == Some(by)).for_each(|owner| *owner = None);
+        file.bytes.iter_mut().flatten().filter(|lock| lock.is_some_and(|l| l.table == by)).for_each(|l| *l = None);
         self.process_mut(by).fds &= !(1 << ofd);
         if self.processes.iter().flatten().any(|p| p.fds & (1 << ofd) != 0) {
             return;
@@ -150,6 +161,7 @@ impl World {
             file.restart_lock = None;
         }
         self.open[ofd as usize] = None;
+        self.read_only &= !(1 << ofd);
         self.sweep();
     }
 
@@ -203,11 +215,12 @@ impl World {
 
     /// fcntl(2), F_SETLK: `false` where another has the byte.
     pub fn take_byte(&mut self, by: Slot, ofd: Ofd, pid: Pid, which: Byte) -> bool {
-        let owner = &mut self.file_mut(ofd).bytes[pid as usize][which as usize];
-        if owner.is_some_and(|owner| owner != by) {
+        let taker = self.process(by).pid;
+        let lock = &mut self.file_mut(ofd).bytes[pid as usize][which as usize];
+        if lock.is_some_and(|lock| lock.table != by) {
             return false;
         }
-        *owner = Some(by);
+        *lock = Some(ByteLock { pid: taker, table: by });
         true
     }
 

@@ -74,7 +74,7 @@ pub fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
     }
     // It cannot tell yet whether the child has ended; nobody reaps it meanwhile.
     let pid = child.pid;
-    match owner(m.world, slot, ofd, pid) {
+    match owner(m.world, slot, m.world.inode(ofd), pid) {
         None => m.go("core::claim::guard::ClaimGuard::vouch_for", "locks the byte of its child", At::Watch, |w| {
             w.take_byte(slot, ofd, pid, Byte::Own);
         }),

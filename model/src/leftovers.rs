@@ -1,10 +1,10 @@
 //! The look for what killed restarts have left, and its end.
 
 use crate::at::{At, Leftover, Reading};
-use crate::kernel::{Byte, Flock, World};
+use crate::kernel::{Flock, World};
 use crate::mover::{LOOK, Mover};
-use crate::numbers::{Ofd, Pid, Slot};
-use crate::owner::{owner, stood_for};
+use crate::numbers::{Inode, Ofd, Pid, Slot};
+use crate::owner::{is_successor, stands};
 use crate::process::{PidFd, Plan, Process};
 use crate::promises;
 use crate::setup::Flaw;
@@ -14,14 +14,11 @@ fn asks_through(p: &Process) -> Option<Ofd> {
     p.read.or(p.restart_lock).or(p.claim)
 }
 
-/// Who stands behind the byte of a number.
-fn stands(w: &World, asks: Slot, ofd: Ofd, pid: Pid) -> Option<Slot> {
-    owner(w, asks, ofd, pid).and_then(|o| stood_for(w, w.process(o).pid, pid))
-}
-
-fn is_another(w: &World, asks: Slot, ofd: Ofd, pid: Pid, named: Pid) -> bool {
-    let marked = w.file(ofd).bytes[pid as usize][Byte::Mark as usize].is_some_and(|owner| owner != asks);
-    named != pid && (marked || named != 0 && stands(w, asks, ofd, named).is_some())
+/// Whether one that stands was left behind by a restart: it is not named, and it or the named one is a successor.
+fn is_leftover(w: &World, asks: Slot, inode: Inode, pid: Pid, named: Pid) -> bool {
+    let named_stands = stands(w, asks, inode, named).is_some();
+    let by_mark = |pid| is_successor(w, asks, inode, pid);
+    named != pid && (by_mark(pid) || named_stands && by_mark(named))
 }
 
 /// The steps of the look, which asks byte after byte.
@@ -31,6 +28,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         return open(m);
     }
     let Some(ofd) = asks_through(&p) else { return over(m, &p) };
+    let inode = m.world.inode(ofd);
     let next = At::Left(Leftover::Stands, pid + 1);
     let then = |step| At::Left(step, pid);
     let flawed = setup.has(Flaw::LeftoverJudgedFirst);
@@ -44,12 +42,12 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         Leftover::Another if flawed => {
             m.go("(the flaw)", "asks whether another stands, once for all", At::Left(Leftover::Hold, pid), |w| {
                 let text = w.file(ofd).text;
-                w.process_mut(slot).another = text != 0 && stands(w, slot, ofd, text).is_some();
+                w.process_mut(slot).another = text != 0 && stands(w, slot, inode, text).is_some();
             });
         }
         Leftover::Stands => {
             let standing: Vec<Pid> =
-                (pid..=setup.pids).filter(|&pid| stands(m.world, slot, ofd, pid).is_some()).collect();
+                (pid..=setup.pids).filter(|&pid| stands(m.world, slot, inode, pid).is_some()).collect();
             for &pid in &standing {
                 let next = At::Left(Leftover::Hold, pid);
                 m.go("core::claim::leftovers::abandoned", "sees who stands behind a byte", next, |_| {});
@@ -59,28 +57,26 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
             }
         }
         Leftover::Hold => match m.world.living(pid) {
-            Some(other) if !flawed || p.named != pid && (p.another || is_another(m.world, slot, ofd, pid, 0)) => {
+            Some(other) if !flawed || p.named != pid && (p.another || is_successor(m.world, slot, inode, pid)) => {
                 m.go("core::process::pidfd::PidFd::open", "holds it", then(Leftover::StandsAgain), |w| {
                     w.process_mut(slot).pidfd = PidFd::At(other)
                 });
             }
             _ => quietly(m, next),
         },
-        Leftover::StandsAgain => match stands(m.world, slot, ofd, pid) {
+        Leftover::StandsAgain => match stands(m.world, slot, inode, pid) {
             Some(_) => {
                 let next = then(if flawed { Leftover::End } else { Leftover::Text });
                 m.go("core::claim::leftovers::candidates", "sees that it still stands", next, |_| {});
             }
             None => skip(m, "core::claim::leftovers::candidates", "sees that it stands no more"),
         },
-        Leftover::Text => {
-            m.go("core::claim::pid_file::PidFile::text", "reads the text", then(Leftover::Another), |w| {
-                w.process_mut(slot).named = w.file(ofd).text;
-            })
-        }
-        Leftover::Another => match is_another(m.world, slot, ofd, pid, p.named) {
-            true => m.go("core::claim::leftovers::candidates", "judges it a leftover", then(Leftover::End), |_| {}),
-            false => skip(m, "core::claim::leftovers::candidates", "judges it none"),
+        Leftover::Text => m.go("core::claim::owner::named", "reads the text", then(Leftover::Another), |w| {
+            w.process_mut(slot).named = w.file(ofd).text;
+        }),
+        Leftover::Another => match is_leftover(m.world, slot, inode, pid, p.named) {
+            true => m.go("core::claim::leftovers::may_be_ended", "judges it a leftover", then(Leftover::End), |_| {}),
+            false => skip(m, "core::claim::leftovers::may_be_ended", "judges it none"),
         },
         Leftover::End => end(m, &p, then(Leftover::Await)),
         Leftover::Await if p.pidfd == PidFd::Gone => skip(m, "pidfile::claim::leftovers::end", "sees its end"),

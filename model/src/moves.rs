@@ -29,11 +29,11 @@ pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
         }
         match process.at {
             At::Read(reading) => read::moves(&mut mover, reading),
-            At::Hold | At::Send | At::AwaitEnd | At::HolderHold | At::HolderInherited | At::HolderKill => {
+            At::Hold | At::Prove | At::Send | At::AwaitEnd | At::HolderHold | At::HolderInherited | At::HolderKill => {
                 signal::moves(&mut mover);
             }
             At::Left(step, pid) => leftovers::moves(&mut mover, step, pid),
-            At::Daemon | At::Worker | At::Stranger | At::Enemy | At::ForeignLock | At::ForeignHeld => {
+            At::Daemon | At::Worker | At::Stranger | At::Enemy | At::Reader | At::ForeignLock | At::ForeignHeld => {
                 others::moves(&mut mover);
             }
             at if at >= At::RestartOpen => restart::moves(&mut mover),
@@ -52,6 +52,7 @@ fn births(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
             Plan::Replace => At::RestartOpen,
             Plan::Read | Plan::Signal | Plan::Stop => At::Read(Reading::Open),
             Plan::Enemy => At::Enemy,
+            Plan::Reader => At::Reader,
             Plan::Stranger | Plan::Child => At::Stranger,
         };
         let parents = world.all_living().filter(|(_, p)| plan == Plan::Stranger && p.plan == plan);

@@ -1,9 +1,9 @@
 //! Those who know nothing of our steps: daemons and their workers, flock(1), whoever may write the directory or the file.
 
 use crate::at::At;
-use crate::kernel::{Byte, Flock, World};
+use crate::kernel::{Byte, ByteLock, Flock, World};
 use crate::mover::{Mover, Step, outside};
-use crate::numbers::{INODES, Inode, Ofd, Pid};
+use crate::numbers::{INODES, Inode, Ofd, PIDS, Pid, Slot};
 use crate::process::{Plan, Process};
 use crate::promises;
 use crate::setup::{Flaw, Setup};
@@ -25,6 +25,7 @@ pub fn moves(m: &mut Mover) {
             });
         }
         (At::Enemy, _) => enemy(m, &p),
+        (At::Reader, _) => reader(m, &p),
         _ => {}
     }
 }
@@ -41,13 +42,30 @@ fn daemon(m: &mut Mover, p: &Process, claim: Ofd) {
             Some(())
         });
     }
+    if setup.heirs && p.at == At::Worker {
+        heir(m, claim);
+    }
+    if setup.shell
+        && p.plan == Plan::Claim
+        && matches!(m.world.file(claim).flock, Flock::Exclusive(ofd) if ofd == claim)
+    {
+        m.step("(COMMAND)", "unlocks its descriptor, and ends", |w| {
+            w.unlock(claim);
+            w.end(slot);
+            // Until the restart has locked it again, whoever shares it has a claim that is not locked.
+            w.processes.iter_mut().flatten().filter(|p| p.claim == Some(claim)).for_each(|p| p.unshared = true);
+            Some(())
+        });
+    }
     if setup.has(Flaw::RemovedAtTheEnd) && p.at == At::Daemon && m.world.path.is_some() {
         m.go("(the flaw)", "removes its PID file, for it is about to end", At::Daemon, |w| {
             w.path = None;
             w.sweep();
         });
     }
-    if setup.workers {
+    // One heir at a time does all that several can.
+    let has_heir = setup.heirs && m.world.all_living().any(|(_, p)| p.at == At::Worker);
+    if setup.workers && !has_heir {
         let pids: Vec<Pid> = m.world.free_pids().filter(|&pid| pid <= setup.pids).collect();
         for pid in pids {
             m.step("(COMMAND)", "forks a worker", |w| {
@@ -61,6 +79,34 @@ fn daemon(m: &mut Mover, p: &Process, claim: Ofd) {
                 Some(())
             });
         }
+    }
+}
+
+/// A worker without rights of its own has the descriptor: it can write and unlock.
+fn heir(m: &mut Mover, claim: Ofd) {
+    if m.world.file(claim).flock == Flock::Exclusive(claim) {
+        m.go("(a worker)", "unlocks the claim", At::Worker, |w| w.unlock(claim));
+    }
+    if m.setup.tables {
+        dead_number(m, claim);
+    }
+    for pid in (0..=m.setup.pids).filter(|&pid| m.world.file(claim).text != pid) {
+        m.go("(a worker)", "writes a number", At::Worker, |w| w.file_mut(claim).text = pid);
+    }
+}
+
+/// A child that shares the table of descriptors (clone(2), CLONE_FILES) locks its own byte and ends: the lock lives on.
+fn dead_number(m: &mut Mover, ofd: Ofd) {
+    let (slot, at) = (m.slot, m.process().at);
+    let own = |pid: Pid| m.world.file(ofd).bytes[pid as usize][Byte::Own as usize];
+    if (1..=PIDS as Pid).any(|pid| own(pid).is_some_and(|lock| lock.table == slot)) {
+        return;
+    }
+    let pids = m.world.free_pids().filter(|&pid| pid <= m.setup.pids && own(pid).is_none());
+    for pid in pids.collect::<Vec<Pid>>() {
+        m.go("(a worker)", "has a child that shares its table lock its byte, and end", at, |w| {
+            w.file_mut(ofd).bytes[pid as usize][Byte::Own as usize] = Some(ByteLock { pid, table: slot });
+        });
     }
 }
 
@@ -94,11 +140,17 @@ fn enemy(m: &mut Mover, p: &Process) {
             w.lock(slot, claim);
         });
     }
+    if setup.handing {
+        hand(m, claim);
+    }
     for pid in 1..=setup.pids {
         if m.world.file(claim).text != pid {
             m.go("(an enemy)", "writes a number", At::Enemy, |w| w.file_mut(claim).text = pid);
         }
         // A mark is of interest only to who looks for leftovers.
+        if setup.handing {
+            continue;
+        }
         let bytes: &[Byte] = if setup.casts(Plan::Stop) { &[Byte::Own, Byte::Mark] } else { &[Byte::Own] };
         for &which in bytes {
             if m.world.file(claim).bytes[pid as usize][which as usize].is_none() {
@@ -107,6 +159,41 @@ fn enemy(m: &mut Mover, p: &Process) {
                 });
             }
         }
+    }
+}
+
+/// A descriptor is handed to a stranger that accepts it (unix(7), SCM_RIGHTS).
+fn hand(m: &mut Mover, ofd: Ofd) {
+    let has_it = |p: &Process| p.fds & (1 << ofd) != 0;
+    let strangers =
+        m.world.all_living().filter(|(_, p)| p.at == At::Stranger && p.plan == Plan::Stranger && !has_it(p));
+    for other in strangers.map(|(other, _)| other).collect::<Vec<Slot>>() {
+        m.step("(a stranger)", "accepts a descriptor of the file", |w| {
+            w.process_mut(other).fds |= 1 << ofd;
+            Some(())
+        });
+    }
+}
+
+/// Whoever may read the file can lock it, and hand the descriptor on.
+fn reader(m: &mut Mover, p: &Process) {
+    let slot = m.slot;
+    match p.claim {
+        None if m.world.path.is_some() => m.step("(a reader)", "opens the file for reading", |w| {
+            let ofd = w.open_path(slot)?;
+            w.read_only |= 1 << ofd;
+            w.process_mut(slot).claim = Some(ofd);
+            Some(())
+        }),
+        Some(claim) => {
+            if m.world.file(claim).flock == Flock::Free {
+                m.go("(a reader)", "takes the flock", At::Reader, |w| {
+                    w.lock(slot, claim);
+                });
+            }
+            hand(m, claim);
+        }
+        None => {}
     }
 }
 

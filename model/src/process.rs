@@ -39,6 +39,8 @@ pub enum Plan {
     Stranger,
     /// Whoever may write the file, and uses it.
     Enemy,
+    /// Whoever may read the file, and uses it.
+    Reader,
     /// A child that one of them has started.
     Child,
 }
@@ -87,6 +89,9 @@ pub struct Process {
     /// KILL or TERM was sent to it.
     pub signalled: bool,
 
+    /// The reading believed a descriptor, and no byte.
+    pub by_descriptor: bool,
+
     // What follows only the model knows.
     /// It is the claimant, by the story that is to be told.
     pub claims: bool,
@@ -126,6 +131,7 @@ impl Process {
             child: None,
             unshared: false,
             signalled: false,
+            by_descriptor: false,
             claims: false,
             successor: false,
             superseded: false,
@@ -137,7 +143,7 @@ impl Process {
 
     /// Whether it leaves a child that has ended unreaped for a while.
     pub fn reaps_late(&self) -> bool {
-        !matches!(self.at, At::Stranger | At::Daemon | At::Worker | At::Enemy)
+        !matches!(self.at, At::Stranger | At::Daemon | At::Worker | At::Enemy | At::Reader)
     }
 
     /// What is left of one that was not reaped.
@@ -162,6 +168,7 @@ impl Process {
             (Plan::Foreign, _) => "a foreign program",
             (Plan::Stranger, _) => "a stranger",
             (Plan::Enemy, _) => "an enemy",
+            (Plan::Reader, _) => "a reader",
             (Plan::Child, _) => "its child",
         }
     }

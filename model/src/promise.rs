@@ -13,6 +13,8 @@ pub enum Promise {
     AtItsPath,
     /// The file names the claimant.
     FileNamesClaimant,
+    /// A reading names no process that has ended.
+    NamesTheLiving,
     /// A reading names nobody but the claimant.
     ReadingIsTrue,
     /// A signal reaches nobody but the claimant.
@@ -27,11 +29,12 @@ pub enum Promise {
 
 impl Promise {
     /// All promises.
-    pub const ALL: [Promise; 9] = [
+    pub const ALL: [Promise; 10] = [
         Promise::OneClaimant,
         Promise::NoForeignBeside,
         Promise::AtItsPath,
         Promise::FileNamesClaimant,
+        Promise::NamesTheLiving,
         Promise::ReadingIsTrue,
         Promise::SignalReachesClaimant,
         Promise::OnlyLeftoversEnd,
@@ -47,6 +50,7 @@ impl fmt::Display for Promise {
             Promise::NoForeignBeside => "never a claimant beside a foreign holder of the lock",
             Promise::AtItsPath => "never a claim of a file that the path did not name while it was locked",
             Promise::FileNamesClaimant => "the file names the claimant",
+            Promise::NamesTheLiving => "a reading names no process that has ended",
             Promise::ReadingIsTrue => "a reading names nobody but the claimant",
             Promise::SignalReachesClaimant => "a signal reaches nobody but the claimant",
             Promise::OnlyLeftoversEnd => "nothing is ended as the leftover of a restart but that",

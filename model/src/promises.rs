@@ -2,8 +2,9 @@
 
 use crate::at::At;
 use crate::kernel::{Flock, World};
-use crate::numbers::{Inode, Slot};
-use crate::process::{Plan, Process};
+use crate::numbers::{Inode, Ofd, Pid, Slot};
+use crate::owner::{Verdict, claimant};
+use crate::process::{PidFd, Plan, Process};
 use crate::promise::Promise;
 use crate::setup::{Flaw, Setup};
 
@@ -28,24 +29,39 @@ fn two_claimants(world: &World, setup: &Setup) -> Option<Promise> {
 }
 
 fn foreign_beside_ours(world: &World) -> Option<Promise> {
-    let held = |p: &Process| {
-        let lock = p.claim.filter(|&ofd| p.at == At::ForeignHeld && world.file(ofd).flock == Flock::Exclusive(ofd));
-        lock.map(|ofd| world.inode(ofd))
-    };
-    let foreign: Vec<Inode> = world.all_living().filter_map(|(_, p)| held(p)).collect();
+    let held =
+        |p: &Process| p.claim.filter(|&ofd| p.at == At::ForeignHeld && world.file(ofd).flock == Flock::Exclusive(ofd));
+    let foreign: Vec<Ofd> = world.all_living().filter_map(|(_, p)| held(p)).collect();
+    // One that shares the description of the other has replaced it, and waits for its end.
+    let is_beside =
+        |ours: Ofd| foreign.iter().any(|&theirs| ours != theirs && world.inode(ours) == world.inode(theirs));
     // A claim that could not be shared with the old one is not locked between the two.
-    let ours = |p: &Process| p.claims && !p.unshared && file_of(world, p).is_some_and(|inode| foreign.contains(&inode));
-    let both = world.all_living().any(|(_, p)| p.plan != Plan::Foreign && ours(p));
-    both.then_some(Promise::NoForeignBeside)
+    let ours = |p: &Process| p.plan != Plan::Foreign && p.claims && !p.unshared && p.claim.is_some_and(is_beside);
+    world.all_living().any(|(_, p)| ours(p)).then_some(Promise::NoForeignBeside)
 }
 
 fn unnamed_claimant(world: &World, setup: &Setup) -> Option<Promise> {
-    if setup.adversary || setup.has(Flaw::RemovedAtTheEnd) || setup.casts(Plan::Enemy) || setup.casts(Plan::Foreign) {
+    if setup.heirs
+        || setup.adversary
+        || setup.has(Flaw::RemovedAtTheEnd)
+        || setup.casts(Plan::Enemy)
+        || setup.casts(Plan::Foreign)
+    {
         return None;
     }
-    let text = world.path.map(|inode| world.files[inode as usize].text).unwrap_or_default();
-    let unnamed = world.all_living().any(|(_, p)| p.claims && p.pid != text);
+    // Where the text names nobody who stands, the one that does is named by its byte.
+    let named = |pid| world.path.is_some_and(|i| world.files[i as usize].text == pid || by_all(world, i, setup) == pid);
+    let unnamed = world.all_living().any(|(_, p)| p.claims && !named(p.pid));
     unnamed.then_some(Promise::FileNamesClaimant)
+}
+
+/// The number of the one who stands, as anybody sees it; 0 for none or several.
+fn by_all(world: &World, inode: Inode, setup: &Setup) -> Pid {
+    const NOBODY: Slot = Slot::MAX;
+    match claimant(world, NOBODY, inode, setup) {
+        Verdict::One(pid) => pid,
+        Verdict::Nobody | Verdict::Several => 0,
+    }
 }
 
 /// A claim has been completed: the path must have named its file while it had the lock.
@@ -57,6 +73,16 @@ pub fn claimed(world: &mut World, slot: Slot) {
     }
 }
 
+/// A reading names a process: one that lives, and the claimant. With an enemy that shares tables, or descriptors that are
+/// handed on, a reading can be led to a stranger; a signal cannot.
+pub fn named(world: &mut World, lived: bool, believed: PidFd, setup: &Setup) {
+    if !lived {
+        world.broken = Some(Promise::NamesTheLiving);
+    } else if believed == PidFd::None && !setup.tables && !setup.handing {
+        world.broken = Some(Promise::ReadingIsTrue);
+    }
+}
+
 /// Whether the process has to do with the claim: what a reading may name, and a signal reach.
 pub fn is_party(world: &World, slot: Slot, inode: Inode) -> bool {
     let p = world.process(slot);
@@ -65,7 +91,7 @@ pub fn is_party(world: &World, slot: Slot, inode: Inode) -> bool {
         || p.successor
         || p.superseded
         || matches!(p.at, At::NameText | At::Exec)
-        || world.holds(slot, inode)
+        || (p.plan != Plan::Stranger && world.holds(slot, inode))
         || enemy(p)
         || p.parent.is_some_and(|parent| enemy(world.process(parent)))
 }

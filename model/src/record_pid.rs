@@ -5,7 +5,7 @@ use crate::kernel::{Byte, World};
 use crate::launch::{vouch, watch};
 use crate::mover::Mover;
 use crate::numbers::{OFDS, Ofd, Slot};
-use crate::owner::{owner, stood_for};
+use crate::owner::{owner, stands};
 use crate::process::{Plan, Process};
 use crate::promises;
 use crate::setup::Flaw;
@@ -15,15 +15,15 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
     let (slot, pid) = (m.slot, p.pid);
     let flawed = m.setup.has(Flaw::LockAfterWrite);
     match p.at {
-        At::NameByte => match owner(m.world, slot, ofd, pid) {
-            None => m.go("core::sys::steps::Step::take", "locks its byte", At::NameText, |w| {
+        At::NameByte => match owner(m.world, slot, m.world.inode(ofd), pid) {
+            None => m.go("core::claim::byte_lock::take", "locks its byte", At::NameText, |w| {
                 w.take_byte(slot, ofd, pid, Byte::Own);
             }),
             Some(_) => m.exit("core::claim::guard::ClaimGuard::not_recorded", "cannot lock its byte"),
         },
         At::NameText => {
             let next = if flawed { At::Lock } else { At::Exec };
-            m.go("core::sys::steps::write_pid", "writes its number", next, |w| {
+            m.go("core::claim::record_pid::write_text", "writes its number", next, |w| {
                 w.file_mut(ofd).text = pid;
                 w.process_mut(slot).claims = true;
                 promises::claimed(w, slot);
@@ -49,8 +49,7 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
         },
         At::PutBack => {
             m.step("core::claim::guard::ClaimGuard::unname", "restores the text, if it names nobody else; ends", |w| {
-                let text = w.file(ofd).text;
-                let another = owner(w, slot, ofd, text).and_then(|o| stood_for(w, w.process(o).pid, text));
+                let another = stands(w, slot, w.inode(ofd), w.file(ofd).text);
                 if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
                     w.file_mut(ofd).text = p.before;
                 }

@@ -5,7 +5,7 @@ use crate::kernel::{Byte, Flock, World};
 use crate::launch::{child_of, fork, reap};
 use crate::mover::{LOOK, Mover};
 use crate::numbers::Ofd;
-use crate::owner::owner;
+use crate::owner::stands;
 use crate::process::{PidFd, Plan, Process};
 use crate::setup::Flaw;
 
@@ -20,7 +20,7 @@ pub fn moves(m: &mut Mover) {
             Some(())
         }),
         (At::RestartTake, Some(restart_lock), _) if m.world.file(restart_lock).restart_lock.is_none() => {
-            m.go("core::claim::byte_lock::ofd_take", "takes the restart lock", At::RestartRecheck, |w| {
+            m.go("core::claim::byte_lock::take_shared", "takes the restart lock", At::RestartRecheck, |w| {
                 w.file_mut(restart_lock).restart_lock = Some(restart_lock);
             });
         }
@@ -32,6 +32,15 @@ pub fn moves(m: &mut Mover) {
             }),
         },
         (At::Share, ..) => share(m, &p),
+        (At::NameOld, _, Some(claim)) => {
+            m.go("core::claim::guard::ClaimGuard::name_old", "writes the number of the old one", At::Fork, |w| {
+                if let PidFd::At(old) = p.old {
+                    let old = w.process(old).pid;
+                    w.file_mut(claim).text = old;
+                    w.process_mut(slot).before = old;
+                }
+            });
+        }
         (At::Fork, ..) => match p.plan {
             Plan::Replace => fork(m, At::SuccessorRestartLock, At::Ready),
             Plan::Supervise => fork(m, At::NameText, At::Vouch),
@@ -52,9 +61,14 @@ fn share(m: &mut Mover, p: &Process) {
     });
     let held = |w: &mut World, ofd: Ofd, unshared| {
         let before = w.file(ofd).text;
+        let old = match p.old {
+            PidFd::At(old) => w.process(old).pid,
+            _ => before,
+        };
         let p = w.process_mut(slot);
         p.fds |= 1 << ofd;
-        (p.claim, p.before, p.unshared, p.at) = (Some(ofd), before, unshared, At::Fork);
+        (p.claim, p.before, p.unshared) = (Some(ofd), before, unshared);
+        p.at = if before == old { At::Fork } else { At::NameOld };
     };
     if let Some(ofd) = theirs {
         m.step(code, "shares the claim of the old one", |w| {
@@ -84,16 +98,14 @@ fn successor(m: &mut Mover, p: &Process, claim: Ofd) {
                 }
             });
         }
-        At::SuccessorMark => {
-            m.step("core::claim::record_pid::RecordPid::lock_as_successor", "marks itself as a successor", |w| {
-                match w.take_byte(slot, claim, pid, Byte::Mark) {
-                    true => w.process_mut(slot).at = At::SuccessorByte,
-                    false => w.end(slot),
-                }
-                Some(())
-            })
-        }
-        _ => m.step("core::sys::steps::Step::take", "locks its byte", |w| {
+        At::SuccessorMark => m.step("core::claim::byte_lock::mark_successor", "marks itself as a successor", |w| {
+            match w.take_byte(slot, claim, pid, Byte::Mark) {
+                true => w.process_mut(slot).at = At::SuccessorByte,
+                false => w.end(slot),
+            }
+            Some(())
+        }),
+        _ => m.step("core::claim::byte_lock::take", "locks its byte", |w| {
             match w.take_byte(slot, claim, pid, Byte::Own) {
                 true => w.process_mut(slot).at = At::Exec,
                 false => w.end(slot),
@@ -116,7 +128,7 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
     match p.at {
         At::Ready => {
             fails(At::Undo);
-            let has = owner(m.world, slot, claim, pid) == Some(new) || !dead && m.world.holds(new, inode);
+            let has = stands(m.world, slot, inode, pid) == Some(new) || !dead && m.world.holds(new, inode);
             if runs && has {
                 let code = "pidfile::claim::ready::alive_and_claimed";
                 m.go(code, "sees that the new one is ready, alive and has its claim", At::Switch, |_| {});
@@ -126,6 +138,8 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
             m.go("pidfile::claim::replace::Restart::switch", "writes the number of the new one", At::StopOld, |w| {
                 w.file_mut(claim).text = pid;
                 announced(w, slot, p, true);
+                // The old one has ended already, and unlocked what both share.
+                w.process_mut(new).unshared |= w.file(claim).flock != Flock::Exclusive(claim);
             })
         }
         At::StopOld => {
@@ -144,7 +158,13 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
             w.file_mut(claim).text = p.before;
             announced(w, slot, p, false);
         }),
-        At::LockShared if !p.unshared => m.exit("pidfile::claim::replace::Restart::lock", "has the lock, and ends"),
+        At::LockShared if m.setup.has(Flaw::NotLockedAgain) => {
+            m.step("(the flaw)", "does not look at the lock, and ends", |w| {
+                w.process_mut(new).unshared = false;
+                w.end(slot);
+                Some(())
+            })
+        }
         At::LockShared => match m.world.clone().lock(slot, claim) {
             true => m.step("pidfile::claim::replace::Restart::lock", "takes the lock, and ends", |w| {
                 w.lock(slot, claim);
@@ -176,8 +196,8 @@ fn announced(w: &mut World, slot: u8, p: &Process, new_one: bool) {
     if let PidFd::At(old) = p.old {
         let old = w.process_mut(old);
         match new_one {
-            true => (old.superseded, old.claims) = (old.claims, false),
-            false => (old.claims, old.superseded) = (old.superseded, false),
+            true => (old.superseded, old.claims) = (old.claims || old.superseded, false),
+            false => (old.claims, old.superseded) = (old.claims || old.superseded, false),
         }
         old.launcher = new_one.then_some(slot);
     }

@@ -58,7 +58,9 @@ fn beginning(setup: &Setup) -> World {
         let daemon = world.born(claim);
         let ofd = world.create_and_open(daemon).expect("the first of all");
         world.lock(daemon, ofd);
-        world.take_byte(daemon, ofd, 1, Byte::Own);
+        if !setup.shell {
+            world.take_byte(daemon, ofd, 1, Byte::Own);
+        }
         let file = world.file_mut(ofd);
         (file.text, file.caller) = (1, u8::from(setup.casts(Plan::Stop)));
         world.process_mut(daemon).claim = Some(ofd);

@@ -33,6 +33,18 @@ pub enum Flaw {
     PutBackBlindly,
     /// A daemon removes its PID file before it ends.
     RemovedAtTheEnd,
+    /// Only the process that the text names is asked for; the bytes of others are not looked at.
+    OnlyTheNamedIsAsked,
+    /// The number that the kernel tells is believed, and nobody looks whether such a process lives.
+    DeadNumberBelieved,
+    /// A signal is sent to whoever has the number that the kernel told.
+    NoProof,
+    /// Whoever may write the file can have any holder of its lock signalled.
+    NoAuthority,
+    /// A descriptor for reading only is evidence enough for a signal.
+    ReadOnlyBelieved,
+    /// A restart does not lock the shared description again after the old daemon has ended.
+    NotLockedAgain,
     /// A claim goes on although it was refused the flock.
     RefusalIgnored,
     /// A claim takes any number in the file for a daemon that runs.
@@ -41,7 +53,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Flaw; 16] = [
+    pub const ALL: [Flaw; 22] = [
         Flaw::LockAfterWrite,
         Flaw::NoRecheck,
         Flaw::NoRetry,
@@ -56,6 +68,12 @@ impl Flaw {
         Flaw::RestartLockOnlyAsked,
         Flaw::PutBackBlindly,
         Flaw::RemovedAtTheEnd,
+        Flaw::OnlyTheNamedIsAsked,
+        Flaw::DeadNumberBelieved,
+        Flaw::NoProof,
+        Flaw::NoAuthority,
+        Flaw::ReadOnlyBelieved,
+        Flaw::NotLockedAgain,
         Flaw::RefusalIgnored,
         Flaw::AnyTextIsBusy,
     ];
@@ -84,6 +102,14 @@ pub struct Setup {
     pub exec_fails: bool,
     /// pidfd_getfd(2) may be refused.
     pub unshared: bool,
+    /// Workers unlock the claim, and write any number into the file.
+    pub heirs: bool,
+    /// Whoever may write the file has children that share its table of descriptors.
+    pub tables: bool,
+    /// Descriptors are handed to strangers.
+    pub handing: bool,
+    /// The daemon of the beginning is a shell that claimed by `--fd`, and unlocks its descriptor before it ends.
+    pub shell: bool,
     /// What is wrong.
     pub flaw: Option<Flaw>,
 }

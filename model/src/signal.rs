@@ -1,13 +1,14 @@
 //! What is done with a reading: the signal, the stop.
 
 use crate::at::{At, Leftover, Reading};
-use crate::kernel::World;
+use crate::kernel::{Flock, World};
 use crate::mover::Mover;
-use crate::numbers::Pid;
+use crate::numbers::{Pid, Slot};
+use crate::owner::{Verdict, claimant, is_proven};
 use crate::process::{PidFd, Plan, Process};
 use crate::promise::Promise;
 use crate::promises;
-use crate::setup::Flaw;
+use crate::setup::{Flaw, Setup};
 
 /// The steps of a signal, and of a stop.
 pub fn moves(m: &mut Mover) {
@@ -16,7 +17,7 @@ pub fn moves(m: &mut Mover) {
         At::Hold => {
             let pidfd = m.world.living(p.first).map_or(PidFd::None, PidFd::At);
             let flawed = setup.has(Flaw::NoSecondReading) && p.plan != Plan::Replace;
-            let next = if flawed { At::Send } else { At::Read(Reading::Open) };
+            let next = if flawed { At::Prove } else { At::Read(Reading::Open) };
             m.go("core::process::pidfd::PidFd::open", "holds the process", next, |w| {
                 let p = w.process_mut(slot);
                 p.pidfd = pidfd;
@@ -24,6 +25,10 @@ pub fn moves(m: &mut Mover) {
                 p.believed = if flawed { p.believed } else { PidFd::None };
             });
         }
+        At::Prove => match is_enough(m.world, &p, slot, setup) {
+            true => m.go("core::claim::authority::may_be_signalled", "has proof enough", At::Send, |_| {}),
+            false => m.exit("core::claim::authority::may_be_signalled", "refuses to signal it"),
+        },
         At::Send => m.step("pidfile::signal::send", "sends the signal", |w| {
             if let PidFd::At(other) = p.pidfd {
                 if p.believed != p.pidfd {
@@ -67,6 +72,29 @@ pub fn moves(m: &mut Mover) {
         At::HolderKill => holder_kill(m, &p),
         _ => {}
     }
+}
+
+/// Whether the evidence is proven for the very process that is held, and all who could have made it have power over it.
+fn is_enough(w: &World, p: &Process, slot: Slot, setup: &Setup) -> bool {
+    let (Some(inode), PidFd::At(other)) = (w.path, p.pidfd) else { return false };
+    let pid = w.process(other).pid;
+    // Whoever may write the file has power over itself and its children.
+    let enemys = |p: &Process| p.plan == Plan::Enemy;
+    let process = w.process(other);
+    let theirs = enemys(process) || process.parent.is_some_and(|parent| enemys(w.process(parent)));
+    let authority = !setup.casts(Plan::Enemy) || theirs || setup.has(Flaw::NoAuthority);
+    let evidence = match p.by_descriptor {
+        true => {
+            let lock = w.files[inode as usize].flock;
+            let writable = matches!(lock, Flock::Exclusive(ofd) if w.read_only & (1 << ofd) == 0);
+            w.holds(other, inode) && (writable || setup.has(Flaw::ReadOnlyBelieved))
+        }
+        false => {
+            let proven = is_proven(w, inode, pid) || setup.has(Flaw::NoProof);
+            claimant(w, slot, inode, setup) == Verdict::One(pid) && proven
+        }
+    };
+    authority && evidence
 }
 
 /// Whether a process holds the lock that another took, who is not there any more.

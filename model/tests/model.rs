@@ -21,6 +21,10 @@ const BARE: Setup = Setup {
     closing: false,
     exec_fails: false,
     unshared: false,
+    heirs: false,
+    tables: false,
+    handing: false,
+    shell: false,
     flaw: None,
 };
 
@@ -40,6 +44,23 @@ const REPLACE_AND_SIGNAL: Setup =
 const TWO_RESTARTS: Setup = Setup { cast: &[(Replace, 2), (Replace, 2)], daemon: true, once: true, pids: 4, ..BARE };
 const REPLACE_AND_STOP: Setup = Setup { cast: &[(Replace, 1), (Stop, 1)], daemon: true, once: true, pids: 4, ..BARE };
 
+const HEIRS: Setup = Setup { cast: &[(Claim, 2)], workers: true, heirs: true, ..BARE };
+const HEIRS_TABLES: Setup = Setup {
+    cast: &[(Signal, 1), (Stranger, 1)],
+    daemon: true,
+    workers: true,
+    heirs: true,
+    tables: true,
+    once: true,
+    pids: 4,
+    ..BARE
+};
+const ENEMYS_HANDS: Setup = Setup { handing: true, once: true, ..ENEMY };
+const READER: Setup =
+    Setup { cast: &[(Reader, 1), (Signal, 1), (Stranger, 1)], daemon: true, handing: true, pids: 4, ..BARE };
+const SHELL: Setup =
+    Setup { cast: &[(Replace, 1), (Foreign, 1)], daemon: true, shell: true, once: true, pids: 4, ..BARE };
+
 /// The casts whose promises hold, as docs/model.md has them.
 const CASTS: &[(&str, Setup)] = &[
     ("two claims and a reader", CLAIMS),
@@ -56,6 +77,11 @@ const CASTS: &[(&str, Setup)] = &[
     ("a restart and a signal", REPLACE_AND_SIGNAL),
     ("two restarts", TWO_RESTARTS),
     ("a restart and a stop", REPLACE_AND_STOP),
+    ("two claims, and workers that write and unlock", HEIRS),
+    ("a signal, and workers whose children share their table of descriptors", HEIRS_TABLES),
+    ("a signal, and a writer of the file who hands descriptors on", ENEMYS_HANDS),
+    ("a signal, and a reader of the file who hands descriptors on", READER),
+    ("a restart of a shell that unlocks its descriptor, and a foreign lock", SHELL),
 ];
 
 /// The figures of docs/model.md are those of this run.
@@ -201,6 +227,12 @@ const FLAWS: &[(Flaw, Setup, Promise)] = &[
     (Flaw::LeftoverJudgedFirst, STOP, Promise::OnlyLeftoversEnd),
     (Flaw::RestartLockAskedOnce, REPLACE_AND_STOP, Promise::OnlyLeftoversEnd),
     (Flaw::HoldersAreKilled, STOP, Promise::OnlyHoldersKilled),
+    (Flaw::OnlyTheNamedIsAsked, HEIRS, Promise::OneClaimant),
+    (Flaw::DeadNumberBelieved, HEIRS_TABLES, Promise::NamesTheLiving),
+    (Flaw::NoProof, HEIRS_TABLES, Promise::SignalReachesClaimant),
+    (Flaw::NoAuthority, ENEMYS_HANDS, Promise::SignalReachesClaimant),
+    (Flaw::ReadOnlyBelieved, READER, Promise::SignalReachesClaimant),
+    (Flaw::NotLockedAgain, SHELL, Promise::NoForeignBeside),
     (Flaw::RefusalIgnored, FOREIGN, Promise::NoForeignBeside),
 ];
 
