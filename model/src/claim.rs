@@ -21,7 +21,7 @@ pub fn moves(m: &mut Mover) {
     let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
     let flawed = setup.has(Flaw::LockAfterWrite);
     match (p.at, p.claim) {
-        (At::Open, _) => m.step("core::claim::open", "opens the file", |w| {
+        (At::Open, _) => m.step("core::claim::pid_file::PidFile::open_for_claim", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             let p = w.process_mut(slot);
             let lock = if p.plan == Plan::Foreign { At::ForeignLock } else { At::Lock };

@@ -16,14 +16,14 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
     let flawed = m.setup.has(Flaw::LockAfterWrite);
     match p.at {
         At::NameByte => match owner(m.world, slot, m.world.inode(ofd), pid) {
-            None => m.go("core::claim::byte_lock::take", "locks its byte", At::NameText, |w| {
+            None => m.go("core::sys::steps::Step::take", "locks its byte", At::NameText, |w| {
                 w.take_byte(slot, ofd, pid, Byte::Own);
             }),
             Some(_) => m.exit("core::claim::guard::ClaimGuard::not_recorded", "cannot lock its byte"),
         },
         At::NameText => {
             let next = if flawed { At::Lock } else { At::Exec };
-            m.go("core::claim::record_pid::write_text", "writes its number", next, |w| {
+            m.go("core::sys::steps::write_pid", "writes its number", next, |w| {
                 w.file_mut(ofd).text = pid;
                 w.process_mut(slot).claims = true;
                 promises::claimed(w, slot);

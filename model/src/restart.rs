@@ -20,7 +20,7 @@ pub fn moves(m: &mut Mover) {
             Some(())
         }),
         (At::RestartTake, Some(restart_lock), _) if m.world.file(restart_lock).restart_lock.is_none() => {
-            m.go("core::claim::byte_lock::take_shared", "takes the restart lock", At::RestartRecheck, |w| {
+            m.go("core::claim::byte_lock::ofd_take", "takes the restart lock", At::RestartRecheck, |w| {
                 w.file_mut(restart_lock).restart_lock = Some(restart_lock);
             });
         }
@@ -98,14 +98,16 @@ fn successor(m: &mut Mover, p: &Process, claim: Ofd) {
                 }
             });
         }
-        At::SuccessorMark => m.step("core::claim::byte_lock::mark_successor", "marks itself as a successor", |w| {
-            match w.take_byte(slot, claim, pid, Byte::Mark) {
-                true => w.process_mut(slot).at = At::SuccessorByte,
-                false => w.end(slot),
-            }
-            Some(())
-        }),
-        _ => m.step("core::claim::byte_lock::take", "locks its byte", |w| {
+        At::SuccessorMark => {
+            m.step("core::claim::record_pid::RecordPid::lock_as_successor", "marks itself as a successor", |w| {
+                match w.take_byte(slot, claim, pid, Byte::Mark) {
+                    true => w.process_mut(slot).at = At::SuccessorByte,
+                    false => w.end(slot),
+                }
+                Some(())
+            })
+        }
+        _ => m.step("core::sys::steps::Step::take", "locks its byte", |w| {
             match w.take_byte(slot, claim, pid, Byte::Own) {
                 true => w.process_mut(slot).at = At::Exec,
                 false => w.end(slot),

@@ -26,8 +26,8 @@ pub fn moves(m: &mut Mover) {
             });
         }
         At::Prove => match is_enough(m.world, &p, slot, setup) {
-            true => m.go("core::claim::authority::may_be_signalled", "has proof enough", At::Send, |_| {}),
-            false => m.exit("core::claim::authority::may_be_signalled", "refuses to signal it"),
+            true => m.go("core::claim::authority::pin_to_signal", "has proof enough", At::Send, |_| {}),
+            false => m.exit("core::claim::authority::pin_to_signal", "refuses to signal it"),
         },
         At::Send => m.step("pidfile::signal::send", "sends the signal", |w| {
             if let PidFd::At(other) = p.pidfd {

@@ -230,6 +230,24 @@ impl ClaimGuard {
         RecordPid::through(self.file.as_fd().as_raw_fd())
     }
 
+    /// Records the claimant that a restart is to replace, where only its byte names it. A successor could get the number of
+    /// the dead process that the text names, and be taken for the claimant before it is ready. A restart that fails restores
+    /// this text.
+    ///
+    /// # Errors
+    /// The text cannot be written.
+    pub fn name_old(&mut self, old: &PidFd) -> Result<()> {
+        let act = |answer: io::Result<()>| answer.act("record the PID in", self.file.path().display());
+        if owner::named(&self.file)?.is_none()
+            && let Verdict::One(standing) = owner::judge(&self.file)?
+            && standing.pid == old.pid()
+        {
+            act(write_pid(self.file.as_fd().as_raw_fd(), standing.byte))?;
+            self.before = self.file.check_content()?;
+        }
+        Ok(())
+    }
+
     /// Puts the text back as it was, for a COMMAND that could not be executed: unless a restart has begun meanwhile, whose
     /// text it is then.
     ///

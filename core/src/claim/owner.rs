@@ -24,7 +24,7 @@ pub(crate) struct Standing {
     /// Its PID in our PID namespace.
     pub(crate) pid: Pid,
     /// Its byte: its PID in its own PID namespace.
-    byte: Pid,
+    pub(crate) byte: Pid,
     /// The owner of the byte, by its PID in our PID namespace: the process itself, or its parent.
     owner: Pid,
     /// Whether the owner also owns the byte that marks a successor.

@@ -71,10 +71,11 @@ impl<'a> Restart<'a> {
         restart: RestartLock,
         old: PidFd,
     ) -> Result<Restart<'a>> {
-        let (held, shared) = match ClaimGuard::shared_with(&old, &options.pidfile)? {
+        let (mut held, shared) = match ClaimGuard::shared_with(&old, &options.pidfile)? {
             Some(held) => (held, true),
             None => (ClaimGuard::unlocked(&options.pidfile)?, false),
         };
+        held.name_old(&old)?;
         output::detail(|| {
             let how = if shared { "shared with" } else { "taken over at the end of" };
             format!("the claim is {how} process {}", old.pid())

@@ -455,3 +455,15 @@ fn a_newcomer_whose_file_was_removed_before_it_got_the_lock_is_not_left_running(
     assert!(place.content("err").contains("p is not the claimed file any more"), "{}", place.content("err"));
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
+
+/// Where only its byte names the old daemon, a successor could get the number that the text has, and be taken for the claimant.
+#[test]
+fn a_restart_records_the_old_daemon_whom_only_its_byte_names() {
+    let place = place();
+    place.says("pidfile claim -b p sleep 1000; cp p old; echo 999999 >p; pidfile read p | cmp - old");
+    place
+        .script("pidfile claim --replace --ready false p sleep 2000; echo $?; cmp p old && pidfile claim --replace p sleep 2000; echo $?")
+        .stdout("1\n0\n");
+    assert_eq!(place.still_running(), ["sleep 2000"]);
+    assert_eq!(place.says("pidfile read p"), place.content("p"));
+}
