@@ -31,7 +31,7 @@ pub enum Step {
     DieWithParent(Pid),
     /// Go on as the child of a guard. The guard leads the process group and kills the group when this parent ends.
     LeaveGuard(Pid),
-    /// Take back the request of [`Step::DieWith`].
+    /// Take back the request of [`Step::DieWithParent`].
     OutliveParent,
     /// Close a descriptor.
     Close(RawFd),

@@ -165,7 +165,7 @@ impl OpenFiles {
     /// Scans the oldest file that has not been read to its end on several processors.
     ///
     /// # Errors
-    /// As [`ParallelScan::judge`].
+    /// A file cannot be read.
     pub(crate) fn scan_parallel(
         &mut self,
         matcher: &Matcher,
