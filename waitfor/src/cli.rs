@@ -19,6 +19,10 @@ use std::ffi::OsString;
 use std::rc::Rc;
 use std::time::Duration;
 
+const WAIT: &str = "The wait";
+const READY: &str = "What counts as ready";
+const PROCESS: &str = "The process behind the targets";
+
 /// Wait until every TARGET is ready (or gone), then become COMMAND
 ///
 /// A TARGET is one of
@@ -48,39 +52,41 @@ use std::time::Duration;
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Debug, Parser)]
 #[command(name = "waitfor", version, max_term_width = 100, verbatim_doc_comment)]
+#[command(override_usage = "waitfor [OPTIONS] TARGET... [-- COMMAND [ARG]...]\n       \
+    waitfor --down [OPTIONS] TARGET... [-- COMMAND [ARG]...]")]
 pub struct Cli {
     /// How long to wait: 0 means one try of each TARGET, `none` means for ever
-    #[arg(short, long, value_name = "DUR", default_value = "30s", value_parser = Limit::parse)]
+    #[arg(short, long, help_heading = WAIT, value_name = "DUR", default_value = "30s", value_parser = Limit::parse)]
     timeout: Limit,
     /// Give up with 3 as soon as this process is gone: pidfile:PATH or pid:N
     ///
     /// waitfor looks at the process once more after the last TARGET has answered: ready means ready and alive.
-    #[arg(long = "while", value_name = "PROCESS")]
+    #[arg(long = "while", help_heading = PROCESS, value_name = "PROCESS")]
     pub(crate) process: Option<ProcessArg>,
     /// The socket that answers must belong to this process or a descendant: pidfile:PATH or pid:N
     ///
     /// For tcp:, listen:, udp:, unix: and http(s): on this machine. waitfor asks the kernel whose socket it is, and never
     /// connects to another process: a stranger on the port is not the daemon.
-    #[arg(long, value_name = "PROCESS", conflicts_with_all = ["down", "proxy"])]
+    #[arg(long, help_heading = PROCESS, value_name = "PROCESS", conflicts_with_all = ["down", "proxy"])]
     by: Option<ProcessArg>,
     /// How long one try may take; a name that takes longer is looked up a second time
-    #[arg(long, value_name = "DUR", default_value = "1s", value_parser = parse_duration)]
+    #[arg(long, help_heading = WAIT, value_name = "DUR", default_value = "1s", value_parser = parse_duration)]
     attempt: Duration,
     /// The pause between two tries, instead of one that grows with the time waited
-    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    #[arg(long, help_heading = WAIT, value_name = "DUR", value_parser = parse_duration)]
     interval: Option<Duration>,
     /// One TARGET is enough
-    #[arg(long)]
+    #[arg(long, help_heading = READY)]
     any: bool,
     /// Wait for the opposite: nothing answers, the file or process is gone, the lock or claim is free
     ///
     /// What is not known is not taken for down: a HOST whose name does not resolve is an error.
-    #[arg(long, conflicts_with_all = ["send", "expect"])]
+    #[arg(long, help_heading = READY, conflicts_with_all = ["send", "expect"])]
     down: bool,
     /// The TARGET must go on answering for DUR, the connection stay open, the file not change
     ///
     /// A forwarder that accepts and closes, a server that starts twice, a file that is still written are not ready.
-    #[arg(long, value_name = "DUR", value_parser = parse_duration, default_value = "0")]
+    #[arg(long, help_heading = READY, value_name = "DUR", value_parser = parse_duration, default_value = "0")]
     stable: Duration,
     /// At the end, print one JSON object for each TARGET: target, ready, tries, reason, ms
     #[arg(long)]

@@ -31,7 +31,7 @@ pub struct Cli {
     #[command(flatten)]
     pub(crate) patterns: Patterns,
     /// Print a cursor for the end of each LOG as it is now, for a later --from
-    #[arg(long, conflicts_with_all = ["error", "ready", "from", "cursor_file", "command"])]
+    #[arg(long, help_heading = start_at::START, conflicts_with_all = ["error", "ready", "from", "cursor_file", "command"])]
     pub(crate) mark: bool,
     #[command(flatten)]
     pub(crate) start_at: StartAt,
@@ -40,7 +40,7 @@ pub struct Cli {
     #[command(flatten)]
     pub(crate) shown: Show,
     /// If COMMAND fails: show so many of the last lines that LOG has gained
-    #[arg(long, value_name = "LINES", default_value_t = 50)]
+    #[arg(long, help_heading = show::OUTPUT, value_name = "LINES", default_value_t = 50)]
     pub(crate) show: usize,
     #[command(flatten)]
     verbosity: Verbosity,

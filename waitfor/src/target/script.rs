@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConversationOptions {
     /// Send STR over each connection to a tcp: or unix: target, with the escapes of C, as in 'PING\r\n'
-    #[arg(long, value_name = "STR", value_parser = bytes)]
+    #[arg(long, help_heading = "What counts as ready", value_name = "STR", value_parser = bytes)]
     pub(crate) send: Option<Bytes>,
     /// What a tcp: or unix: target must say, within one try and 64 KiB
-    #[arg(long, value_name = "REGEX")]
+    #[arg(long, help_heading = "What counts as ready", value_name = "REGEX")]
     pub(crate) expect: Option<Regex>,
 }
 
