@@ -4,7 +4,9 @@
 //! A try never blocks. A try that takes time gives the event loop a descriptor to watch until the attempt's end.
 
 mod address;
+mod answer;
 pub(crate) mod conversation;
+mod dial;
 pub(crate) mod dns;
 pub(crate) mod exec;
 pub(crate) mod file;
@@ -21,42 +23,17 @@ pub(crate) mod script;
 pub(crate) mod tcp;
 pub(crate) mod unix;
 
+pub(crate) use answer::Answer;
+
 use crate::sockets::SocketTables;
 use crate::sockets::owner::SocketOwner;
 use racefree_core::error::Result;
 use racefree_core::event::Watched;
 use racefree_core::event::time::{Deadline, for_people};
-use reason::Reason;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-
-/// What one try found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// The target answers, exists or lives, and the try has seen that last for this long.
-    Yes(Duration),
-    /// The target does not, for this reason.
-    No(Reason),
-    /// The try proves neither, for this reason: the target is not ready, and not down either.
-    Unclear(Reason),
-}
-
-impl Answer {
-    /// Yes, as seen at one moment.
-    pub(crate) const YES: Answer = Answer::Yes(Duration::ZERO);
-
-    /// No, for this reason.
-    pub(crate) fn no(reason: impl Into<Reason>) -> Answer {
-        Answer::No(reason.into())
-    }
-
-    /// Neither yes nor no, for this reason.
-    pub(crate) fn unclear(reason: impl Into<Reason>) -> Answer {
-        Answer::Unclear(reason.into())
-    }
-}
 
 /// The options that say how targets are tried.
 #[derive(Clone, Debug)]

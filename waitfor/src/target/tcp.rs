@@ -5,6 +5,7 @@
 //! listener here.
 
 use super::conversation::Conversation;
+use super::dial::{dial, is_full};
 use super::resolve::Host;
 use super::script::Script;
 use super::{Answer, ProbeOptions, Target};
@@ -12,20 +13,22 @@ use crate::sockets::local::{is_local, ports_but, reached};
 use crate::sockets::owner::SocketOwner;
 use crate::sockets::{self, SocketTables, Transport};
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, socket};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
 use racefree_core::event::time::{Deadline, for_people};
-use racefree_core::sys;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// A connection is tried at least this often, whatever the kernel says of listeners.
 const CONNECT_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long an address may be silent before the next one is connected to as well (RFC 8305).
+const STAGGER: Duration = Duration::from_millis(50);
 
 /// A port to wait for.
 pub(crate) struct Tcp {
@@ -34,7 +37,13 @@ pub(crate) struct Tcp {
     down: bool,
     by: Option<Rc<SocketOwner>>,
     tables: Rc<SocketTables>,
+    attempt: Duration,
     tried: Option<Instant>,
+    worth_connecting: bool,
+    /// The addresses that have not got their connection in this try, and when the next one gets it.
+    to_come: VecDeque<SocketAddr>,
+    next_at: Deadline,
+    stagger: Duration,
     conversations: Vec<(SocketAddr, Conversation)>,
     ended: Vec<(SocketAddr, Answer)>,
     local_ports: Option<(u16, u16)>,
@@ -54,7 +63,12 @@ impl Tcp {
             down: options.down,
             by: options.by.clone(),
             tables: options.tables.clone(),
+            attempt: options.attempt,
             tried: None,
+            worth_connecting: true,
+            to_come: VecDeque::new(),
+            next_at: Deadline::NEVER,
+            stagger: STAGGER,
             conversations: vec![],
             ended: vec![],
             local_ports: ports_but(port),
@@ -67,29 +81,57 @@ impl Tcp {
         self.connected.take()
     }
 
-    /// Connects to all addresses at once: a silent address does not hold up the others.
-    fn connect(&mut self, addresses: Vec<SocketAddr>) -> Result<Poll<Answer>> {
-        let is_due = self.tried.is_none_or(|tried| tried.elapsed() >= CONNECT_AGAIN);
-        for address in addresses {
-            if let Some(answer) = self.without_connecting(address, is_due)? {
-                self.ended.push((address, answer));
-                continue;
+    /// Begins with the first address. Each other address gets its connection only where those before it do not answer, so
+    /// that a server that listens on several sees no connection without a request.
+    fn begin(&mut self, addresses: Vec<SocketAddr>) -> Result<Poll<Answer>> {
+        self.worth_connecting = self.tried.is_none_or(|tried| tried.elapsed() >= CONNECT_AGAIN);
+        self.stagger = (self.attempt / (2 * addresses.len().max(1) as u32)).min(STAGGER);
+        self.to_come = addresses.into();
+        self.proceed()
+    }
+
+    /// Resumes the conversations under way, and begins the next one when it is its turn.
+    fn proceed(&mut self) -> Result<Poll<Answer>> {
+        loop {
+            let poll = self.resume_conversations()?;
+            let is_next_due = self.conversations.is_empty() || self.next_at.passed();
+            if poll.is_ready() || !is_next_due {
+                return Ok(poll);
             }
-            self.tried = Some(Instant::now());
-            match dial(address, self.local_ports) {
-                Ok(conversation) => self.conversations.push((address, conversation)),
-                Err(e @ (Errno::EACCES | Errno::EPERM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS)) => {
-                    return Err(e).act("connect to", address);
+            match self.to_come.pop_front() {
+                Some(address) => self.connect(address)?,
+                None => {
+                    return Ok(if self.conversations.is_empty() {
+                        Poll::Ready(Answer::of_all(std::mem::take(&mut self.ended)))
+                    } else {
+                        poll
+                    });
                 }
-                Err(e @ Errno::ENOMEM) => return Err(e).act("connect to", address),
-                Err(e) => self.ended.push((address, Answer::no(e))),
             }
         }
-        self.resume_conversations()
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> Result<()> {
+        if let Some(answer) = self.without_connecting(address)? {
+            self.ended.push((address, answer));
+            return Ok(());
+        }
+        self.tried = Some(Instant::now());
+        self.next_at = Deadline::after(self.stagger);
+        match dial(address, self.local_ports) {
+            Ok(conversation) => self.conversations.push((address, conversation)),
+            Err(
+                e @ (Errno::EACCES | Errno::EPERM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM),
+            ) => {
+                return Err(e).act("connect to", address);
+            }
+            Err(e) => self.ended.push((address, Answer::no(e))),
+        }
+        Ok(())
     }
 
     /// The answer that the kernel gives without a connection. `None`: a connection is worth its time.
-    fn without_connecting(&self, address: SocketAddr, is_due: bool) -> Result<Option<Answer>> {
+    fn without_connecting(&self, address: SocketAddr) -> Result<Option<Answer>> {
         if let Some(owner) = &self.by {
             // Race: stranger-on-port (docs/races.md). A stranger is not even connected to.
             if !is_local(address.ip()) {
@@ -105,7 +147,7 @@ impl Tcp {
         if self.down || !is_local(address.ip()) || self.tables.is_listened_at(reached(address)) != Some(false) {
             return Ok(None);
         }
-        let is_worth_it = is_due && self.tables.has_connection_left();
+        let is_worth_it = self.worth_connecting && self.tables.has_connection_left();
         Ok((!is_worth_it).then(|| Answer::no(Errno::ECONNREFUSED)))
     }
 
@@ -115,6 +157,7 @@ impl Tcp {
         Ok(listeners.iter().map(|listener| listener.socket).collect())
     }
 
+    /// The answer of the first connection that is answered.
     fn resume_conversations(&mut self) -> Result<Poll<Answer>> {
         for (address, mut conversation) in std::mem::take(&mut self.conversations) {
             match conversation.resume(&self.script) {
@@ -130,7 +173,7 @@ impl Tcp {
                 Some(answer) => self.ended.push((address, answer)),
             }
         }
-        Ok(if self.conversations.is_empty() { Poll::Ready(self.in_all()) } else { Poll::Pending })
+        Ok(Poll::Pending)
     }
 
     /// Why the peer of a connection is not the process of `--by`.
@@ -148,52 +191,17 @@ impl Tcp {
     }
 
     fn hang_up(&mut self) {
+        self.to_come.clear();
         self.conversations.clear();
         self.ended.clear();
     }
-
-    /// One answer for all addresses. A host is down when none of its addresses answers.
-    fn in_all(&mut self) -> Answer {
-        let mut ended = std::mem::take(&mut self.ended);
-        // As a rule all answers are equal.
-        if ended.iter().all(|(_, answer)| *answer == ended[0].1)
-            && let Some((_, answer)) = ended.pop()
-        {
-            return answer;
-        }
-        let reasons = ended.iter().filter_map(|(address, answer)| match answer {
-            Answer::No(reason) | Answer::Unclear(reason) => Some((address, reason)),
-            Answer::Yes(_) => None,
-        });
-        let reasons: Vec<String> = reasons.map(|(address, reason)| format!("{address}: {reason}")).collect();
-        let unclear = ended.iter().any(|(_, answer)| matches!(answer, Answer::Unclear(_)));
-        if unclear { Answer::unclear(reasons.join("; ")) } else { Answer::no(reasons.join("; ")) }
-    }
-}
-
-fn dial(address: SocketAddr, local_ports: Option<(u16, u16)>) -> std::result::Result<Conversation, Errno> {
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
-    if let Some((lowest, highest)) = local_ports {
-        // A kernel before 6.3 connects a socket to itself now and then. `Conversation` finds that out.
-        let _ = sys::choose_port_between(socket.as_fd(), lowest, highest);
-    }
-    match connect(socket.as_raw_fd(), &SockaddrStorage::from(address)) {
-        Ok(()) | Err(Errno::EINPROGRESS) => Ok(Conversation::on(socket)),
-        Err(e) => Err(e),
-    }
-}
-
-/// Whether somebody on this machine listens there who does not accept: too busy is not down.
-fn is_full(tables: &SocketTables, address: SocketAddr) -> bool {
-    address.ip().is_loopback() && tables.is_listened_at(reached(address)) == Some(true)
 }
 
 impl Target for Tcp {
     fn probe(&mut self) -> Result<Poll<Answer>> {
         match self.host.addresses()? {
             None => Ok(Poll::Pending),
-            Some(Ok(addresses)) => self.connect(addresses),
+            Some(Ok(addresses)) => self.begin(addresses),
             // A misspelt name must not pass for a host that is down.
             Some(Err(none)) if self.down && !self.host.was_found() => Err(exit_as(Exit::Failed, none.reason)),
             Some(Err(none)) => Ok(Poll::Ready(Answer::unclear(none.reason))),
@@ -207,7 +215,8 @@ impl Target for Tcp {
 
     fn resumes_at(&self) -> Deadline {
         let conversations = self.conversations.iter().map(|(_, conversation)| conversation.resumes_at(&self.script));
-        conversations.fold(self.host.lookup.resumes_at(), Deadline::or)
+        let next = if self.to_come.is_empty() { Deadline::NEVER } else { self.next_at };
+        conversations.fold(self.host.lookup.resumes_at().or(next), Deadline::or)
     }
 
     fn watches_answer_last(&self) -> bool {
@@ -215,7 +224,7 @@ impl Target for Tcp {
     }
 
     fn resume(&mut self) -> Result<Poll<Answer>> {
-        if self.host.lookup.is_under_way() { self.probe() } else { self.resume_conversations() }
+        if self.host.lookup.is_under_way() { self.probe() } else { self.proceed() }
     }
 
     fn time_out(&mut self, after: Duration) -> Answer {
@@ -236,6 +245,6 @@ impl Target for Tcp {
                 answer => self.ended.push((address, answer)),
             }
         }
-        self.in_all()
+        Answer::of_all(std::mem::take(&mut self.ended))
     }
 }

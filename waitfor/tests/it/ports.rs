@@ -36,6 +36,24 @@ fn every_address_of_a_name_is_tried() {
 }
 
 #[test]
+fn a_server_on_two_addresses_sees_one_connection() {
+    if !tests::needs_root() {
+        return;
+    }
+    let place = place();
+    for scheme in ["tcp:both", "http://both"] {
+        let six = std::net::TcpListener::bind("[::1]:0").unwrap();
+        let port = six.local_addr().unwrap().port();
+        let four = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let said = with_two_addresses(&place, &format!("waitfor -t0 --attempt 40ms {scheme}:{port}"));
+        assert_eq!(said.code, if scheme.starts_with("tcp") { 0 } else { 124 }, "{said:?}");
+        six.set_nonblocking(true).unwrap();
+        four.set_nonblocking(true).unwrap();
+        assert!(six.accept().is_ok() && six.accept().is_err() && four.accept().is_err(), "{scheme}");
+    }
+}
+
+#[test]
 fn a_name_that_does_not_resolve_is_not_ready_yet() {
     waitfor(&place(), &["-t0", "--attempt", "10s", "no-such-host.invalid:80"])
         .code(124)
