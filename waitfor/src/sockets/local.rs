@@ -27,14 +27,18 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
     ip.is_loopback() || ip.is_unspecified() || source().is_ok_and(|source| source.ip() == ip)
 }
 
-/// The larger part of the range of local ports, on one side of `port`. A connection from `port` to itself would succeed,
-/// and keep the port from the daemon. `None`: `port` is no local port anyway.
-pub(crate) fn ports_but(port: u16) -> Option<(u16, u16)> {
+/// The range of the ports that connections are made from (ip(7), ip_local_port_range).
+pub(crate) fn local_ports() -> Option<(u16, u16)> {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let (lowest, highest) = range.trim().split_once('\t')?;
-    let (lowest, highest): (u16, u16) = (lowest.parse().ok()?, highest.trim().parse().ok()?);
+    Some((lowest.parse().ok()?, highest.trim().parse().ok()?))
+}
+
+/// The larger part of the range of local ports, on one side of `port`. A connection from `port` to itself would succeed,
+/// and keep the port from the daemon. `None`: `port` is no local port anyway.
+pub(crate) fn ports_but((lowest, highest): (u16, u16), port: u16) -> Option<(u16, u16)> {
     // 0 is the bound of the system's own range.
-    let (below, above) = ((0, port - 1), (port.saturating_add(1), 0));
+    let (below, above) = ((0, port.saturating_sub(1)), (port.saturating_add(1), 0));
     let is_local_port = (lowest..=highest).contains(&port);
     is_local_port.then(|| if port - lowest > highest - port { below } else { above })
 }

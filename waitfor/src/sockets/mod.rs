@@ -73,6 +73,7 @@ pub(crate) fn at(address: IpAddr, listeners: &[Listener]) -> Vec<Listener> {
 pub(crate) struct SocketTables {
     /// `None`: the kernel may not be asked here, and /proc/net must do.
     diag: OnceCell<std::result::Result<SockDiag, Errno>>,
+    local_ports: OnceCell<Option<(u16, u16)>>,
     many: Cell<bool>,
     /// As many connections may still be tried in this turn without a listener.
     connections_left: Cell<usize>,
@@ -93,6 +94,11 @@ impl SocketTables {
         let left = self.connections_left.get();
         self.connections_left.set(left.saturating_sub(1));
         left > 0
+    }
+
+    /// The local ports that a connection to `port` is made from, where `port` itself is one of them.
+    pub(crate) fn local_ports_but(&self, port: u16) -> Option<(u16, u16)> {
+        self.local_ports.get_or_init(local::local_ports).and_then(|range| local::ports_but(range, port))
     }
 
     fn diag(&self) -> std::result::Result<&SockDiag, Errno> {

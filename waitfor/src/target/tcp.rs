@@ -9,7 +9,7 @@ use super::dial::{dial, is_full};
 use super::resolve::Host;
 use super::script::Script;
 use super::{Answer, ProbeOptions, Target};
-use crate::sockets::local::{is_local, ports_but, reached};
+use crate::sockets::local::{is_local, reached};
 use crate::sockets::owner::SocketOwner;
 use crate::sockets::{self, SocketTables, Transport};
 use nix::errno::Errno;
@@ -71,7 +71,7 @@ impl Tcp {
             stagger: STAGGER,
             conversations: vec![],
             ended: vec![],
-            local_ports: ports_but(port),
+            local_ports: options.tables.local_ports_but(port),
             connected: None,
         }
     }

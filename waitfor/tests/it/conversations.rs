@@ -131,3 +131,22 @@ fn an_answer_that_does_not_last_begins_anew() {
     assert_eq!(waiting.ended(), 0);
     assert!(begun.elapsed() >= Duration::from_secs(1));
 }
+
+/// Whoever sends without end chooses how much there is to read, and not how long it is read.
+#[test]
+fn a_flood_does_not_keep_the_wait_from_its_deadline() {
+    let place = place();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            std::thread::spawn(move || while connection.write_all(&[b'x'; 1 << 20]).is_ok() {});
+        }
+    });
+    let began = Instant::now();
+    waitfor(&place, &["-t", "20s", "--stable", "300ms", &address]).success();
+    let said = said(&place, &["-t", "300ms", "--expect", "never", &address]);
+    assert!(said.code == 124 && said.stderr.contains("it says \"xxx"), "{said:?}");
+    waitfor(&place, &["-t", "300ms", "exec:yes; false"]).code(124);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
