@@ -1,6 +1,7 @@
 //! `pidfile`: claim a PID file and become a daemon; read a PID file, signal its claimant, and stop it.
 
 mod claim;
+mod group;
 mod meant;
 mod read;
 mod signal;
@@ -99,7 +100,10 @@ pub const ENDINGS: &[Ending] = &[
     ),
     (Exit::No, "read, signal: a stale PID file, held by nobody (LSB 1); claim: the ready command said no"),
     (Exit::Orphaned, "read, signal: the recorded process is dead but others still hold its lock (LSB 2)"),
-    (Exit::NotRunning, "read, signal: no PID file (LSB 3); claim: the daemon ended before it was ready"),
+    (
+        Exit::NotRunning,
+        "read, signal: no PID file, or an empty one that nobody holds (LSB 3); claim: the daemon ended before it was ready",
+    ),
     (Exit::Unknown, "read, signal, stop: unknown: unreadable, or held without a PID that can be believed (LSB 4)"),
     (Exit::Busy, "claim: another process has claimed the PID file"),
     (Exit::TimedOut, "claim: not ready in time; stop: not gone in time"),

@@ -1,5 +1,6 @@
 //! `pidfile signal`: to the claimant, or to nobody.
 
+use crate::group::Group;
 use crate::unlocked::Unlocked;
 use clap::Args;
 use racefree_core::claim::pin::Pinned;
@@ -16,8 +17,11 @@ use std::path::{Path, PathBuf};
 /// The kernel verifies that the process holds the claim, and the signal goes through a pidfd: a process that has got a
 /// recycled PID is never hit. Without a living claimant the exit code is that of `pidfile read`.
 #[derive(Debug, Args)]
-#[command(override_usage = "pidfile signal [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
+#[command(override_usage = "pidfile signal [--group] [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
 pub(crate) struct Signal {
+    /// Send SIGNAL also to all that descend from the claimant, such as the daemon behind a shell or behind sudo(8)
+    #[arg(long)]
+    group: bool,
     #[command(flatten)]
     unlocked: Unlocked,
     /// The signal: a name with or without SIG, or a number
@@ -29,7 +33,7 @@ pub(crate) struct Signal {
 impl Signal {
     pub(crate) fn run(self) -> Result<Exit> {
         match self.unlocked.to_be_signalled("signal", &self.pidfile)? {
-            Pinned::Running(process, _) if send("signal", &self.pidfile, &process, self.signal)? => Ok(Exit::Done),
+            Pinned::Running(process, _) if self.send(&process)? => Ok(Exit::Done),
             Pinned::Running(process, _) => {
                 let why = format!("signal {}: process {} has just ended", self.pidfile.display(), process.pid());
                 Err(exit_as(Exit::No, why))
@@ -39,6 +43,17 @@ impl Signal {
                 Err(exit_as(Exit::from(&reading), why))
             }
         }
+    }
+}
+
+impl Signal {
+    fn send(&self, claimant: &PidFd) -> Result<bool> {
+        let group = self.group.then(|| Group::of(&self.pidfile, claimant)).transpose()?;
+        let sent = send("signal", &self.pidfile, claimant, self.signal)?;
+        if let Some(group) = group {
+            group.send("signal", 0, self.signal)?;
+        }
+        Ok(sent)
     }
 }
 

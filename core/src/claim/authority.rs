@@ -191,6 +191,14 @@ pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result
     Err(refused(act, path.display(), Why::Unproven("its claimant keeps changing".into())))
 }
 
+/// Why another process than the claimant, one that descends from it, may not be signalled because of the file at `path`.
+///
+/// # Errors
+/// The file cannot be looked at.
+pub fn objection_to(path: &Path, process: &PidFd) -> Result<Option<String>> {
+    PidFile::open(path)?.map_or(Ok(None), |file| Ok(Authority::over(&file)?.objection(process)))
+}
+
 /// Whether a process may be signalled.
 enum Verdict {
     Granted,

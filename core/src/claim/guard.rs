@@ -7,6 +7,7 @@ use crate::claim::flock::{record_locked, take_flock};
 use crate::claim::leftovers::{abandoned, refuse_beside};
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
+use crate::claim::pid_text::Text;
 use crate::claim::record_pid::{self, RecordPid};
 use crate::claim::restart_lock;
 use crate::error::{Context, Result, Why, refused};
@@ -223,6 +224,15 @@ impl ClaimGuard {
             Some(Errno::ILSEQ) => refused("claim", path, Why::Unfit("its descriptor is in append mode".into())),
             _ => anyhow::Error::from(error).context(format!("record the PID in {path}")),
         }
+    }
+
+    /// Empties the file if its text is this one: no other tool can take the PID of a daemon that was stopped for a living
+    /// process that has got the PID since.
+    ///
+    /// # Errors
+    /// The file cannot be read or cut.
+    pub fn forget(&self, named: &Text) -> Result<()> {
+        if self.file.text()? == *named { self.name_nobody() } else { Ok(()) }
     }
 
     /// What a child needs to make the claim name itself, between fork and exec.

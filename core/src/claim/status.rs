@@ -110,6 +110,7 @@ impl Status {
     pub fn word(&self) -> &'static str {
         match self {
             Status::Absent => "absent",
+            Status::Stale(Text::Empty) => "empty",
             Status::Stale(_) | Status::Unfit(..) => "stale",
             Status::Held(_) => "held",
             Status::Orphaned(..) => "orphaned",

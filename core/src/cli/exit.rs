@@ -3,6 +3,7 @@
 //! A script tells the endings apart by these numbers, so they never change their meaning. Sources: timeout(1) for 124
 //! to 127, lockf(1) and sysexits(3) for 64 and 75, the LSB's init script actions for 0 to 4.
 
+use crate::claim::pid_text::Text;
 use crate::claim::status::Status;
 use crate::error::{Refusal, Why};
 use crate::process::child::Ended;
@@ -85,7 +86,8 @@ impl From<&Status> for Exit {
     /// The exit code of `pidfile read`: the LSB's status codes.
     fn from(status: &Status) -> Exit {
         match status {
-            Status::Absent => Exit::NotRunning,
+            // A stop empties the file; a crash leaves the PID.
+            Status::Absent | Status::Stale(Text::Empty) => Exit::NotRunning,
             Status::Stale(_) | Status::Unfit(..) => Exit::No,
             Status::Held(_) => Exit::Done,
             Status::Orphaned(..) => Exit::Orphaned,

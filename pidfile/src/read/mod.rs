@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 #[command(override_usage = "pidfile read [-q] [--unlocked [--exe PATH]] PIDFILE...\n       \
     pidfile read {--json|--table|--holders} [--unlocked [--exe PATH]] PIDFILE...")]
 pub(crate) struct Read {
-    /// Print one JSON object for each file: path, state, pid, evidence, holders, command, started
+    /// Print one JSON object for each file: path, state, pid, evidence, holders, command, started, reason
     ///
-    /// state is held, stale, orphaned, absent or unknown. evidence is vouched (the kernel names the process as the owner
+    /// state is held, empty, stale, orphaned, absent or unknown; reason says in words why it is not held. evidence is vouched (the kernel names the process as the owner
     /// of the byte lock), descriptor (the process has a descriptor that holds the lock) or recorded (only the file names
     /// the process). holders are the processes that visibly have the lock, among them workers that inherited it. started
     /// is in seconds since the epoch.
@@ -49,8 +49,12 @@ pub(crate) struct Read {
 impl Read {
     pub(crate) fn run(self, quiet: bool) -> Result<Exit> {
         if self.table || (self.pidfiles.len() > 1 && !self.json && !self.holders) {
-            let reports: Vec<_> =
-                self.pidfiles.iter().map(|path| (path, self.unlocked.read(path))).map(Report::of).collect();
+            let reports: Vec<_> = self
+                .pidfiles
+                .iter()
+                .map(|path| (path, self.unlocked.read(path)))
+                .map(|read| Report::of(read, &self.unlocked))
+                .collect();
             if !quiet {
                 output::print(report::table(&reports))?;
             }
@@ -65,7 +69,7 @@ impl Read {
         let exit = Exit::from(&reading);
         match &reading {
             _ if self.json => {
-                let report = Report::of((path, reading)).with_holders();
+                let report = Report::of((path, reading), &self.unlocked).with_holders();
                 if !quiet {
                     output::print(format!("{}\n", report.json()?))?;
                 }

@@ -1,11 +1,13 @@
 //! The report of `pidfile read` about a file: a JSON object, or a row of a table.
 
+use crate::unlocked::Unlocked;
 use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
 use racefree_core::error::Result;
 use racefree_core::event::time::for_people;
 use racefree_core::lock::holders::{self, Holder};
+use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs::{self, Stat};
 use racefree_core::text::{self, one_line};
 use serde::Serialize;
@@ -22,6 +24,10 @@ pub(crate) struct Report {
     holders: Vec<ReportedHolder>,
     command: Option<String>,
     started: Option<f64>,
+    /// Why nobody is believed.
+    reason: Option<String>,
+    #[serde(skip)]
+    lives: bool,
     #[serde(skip)]
     age: Option<Duration>,
     #[serde(skip)]
@@ -35,7 +41,7 @@ struct ReportedHolder {
 }
 
 impl Report {
-    pub(crate) fn of((path, reading): (impl AsRef<Path>, Status)) -> Report {
+    pub(crate) fn of((path, reading): (impl AsRef<Path>, Status), unlocked: &Unlocked) -> Report {
         let path = path.as_ref();
         let (pid, evidence, holders) = match &reading {
             Status::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
@@ -52,6 +58,8 @@ impl Report {
             evidence,
             holders: holders.iter().map(ReportedHolder::from).collect(),
             command: living.and_then(procfs::command_line),
+            reason: living.is_none().then(|| unlocked.in_words(&reading)),
+            lives: pid.is_some_and(PidFd::is_alive),
             started: started.and_then(seconds),
             age: started.and_then(|moment| moment.elapsed().ok()),
             exit: Exit::from(&reading),
@@ -75,11 +83,25 @@ impl Report {
         [
             one_line(&self.path),
             self.state.into(),
-            or_dash(self.pid.map(|pid| pid.to_string())),
+            or_dash(self.pid.map(|pid| self.pid_cell(pid))),
             or_dash(self.evidence.map(str::to_owned)),
             or_dash(self.age.map(for_people)),
-            or_dash(self.command.as_deref().map(one_line)),
+            or_dash(
+                self.command
+                    .as_ref()
+                    .or(self.reason.as_ref().filter(|_| self.exit == Exit::Unknown))
+                    .map(|c| one_line(c)),
+            ),
         ]
+    }
+
+    /// A PID that is not the claimant's, and whether a process has it.
+    fn pid_cell(&self, pid: i32) -> String {
+        match (self.evidence, self.lives) {
+            (Some(_), _) => pid.to_string(),
+            (None, true) => format!("{pid} (alive)"),
+            (None, false) => format!("{pid} (dead)"),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `pidfile stop`: ask the claimants to end, and wait until processes and claims are gone.
 
 mod one_daemon;
+mod workers;
 
 use crate::stop::one_daemon::Stopping;
 use crate::unlocked::Unlocked;
@@ -19,7 +20,8 @@ use std::time::Duration;
 /// Stop the daemon that has claimed PIDFILE, and return when it is gone
 ///
 /// pidfile returns when the process has ended *and* the claim is free, so that a start may follow at once. If the daemon
-/// does not run, that is success. pidfile stops several daemons in parallel. PIDFILE stays where it is.
+/// does not run, that is success. pidfile stops several daemons in parallel. PIDFILE stays where it is, and is emptied: no
+/// other tool can take the PID for a living process that has got it since. A daemon that crashed leaves its PID.
 #[derive(Debug, Args)]
 #[command(override_usage = "pidfile stop [OPTIONS] PIDFILE...")]
 pub(crate) struct Stop {
@@ -40,6 +42,12 @@ pub(crate) struct Stop {
     /// Look at them first: `pidfile read --holders PIDFILE`.
     #[arg(long, requires = "kill_after")]
     pub(crate) kill_holders: bool,
+    /// Stop also all that descends from the claimant, such as the daemon behind a shell or behind sudo(8)
+    ///
+    /// The signal goes to the claimant, to its descendants and to the session that it leads. pidfile waits until all of them
+    /// have ended, and --kill-after sends KILL to those that have not.
+    #[arg(long)]
+    pub(crate) group: bool,
     #[command(flatten)]
     pub(crate) unlocked: Unlocked,
     /// The PID file

@@ -1,23 +1,22 @@
 //! One daemon on its way out: asked to end, then ended, then its claim free.
 
+use crate::group::Group;
 use crate::signal::send;
 use crate::stop::Stop;
+use crate::stop::workers::Workers;
 use racefree_core::claim::leftovers::leftovers;
+use racefree_core::claim::pid_text::{LONGEST, Text, parse};
 use racefree_core::claim::pin::Pinned;
-use racefree_core::claim::restart_lock;
 use racefree_core::claim::status::Status;
+use racefree_core::claim::{Claimed, try_claim};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Watched;
-use racefree_core::event::time::Deadline;
-use racefree_core::lock::fdinfo;
-use racefree_core::lock::holders::{self, AT_MOST, Holder, Holders, Holds};
-use racefree_core::lock::locked_file::LockedFile;
+use racefree_core::lock::holders::{Holder, Holders};
+use racefree_core::open::{self, Links};
 use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::tree::descendants_of;
 use racefree_core::signal::Signal;
-use rustix::process::Pid;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -25,8 +24,11 @@ pub(crate) struct Stopping<'a> {
     stop: &'a Stop,
     pidfile: &'a Path,
     state: State,
-    /// Descendants of the claimant that have its lock too, held while the claimant lived.
-    workers: Vec<PidFd>,
+    /// The text of the file before.
+    text: Option<Text>,
+    workers: Workers,
+    /// What descends from the claimant, under `--group`.
+    group: Option<Group<'a>>,
     killing: bool,
     killed: bool,
 }
@@ -36,14 +38,26 @@ enum State {
     Ending(PidFd),
     /// It has ended; these still hold its lock.
     Freeing(Holders, Vec<PidFd>),
+    /// It has ended, and the claim is free; others of its group have not ended.
+    Remaining,
     Over(Result<()>),
 }
 
 impl<'a> Stopping<'a> {
     /// Asks the claimant to end.
     pub(crate) fn begin(stop: &'a Stop, pidfile: &'a Path) -> Stopping<'a> {
-        let mut one =
-            Stopping { stop, pidfile, state: State::Over(Ok(())), workers: vec![], killing: false, killed: false };
+        let text = open::read_small(pidfile, Links::TrustedNotLast, LONGEST as u64).ok().map(|text| parse(&text));
+        let state = State::Over(Ok(()));
+        let mut one = Stopping {
+            stop,
+            pidfile,
+            state,
+            text,
+            workers: Workers::default(),
+            group: None,
+            killing: false,
+            killed: false,
+        };
         one.state = one.ask().unwrap_or_else(|e| State::Over(Err(e)));
         one
     }
@@ -61,8 +75,14 @@ impl<'a> Stopping<'a> {
     fn ask_claimant(&mut self) -> Result<State> {
         Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
             Pinned::Running(process, _) => {
-                self.note_workers(process.pid());
+                if self.stop.may_kill() {
+                    self.workers.note(self.pidfile, process.pid());
+                }
+                self.group = self.stop.group.then(|| Group::of(self.pidfile, &process)).transpose()?;
                 send("stop", self.pidfile, &process, self.stop.signal)?;
+                if let Some(group) = &self.group {
+                    group.send("stop", 0, self.stop.signal)?;
+                }
                 State::Ending(process)
             }
             Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(Holders::default(), vec![]),
@@ -70,23 +90,22 @@ impl<'a> Stopping<'a> {
                 return Err(exit_as(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
             }
             Pinned::Nobody(reading) => {
-                let words = || self.stop.unlocked.in_words(&reading);
-                output::detail(|| format!("stop {}: {}", self.pidfile.display(), words()));
+                let words = format!("stop {}: {}", self.pidfile.display(), self.stop.unlocked.in_words(&reading));
+                match reading {
+                    // Somebody may have meant this process.
+                    Status::Stale(Text::Names(pid)) if PidFd::is_alive(pid) => {
+                        self.text = None;
+                        output::notice(&format!("{words}; nothing was signalled"));
+                    }
+                    Status::Unfit(..) => {
+                        self.text = None;
+                        output::notice(&format!("{words}; nothing was signalled"));
+                    }
+                    _ => output::detail(|| words),
+                }
                 State::Over(Ok(()))
             }
         })
-    }
-
-    /// Holds the descendants of a claimant that have its lock too.
-    fn note_workers(&mut self, claimant: Pid) {
-        if !self.stop.may_kill() {
-            return;
-        }
-        let Ok(locked) = LockedFile::at(self.pidfile) else { return };
-        let new = |process: &PidFd| self.workers.iter().all(|known| known.pid() != process.pid());
-        let workers = descendants_of(claimant).into_iter().filter(new);
-        let workers: Vec<PidFd> = workers.filter(|worker| holders::holds(worker.pid(), locked) == Holds::Yes).collect();
-        self.workers.extend(workers);
     }
 
     /// Sees how far it has come; whether it has just come further.
@@ -94,11 +113,11 @@ impl<'a> Stopping<'a> {
         let before = std::mem::discriminant(&self.state);
         let further = match &self.state {
             State::Ending(process) => match process.has_ended() {
-                Ok(false) => Ok(None),
-                Ok(true) => Ok(Some(self.still_held())),
+                Ok(false) => self.ask_newcomers().map(|()| None),
+                Ok(true) => Ok(Some(self.still_there())),
                 Err(e) => Err(e),
             },
-            State::Freeing(..) => Ok(Some(self.still_held())),
+            State::Freeing(..) | State::Remaining => Ok(Some(self.still_there())),
             State::Over(_) => Ok(None),
         };
         match further {
@@ -106,10 +125,30 @@ impl<'a> Stopping<'a> {
             Ok(Some(state)) => self.state = state,
             Err(e) => self.state = State::Over(Err(e)),
         }
-        if self.killing && matches!(self.state, State::Freeing(..)) {
-            self.kill_holders();
+        if let State::Freeing(_, holders) = &self.state
+            && self.killing
+        {
+            self.killed |= self.workers.kill(self.pidfile, holders, self.stop.kill_holders);
         }
         before != std::mem::discriminant(&self.state)
+    }
+
+    /// Asks those of the group that were forked since the last look.
+    fn ask_newcomers(&mut self) -> Result<()> {
+        let State::Ending(process) = &self.state else { return Ok(()) };
+        let Some(group) = &mut self.group else { return Ok(()) };
+        let from = group.look(process)?;
+        group.send("stop", from, if self.killing { Signal::KILL } else { self.stop.signal }).map(|_| ())
+    }
+
+    /// The process has ended. The claim may still be held, and others of the group may still live.
+    fn still_there(&self) -> State {
+        match self.still_held() {
+            State::Over(Ok(())) if self.group.as_ref().is_some_and(|group| group.living().next().is_some()) => {
+                State::Remaining
+            }
+            state => state,
+        }
     }
 
     /// The process has ended; its children may still hold the lock. A claim by somebody else is none of our business.
@@ -132,16 +171,27 @@ impl<'a> Stopping<'a> {
         match &self.state {
             State::Ending(process) => vec![Watched::Read(process.as_fd())],
             State::Freeing(_, processes) => processes.iter().map(|process| Watched::Read(process.as_fd())).collect(),
+            State::Remaining => self.remaining().map(|process| Watched::Read(process.as_fd())).collect(),
             State::Over(_) => vec![],
         }
+    }
+
+    fn remaining(&self) -> impl Iterator<Item = &PidFd> {
+        self.group.iter().flat_map(Group::living)
+    }
+
+    fn remaining_in_words(&self) -> String {
+        self.remaining().map(|process| Holder::new(process.pid()).to_string()).collect::<Vec<_>>().join(", ")
     }
 
     /// Sends KILL, and will send it to whoever keeps the claim after that.
     pub(crate) fn kill(&mut self) {
         self.killing = true;
         if let State::Ending(process) = &self.state {
-            let claimant = process.pid();
-            self.note_workers(claimant);
+            self.workers.note(self.pidfile, process.pid());
+            if let Err(e) = self.ask_newcomers() {
+                self.state = State::Over(Err(e));
+            }
         }
         if let State::Ending(process) = &self.state {
             match send("stop", self.pidfile, process, Signal::KILL) {
@@ -149,28 +199,10 @@ impl<'a> Stopping<'a> {
                 Err(e) => self.state = State::Over(Err(e)),
             }
         }
-    }
-
-    /// Sends KILL to those who keep the lock of a dead claimant: its workers, which were held while it lived. Whoever else has
-    /// the descriptor may have been handed it, and is ended only under `--kill-holders`.
-    fn kill_holders(&mut self) {
-        let State::Freeing(_, processes) = &self.state else { return };
-        // A file that has gone has no holders that could be told apart.
-        let Ok(locked) = LockedFile::at(self.pidfile) else { return };
-        for process in processes {
-            // The lock may be that of a claim half-way by now. One that may not be killed is named at the deadline.
-            // Race: kill-meets-claim (docs/races.md)
-            let orphaned = restart_lock::is_held(self.pidfile).is_ok_and(|under_way| !under_way)
-                && matches!(Status::of(self.pidfile), Status::Orphaned(..))
-                && fdinfo::has_inherited(process.pid(), locked, Deadline::after(AT_MOST));
-            let worker = self.workers.iter().find(|worker| worker.pid() == process.pid());
-            let process = if self.stop.kill_holders { Some(process) } else { worker };
-            if let Some(process) = process.filter(|_| orphaned) {
-                self.killed |= process.signal(Signal::KILL).unwrap_or(false);
-            }
-        }
-        for left in leftovers(self.pidfile).unwrap_or_default() {
-            self.killed |= left.signal(Signal::KILL).unwrap_or(false);
+        let group = self.group.as_ref().filter(|_| !self.is_over());
+        match group.map_or(Ok(false), |group| group.send("stop", 0, Signal::KILL)) {
+            Ok(sent) => self.killed |= sent,
+            Err(e) => self.state = State::Over(Err(e)),
         }
     }
 
@@ -179,6 +211,7 @@ impl<'a> Stopping<'a> {
         let why = match &self.state {
             State::Ending(process) => format!("process {} has not ended", Holder::new(process.pid())),
             State::Freeing(holders, _) => format!("the claim is still {holders}"),
+            State::Remaining => format!("not all of its group have ended: {}", self.remaining_in_words()),
             State::Over(_) => return,
         };
         self.fail(Exit::TimedOut, format!("stop {}: {why}{after}", self.pidfile.display()));
@@ -195,6 +228,7 @@ impl<'a> Stopping<'a> {
         match &self.state {
             State::Ending(process) => Some(format!("waiting for process {} to end", process.pid())),
             State::Freeing(holders, _) => Some(format!("waiting for {}: {holders}", self.pidfile.display())),
+            State::Remaining => Some(format!("waiting for {}: {}", self.pidfile.display(), self.remaining_in_words())),
             State::Over(_) => None,
         }
     }
@@ -207,8 +241,22 @@ impl<'a> Stopping<'a> {
         matches!(self.state, State::Over(_))
     }
 
+    /// Empties the file, if it still says what it said and the claim is free. A file that may not be written stays as it is.
+    fn forget(&self) {
+        if let Some(text @ Text::Names(_)) = &self.text
+            && matches!(Status::of(self.pidfile), Status::Stale(now) if now == *text)
+            && let Ok(Claimed::Ours(held)) = try_claim(self.pidfile)
+            && let Err(e) = held.forget(text)
+        {
+            output::failure(&e);
+        }
+    }
+
     /// How it ended, once it is over.
     pub(crate) fn outcome(self) -> Result<Exit> {
+        if matches!(self.state, State::Over(Ok(()))) {
+            self.forget();
+        }
         match self.state {
             State::Over(Err(e)) => Err(e),
             _ if self.killed => Ok(Exit::Killed),

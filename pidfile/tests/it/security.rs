@@ -129,7 +129,7 @@ fn a_record_lock_by_nobody_keeps_a_claim_out_by_name() {
              fcntl $f, F_SETLK, $l or die; print STDERR \"locked\"; sleep 60' 2>locked & until test -s locked; do :; done
          pidfile claim p true; echo $?; pidfile claim -b p true; echo $?; cat p; pidfile read -q p; echo $?"
     ));
-    assert_eq!(said.stdout, "75\n75\n1\n");
+    assert_eq!(said.stdout, "75\n75\n3\n");
     assert_eq!(said.stderr.matches(" has a record lock on it\n").count(), 2, "{said:?}");
     assert!(said.stderr.contains("(perl -e "), "{said:?}");
 }

@@ -1,6 +1,6 @@
 //! What `pidfile stop` and `pidfile signal` promise at the prompt.
 
-use crate::common::place;
+use crate::common::{place, place_for_all};
 use predicates::prelude::predicate;
 
 /// Ignores TERM, and says when it does.
@@ -19,7 +19,7 @@ fn a_start_may_follow_a_stop_at_once() {
     let said = place().says(
         "for i in 1 2 3 4 5 6 7 8 9 10; do pidfile claim -b p sleep 60; pidfile stop p; done; pidfile read -q p; echo $?",
     );
-    assert_eq!(said, "1\n");
+    assert_eq!(said, "3\n");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn one_that_will_not_go_is_named_at_the_timeout_and_killed_only_on_request() {
         "pidfile claim -b --ready 'until test -e ready; do :; done' p {STUBBORN}; pidfile stop --timeout 50ms p; echo $?
          pidfile read -q p; echo $?; pidfile stop --kill-after 20ms p; echo $?; pidfile read -q p; echo $?"
     ))
-        .stdout("124\n0\n137\n1\n")
+        .stdout("124\n0\n137\n3\n")
         .stderr(predicate::str::contains("stop p: process"))
         .stderr(predicate::str::contains("has not ended after 50 ms"));
 }
@@ -64,7 +64,7 @@ fn workers_that_keep_the_claim_are_named_and_killed_on_request() {
          pidfile stop --timeout 50ms --kill-after 20ms p; echo $?
          pidfile stop --kill-after 20ms --kill-holders p; echo $?; pidfile read -q p; echo $?",
     );
-    assert_eq!(said.stdout, "124\n2\n124\n137\n1\n", "{said:?}");
+    assert_eq!(said.stdout, "124\n2\n124\n137\n3\n", "{said:?}");
     let named = said.stderr.lines().filter(|line| {
         line.starts_with("pidfile: stop p: the claim is still held by") && line.ends_with("(sleep 60) after 50 ms")
     });
@@ -80,7 +80,7 @@ fn workers_of_a_daemon_that_lives_are_killed_with_it() {
             "pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c '(trap \"\" TERM; exec sleep 60) & echo >ready; exec sleep 61'
              pidfile stop --kill-after 20ms p; echo $?; pidfile read -q p; echo $?",
         )
-        .stdout("137\n1\n");
+        .stdout("137\n3\n");
     assert_eq!(place.still_running(), Vec::<String>::new());
 }
 
@@ -93,7 +93,7 @@ fn several_are_stopped_in_parallel_under_one_deadline() {
          pidfile claim -b p4 sleep 60; pidfile stop --timeout 3s p1 p2 p3 p4 absent; echo $?; pidfile read -q p4; echo $?
          pidfile stop --kill-after 0 p1 p2 p3; echo $?"
     ));
-    assert_eq!(said.stdout, "124\n1\n137\n");
+    assert_eq!(said.stdout, "124\n3\n137\n");
     assert_eq!(said.stderr.lines().filter(|line| line.contains("has not ended after 3.0 s")).count(), 3, "{said:?}");
     // One after the other would take 9 s.
     assert!(begun.elapsed() < std::time::Duration::from_secs(8));
@@ -104,7 +104,7 @@ fn one_file_that_cannot_be_read_does_not_keep_the_others_alive() {
     let place = place();
     place
         .script("pidfile claim -b p sleep 60; mkdir d; pidfile stop d p; echo $?; pidfile read -q p; echo $?")
-        .stdout("4\n1\n")
+        .stdout("4\n3\n")
         .stderr("pidfile: stop d: read d: it is a directory, so no PID file\n");
 }
 
@@ -119,4 +119,140 @@ fn an_interrupted_stop_ends_at_once_and_the_daemon_may_go_on() {
              kill -TERM $stop; wait $stop; echo $?; pidfile stop --kill-after 0 p",
         )
         .stdout("143\n");
+}
+
+#[test]
+fn a_file_that_names_nobody_any_more_is_emptied_by_a_stop_and_not_by_a_crash() {
+    let place = place();
+    place
+        .script(
+            "pidfile claim -b p sleep 60; kill -9 $(pidfile read p); while pidfile -q read p; do :; done; pidfile read -q p; echo $?
+             test -s p && pidfile stop p; echo $?; wc -c <p; pidfile read --json p | grep -o '\"state\":\"[a-z]*\"'
+             pidfile claim -b p sleep 60; pidfile stop p; echo $?; wc -c <p; pidfile read -q p; echo $?; pidfile signal TERM p; echo $?
+             pidfile stop absent; ls absent 2>/dev/null; pidfile stop p; echo $?",
+        )
+        .stdout("1\n0\n0\n\"state\":\"empty\"\n0\n0\n3\n3\n0\n")
+        .stderr("pidfile: signal p: empty, held by nobody\n");
+}
+
+/// As the daemon's own file, which nobody locks.
+#[test]
+fn a_living_process_without_a_claim_is_named_and_neither_signalled_nor_forgotten() {
+    let place = place();
+    place.says("sleep 60 & echo $! >p");
+    let pid = place.content("p").trim().to_owned();
+    let why = format!(
+        "stale: names {pid}, but nobody holds it; {pid} is alive (sleep 60): --unlocked asks whether it may have written the file"
+    );
+    place.script("pidfile stop p").code(0).stderr(format!("pidfile: stop p: {why}; nothing was signalled\n"));
+    place.script("pidfile -q stop p; kill -0 $(cat p)").code(0).stderr("");
+    let json = place.says("pidfile read --json p || :");
+    assert!(json.contains(&format!("\"pid\":{pid},")) && json.contains(&format!("\"reason\":\"{why}\"")), "{json}");
+    let table = place.says("pidfile read --table p || :");
+    assert!(table.contains(&format!("{pid} (alive)")), "{table}");
+}
+
+#[test]
+fn a_table_says_why_nothing_is_known() {
+    let place = place();
+    let table = place.says("mkdir d; pidfile read --table d || :");
+    let row: Vec<&str> = table.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    assert_eq!(row.join(" "), "d unknown - - - read d: it is a directory, so no PID file");
+}
+
+/// The end of a stop and the begin of a start meet: no claim is emptied, and no start is kept out.
+#[test]
+fn a_start_that_meets_a_stop_keeps_its_claim() {
+    let place = place();
+    let said = place.says(
+        "for i in $(seq 40); do pidfile claim -b p sleep 60; (pidfile stop p) & pidfile claim --wait 20s -b p sleep 61; wait
+             test \"$(pidfile read p)\" = \"$(cat p)\" && test -s p && echo kept; pidfile stop p; done | sort | uniq -c",
+    );
+    assert_eq!(said.trim(), "40 kept");
+}
+
+/// A shell that does not become its last command, and ignores TERM: its worker is asked too, and killed with it.
+const BEHIND_A_SHELL: &str = "sh -c 'trap \"echo asked >>shell\" TERM; sh -c \"trap \\\"echo asked >>worker; exit\\\" TERM; echo >ready; while :; do sleep 0.01; done\"; exit 0'";
+
+#[test]
+fn a_stop_of_the_group_asks_all_that_descend_from_the_claimant_and_waits_for_them() {
+    let place = place();
+    place
+        .script(&format!(
+            "pidfile claim -b --ready 'until test -e ready; do :; done' p {BEHIND_A_SHELL}
+             pidfile stop --group --kill-after 30s p; echo $?; cat shell worker; pidfile read -q p; echo $?"
+        ))
+        .stdout("0\nasked\nasked\n3\n");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+/// With its descriptors closed, a worker keeps no claim: without `--group` nobody waits for it.
+const CLOSES: &str =
+    "for fd in /proc/self/fd/*; do n=${fd##*/}; test $n -le 2 || test $n -gt 9 || eval \"exec $n>&-\"; done";
+
+#[test]
+fn a_worker_without_the_lock_is_waited_for_and_killed_with_the_group() {
+    let place = place();
+    place.write("worker", format!("{CLOSES}; trap '' TERM; echo >ready; exec sleep 60\n"));
+    let start = "rm -f ready; pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c 'sh worker & wait'";
+    place.script(&format!("{start}; pidfile stop p; echo $?")).stdout("0\n");
+    assert_eq!(place.still_running(), ["sleep 60"]);
+    place.kill_all();
+    place
+        .script(&format!("{start}; pidfile stop --group --timeout 100ms p; echo $?; pidfile read -q p; echo $?"))
+        .stdout("124\n1\n")
+        .stderr(predicate::str::starts_with("pidfile: stop p: not all of its group have ended: "))
+        .stderr(predicate::str::ends_with(" (sleep 60) after 100 ms\n"));
+    place.kill_all();
+    place.script(&format!("{start}; pidfile stop --group --kill-after 50ms p; echo $?")).stdout("137\n");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
+fn a_worker_that_left_its_parent_but_not_the_session_belongs_to_the_group() {
+    let place = place();
+    let forks_twice = "sh -c '(sh worker &) ; echo >forked; exec sleep 61'";
+    place.write("worker", format!("{CLOSES}; echo >ready; exec sleep 60\n"));
+    place
+        .script(&format!(
+            "pidfile claim -b --ready 'until test -e ready && test -e forked; do :; done' p {forks_twice}
+             pidfile stop --group p; echo $?"
+        ))
+        .stdout("0\n");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
+fn a_signal_to_the_group_reaches_the_daemon_behind_a_shell() {
+    let place = place();
+    place
+        .script(&format!(
+            "pidfile claim -b --ready 'until test -e ready; do :; done' p {BEHIND_A_SHELL}
+             pidfile signal TERM p; pidfile signal --group TERM p; echo $?; until test -s worker; do :; done
+             while pidfile read -q p; do :; done; sort -u shell; cat worker"
+        ))
+        .stdout("0\nasked\nasked\n");
+}
+
+/// Of a file that a user can write, only that user's processes are signalled, also among the descendants.
+#[test]
+fn a_descendant_over_which_the_owner_of_the_file_has_no_power_is_left_alone() {
+    if !tests::needs_root() {
+        return;
+    }
+    let place = place_for_all();
+    place.write(
+        "worker",
+        format!("{CLOSES}; echo >d/ready; exec ./asroot --reuid 0 --regid 0 --clear-groups sleep 60\n"),
+    );
+    place
+        .script(
+            "cp \"$(command -v setpriv)\" asroot; chmod 4755 asroot; mkdir d; chown games d
+             setpriv --reuid games --regid games --clear-groups ./theirs claim -b --ready 'until test -e d/ready && pgrep -u 0 -xf sleep.60; do :; done' \
+                 d/p sh -c 'sh worker & exec sleep 61' >/dev/null 2>&1; echo $?
+             pidfile stop --group --kill-after 50ms d/p; echo $?",
+        )
+        .stdout("0\n0\n")
+        .stderr(predicate::str::contains("(sleep 60) descends from the claimant and is left alone: user games can write"));
+    assert_eq!(place.still_running(), ["sleep 60"]);
 }

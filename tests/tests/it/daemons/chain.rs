@@ -104,7 +104,7 @@ fn a_zombie_that_nobody_reaps_is_gone_for_read_and_stop() {
          pidfile stop p",
     );
     let said = place.sh("unshare -pf --mount-proc sh -c '{ sh story > said 2>&1; : > done; } & exec sleep 1000' & until [ -e done ]; do :; done; cat said");
-    let expected = ["stop 0", "state Z", "read 1", "waitfor 124", "start 0"];
+    let expected = ["stop 0", "state Z", "read 3", "waitfor 124", "start 0"];
     let lines: Vec<_> = said.stdout.lines().filter(|line| expected.contains(line)).collect();
     assert_eq!(lines, expected, "{said:?}");
 }

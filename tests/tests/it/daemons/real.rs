@@ -13,7 +13,7 @@ fn claimed_then_stopped(place: &Place, evidence: &str) {
     let said = place.sh(&format!(
         "pidfile read --json p | grep -c '\"evidence\":\"{evidence}\"'; pidfile claim p true; echo $?; pidfile stop p; echo $?; pidfile read -q p; echo $?"
     ));
-    assert_eq!(said.stdout, "1\n75\n0\n1\n", "{said:?}");
+    assert_eq!(said.stdout, "1\n75\n0\n3\n", "{said:?}");
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn what_a_killed_restart_has_left_is_named_and_ended_by_the_next() {
 fn what_a_killed_restart_has_left_is_ended_by_stop() {
     let place = place();
     place.says(START);
-    assert_eq!(place.says(&format!("{KILLED_LAUNCHER} pidfile stop p; pidfile read -q p; echo $?")), "1\n");
+    assert_eq!(place.says(&format!("{KILLED_LAUNCHER} pidfile stop p; pidfile read -q p; echo $?")), "3\n");
     assert_eq!(daemons(&place), Vec::<String>::new());
 }
 
@@ -253,7 +253,7 @@ fn a_supervised_daemon_can_be_replaced_and_replace() {
         assert_eq!(place.says("pidfile read p"), place.content("p"));
         assert_eq!(place.sh("pidfile claim p true").code, 75);
         assert_eq!(daemons(&place).len(), 1, "{from} {to}");
-        assert_eq!(place.says("pidfile stop p; pidfile read -q p; echo $?"), "1\n");
+        assert_eq!(place.says("pidfile stop p; pidfile read -q p; echo $?"), "3\n");
         assert_eq!(place.still_running(), Vec::<String>::new());
     }
 }

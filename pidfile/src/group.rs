@@ -1,0 +1,81 @@
+//! `--group`: all that descends from a claimant, such as the daemon behind a shell or behind sudo(8).
+
+use crate::signal::send;
+use racefree_core::claim::authority;
+use racefree_core::cli::output;
+use racefree_core::error::Result;
+use racefree_core::lock::holders::Holder;
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::procfs;
+use racefree_core::process::tree::descendants_of;
+use racefree_core::signal::Signal;
+use rustix::process::{Pid, getpid};
+use std::path::Path;
+
+/// The descendants of a claimant, and the processes of the session that it leads. Each is pinned while the claimant lives: once
+/// it has ended, nobody can tell any more who descended from it.
+pub(crate) struct Group<'a> {
+    pidfile: &'a Path,
+    members: Vec<PidFd>,
+    /// Those that somebody who could have written the file has no power over.
+    left_alone: Vec<Pid>,
+}
+
+impl<'a> Group<'a> {
+    /// What descends from the claimant of `pidfile` at this moment.
+    pub(crate) fn of(pidfile: &'a Path, claimant: &PidFd) -> Result<Group<'a>> {
+        let mut group = Group { pidfile, members: vec![], left_alone: vec![] };
+        group.look(claimant).map(|_| group)
+    }
+
+    /// Looks again. Returns the place of the first new member.
+    pub(crate) fn look(&mut self, claimant: &PidFd) -> Result<usize> {
+        let first = self.members.len();
+        for process in descendants_of(claimant.pid()).into_iter().chain(session_of(claimant)) {
+            let pid = process.pid();
+            let known = self.members.iter().any(|member| member.pid() == pid) || self.left_alone.contains(&pid);
+            if known || pid == getpid() || pid == claimant.pid() {
+                continue;
+            }
+            match authority::objection_to(self.pidfile, &process)? {
+                None => self.members.push(process),
+                Some(why) => {
+                    output::notice(&format!(
+                        "{} descends from the claimant and is left alone: {why}",
+                        Holder::new(pid)
+                    ));
+                    self.left_alone.push(pid);
+                }
+            }
+        }
+        Ok(first)
+    }
+
+    /// Sends a signal to the living members from this place on. Returns whether there was one.
+    pub(crate) fn send(&self, verb: &str, from: usize, signal: Signal) -> Result<bool> {
+        let mut sent = false;
+        for member in &self.members[from..] {
+            sent |= !member.has_ended()? && send(verb, self.pidfile, member, signal)?;
+        }
+        Ok(sent)
+    }
+
+    /// The members that have not ended.
+    pub(crate) fn living(&self) -> impl Iterator<Item = &PidFd> {
+        self.members.iter().filter(|member| !member.has_ended().unwrap_or(false))
+    }
+}
+
+/// The processes of the session that a living process leads. A daemon that put a worker in the background twice is found so.
+fn session_of(leader: &PidFd) -> Vec<PidFd> {
+    let number = leader.pid().as_raw_pid();
+    let belongs = |pid: Pid| procfs::stat(pid).is_some_and(|stat| stat.session == number);
+    if !belongs(leader.pid()) {
+        return vec![];
+    }
+    let held = procfs::processes().filter(|&pid| belongs(pid)).filter_map(|pid| PidFd::open(pid).ok().flatten());
+    // A PID that was recycled between the look and the pin names another process.
+    let held: Vec<PidFd> = held.filter(|process| belongs(process.pid())).collect();
+    // While the leader lives, no other session has its number.
+    if leader.has_ended().unwrap_or(true) { vec![] } else { held }
+}

@@ -1,0 +1,53 @@
+//! The workers that keep the lock of a daemon, and who of them may be killed.
+
+use racefree_core::claim::leftovers::leftovers;
+use racefree_core::claim::restart_lock;
+use racefree_core::claim::status::Status;
+use racefree_core::event::time::Deadline;
+use racefree_core::lock::fdinfo;
+use racefree_core::lock::holders::{self, AT_MOST, Holds};
+use racefree_core::lock::locked_file::LockedFile;
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::tree::descendants_of;
+use racefree_core::signal::Signal;
+use rustix::process::Pid;
+use std::path::Path;
+
+/// Descendants of a claimant that have its lock too, held while the claimant lived.
+#[derive(Default)]
+pub(crate) struct Workers(Vec<PidFd>);
+
+impl Workers {
+    /// Holds the descendants of a claimant that have its lock too.
+    pub(crate) fn note(&mut self, pidfile: &Path, claimant: Pid) {
+        let Ok(locked) = LockedFile::at(pidfile) else { return };
+        let new = |process: &PidFd| self.0.iter().all(|known| known.pid() != process.pid());
+        let workers = descendants_of(claimant).into_iter().filter(new);
+        let workers: Vec<PidFd> = workers.filter(|worker| holders::holds(worker.pid(), locked) == Holds::Yes).collect();
+        self.0.extend(workers);
+    }
+
+    /// Sends KILL to those who keep the lock of a dead claimant. Whoever else has the descriptor may have been handed it, and is
+    /// ended only with `all`. Returns whether one was killed.
+    pub(crate) fn kill(&self, pidfile: &Path, holders: &[PidFd], all: bool) -> bool {
+        // A file that has gone has no holders that could be told apart.
+        let Ok(locked) = LockedFile::at(pidfile) else { return false };
+        let mut killed = false;
+        for process in holders {
+            // The lock may be that of a claim half-way by now. One that may not be killed is named at the deadline.
+            // Race: kill-meets-claim (docs/races.md)
+            let orphaned = restart_lock::is_held(pidfile).is_ok_and(|under_way| !under_way)
+                && matches!(Status::of(pidfile), Status::Orphaned(..))
+                && fdinfo::has_inherited(process.pid(), locked, Deadline::after(AT_MOST));
+            let worker = self.0.iter().find(|worker| worker.pid() == process.pid());
+            let process = if all { Some(process) } else { worker };
+            if let Some(process) = process.filter(|_| orphaned) {
+                killed |= process.signal(Signal::KILL).unwrap_or(false);
+            }
+        }
+        for left in leftovers(pidfile).unwrap_or_default() {
+            killed |= left.signal(Signal::KILL).unwrap_or(false);
+        }
+        killed
+    }
+}
