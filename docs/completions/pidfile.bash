@@ -255,7 +255,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__signal)
-            opts="-q -v -h --quiet --verbose --unlocked --exe --help"
+            opts="-q -v -h --quiet --verbose --group --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,7 +273,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__stop)
-            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --kill-holders --unlocked --exe --help"
+            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --kill-holders --group --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 //! `--group`: all that descends from a claimant, such as the daemon behind a shell or behind sudo(8).
 
-use crate::signal::send;
+use crate::send::send;
 use racefree_core::claim::authority;
 use racefree_core::cli::output;
 use racefree_core::error::Result;

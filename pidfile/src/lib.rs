@@ -4,6 +4,7 @@ mod claim;
 mod group;
 mod meant;
 mod read;
+mod send;
 mod signal;
 mod stop;
 mod unlocked;

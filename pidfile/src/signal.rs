@@ -1,16 +1,15 @@
 //! `pidfile signal`: to the claimant, or to nobody.
 
 use crate::group::Group;
+use crate::send::send;
 use crate::unlocked::Unlocked;
 use clap::Args;
 use racefree_core::claim::pin::Pinned;
 use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::{Context, Result};
-use racefree_core::lock::holders::Holder;
+use racefree_core::error::Result;
 use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::procfs;
 use racefree_core::signal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Send SIGNAL to the process that has claimed PIDFILE, and to no other
 ///
@@ -55,18 +54,4 @@ impl Signal {
         }
         Ok(sent)
     }
-}
-
-/// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.
-pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: signal::Signal) -> Result<bool> {
-    process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
-        let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));
-        match denied.then(|| procfs::user(process.pid())).flatten() {
-            Some(user) => Err(rustix::io::Errno::PERM).act(
-                &format!("{verb} {}: send {signal} to", pidfile.display()),
-                format!("{}, which runs as {user}", Holder::new(process.pid())),
-            ),
-            None => Err(e),
-        }
-    })
 }

@@ -80,6 +80,7 @@ impl KeptOutput {
     /// # Errors
     /// A refused setsockopt(2).
     pub(crate) fn let_go(&self) -> Result<()> {
+        // Race: output-without-a-reader (docs/races.md)
         sys::drop_all_received(self.socket.as_fd()).act("drop", "the output from now on")
     }
 }

@@ -1,7 +1,7 @@
 //! One daemon on its way out: asked to end, then ended, then its claim free.
 
 use crate::group::Group;
-use crate::signal::send;
+use crate::send::send;
 use crate::stop::Stop;
 use crate::stop::workers::Workers;
 use racefree_core::claim::leftovers::leftovers;
@@ -137,6 +137,7 @@ impl<'a> Stopping<'a> {
     fn ask_newcomers(&mut self) -> Result<()> {
         let State::Ending(process) = &self.state else { return Ok(()) };
         let Some(group) = &mut self.group else { return Ok(()) };
+        // Race: forked-while-asked (docs/races.md)
         let from = group.look(process)?;
         group.send("stop", from, if self.killing { Signal::KILL } else { self.stop.signal }).map(|_| ())
     }
@@ -243,6 +244,7 @@ impl<'a> Stopping<'a> {
 
     /// Empties the file, if it still says what it said and the claim is free. A file that may not be written stays as it is.
     fn forget(&self) {
+        // Race: pid-left-behind (docs/races.md)
         if let Some(text @ Text::Names(_)) = &self.text
             && matches!(Status::of(self.pidfile), Status::Stale(now) if now == *text)
             && let Ok(Claimed::Ours(held)) = try_claim(self.pidfile)

@@ -153,7 +153,7 @@ pidfile claim -b $f sleep 60; cron 2>/dev/null; echo $?; pidfile stop $f
 END
          unshare -m sh script",
     );
-    assert_eq!(said.stdout, "0\n1\n75\n1\n0\n1\n1\n", "{said:?}");
+    assert_eq!(said.stdout, "0\n1\n75\n1\n0\n3\n1\n", "{said:?}");
 }
 
 #[test]

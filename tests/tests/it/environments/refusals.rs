@@ -112,7 +112,7 @@ fn unreadable_is_unknown_and_absent_is_not_running() {
         ("pidfile read fifo", 4),
         ("pidfile read directory", 4),
         ("pidfile read passwd", 1),
-        ("pidfile read plain", 1),
+        ("pidfile read plain", 3),
         ("pidfile signal TERM nowhere", 3),
         ("pidfile signal NOSUCH nowhere", 64),
         ("pidfile stop fifo", 4),

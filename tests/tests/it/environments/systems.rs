@@ -22,7 +22,7 @@ const WHOLE_LIFE: &str = "pidfile claim -b p sleep 1000; pidfile read --json p |
     (echo well; echo ERROR) >log; logwatch --no-follow --from start -e ERROR log; echo $?";
 
 fn lived(said: &Said) {
-    assert_eq!(said.stdout, "\"evidence\":\"vouched\"\n75\n0\nsleep 1001\n0\n1\n75\nERROR\n1\n", "{said:?}");
+    assert_eq!(said.stdout, "\"evidence\":\"vouched\"\n75\n0\nsleep 1001\n0\n3\n75\nERROR\n1\n", "{said:?}");
     assert!(said.stderr.contains("withlock: lock l: held by ") && said.stderr.contains("(sleep 1002)"), "{said:?}");
 }
 
@@ -85,7 +85,7 @@ fn without_proc_claims_hold_and_what_needs_it_says_so() {
         pidfile claim -b --supervise p true; echo supervise $?
         pidfile claim -b --ready false p sleep 1000; echo ready $?; pidfile stop p",
     );
-    let expected = "read 0\nclaim 75\nreplace 0\nstop 0\nread 1\nlock 75\nlock 0\nwait 0\nwait 124\nlog 1\nlog 1\n\
+    let expected = "read 0\nclaim 75\nreplace 0\nstop 0\nread 3\nlock 75\nlock 0\nwait 0\nwait 124\nlog 1\nlog 1\n\
                     supervise 127\nready 1\n";
     assert_eq!(said.stdout, expected, "{said:?}");
     for words in [

@@ -1,0 +1,22 @@
+//! One signal to one process that is held.
+
+use racefree_core::error::{Context, Result};
+use racefree_core::lock::holders::Holder;
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::procfs;
+use racefree_core::signal::Signal;
+use std::path::Path;
+
+/// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.
+pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: Signal) -> Result<bool> {
+    process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
+        let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));
+        match denied.then(|| procfs::user(process.pid())).flatten() {
+            Some(user) => Err(rustix::io::Errno::PERM).act(
+                &format!("{verb} {}: send {signal} to", pidfile.display()),
+                format!("{}, which runs as {user}", Holder::new(process.pid())),
+            ),
+            None => Err(e),
+        }
+    })
+}
