@@ -65,7 +65,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d '
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Print no message but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l json -d 'Print one JSON object for each file: path, state, pid, evidence, holders, command, started'
+complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l json -d 'Print one JSON object for each file: path, state, pid, evidence, holders, command, started, reason'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l table -d 'Print a table, also for one file'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l holders -d 'Print every process that visibly holds the lock: PID and command, one per line'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
@@ -73,6 +73,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s h -l help -d 'P
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s q -l quiet -d 'Print no message but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l group -d 'Send SIGNAL also to all that descend from the claimant, such as the daemon behind a shell or behind sudo(8)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r
@@ -82,6 +83,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l exe -d 'With --
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d 'Print no message but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-holders -d 'With --kill-after: send KILL also to every other process that has the lock of a dead daemon'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l group -d 'Stop also all that descends from the claimant, such as the daemon behind a shell or behind sudo(8)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand help; and not __fish_seen_subcommand_from claim read signal stop help" -f -a "claim" -d 'Claim PIDFILE, then become COMMAND (or start it with --background)'

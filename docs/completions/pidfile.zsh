@@ -78,7 +78,7 @@ _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)--quiet[Print no message but errors]' \
 '*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
-'(--table --holders)--json[Print one JSON object for each file\: path, state, pid, evidence, holders, command, started]' \
+'(--table --holders)--json[Print one JSON object for each file\: path, state, pid, evidence, holders, command, started, reason]' \
 '(--holders)--table[Print a table, also for one file]' \
 '--holders[Print every process that visibly holds the lock\: PID and command, one per line]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
@@ -94,6 +94,7 @@ _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)--quiet[Print no message but errors]' \
 '*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
+'--group[Send SIGNAL also to all that descend from the claimant, such as the daemon behind a shell or behind sudo(8)]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -112,6 +113,7 @@ _arguments "${_arguments_options[@]}" : \
 '*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '--kill-holders[With --kill-after\: send KILL also to every other process that has the lock of a dead daemon]' \
+'--group[Stop also all that descends from the claimant, such as the daemon behind a shell or behind sudo(8)]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
