@@ -55,7 +55,7 @@ for tool in pidfile withlock waitfor logwatch; do
 done
 
 # As crates.
-crates="-p racefree-core -p racefree-pidfile -p racefree-withlock -p racefree-waitfor -p racefree-logwatch"
+crates="-p racefree -p racefree-pidfile -p racefree-withlock -p racefree-waitfor -p racefree-logwatch"
 # shellcheck disable=SC2086 # they are words
 cargo package --quiet --locked --allow-dirty --no-verify --target-dir "$place/crates" $crates 2>"$place/warnings" ||
 	fail "$(cat "$place/warnings")"

@@ -5,26 +5,30 @@
 use crate::claim::byte_lock::{self, HIGHEST_PID};
 use crate::claim::flock::{record_locked, take_flock};
 use crate::claim::leftovers::{abandoned, refuse_beside};
+use crate::claim::own;
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
 use crate::claim::pid_text::Text;
 use crate::claim::record_pid::{self, RecordPid};
 use crate::claim::restart_lock;
+use crate::claim::status::{Claimant, Status};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
+use crate::lock::file_id::FileId;
 use crate::lock::holders::{AT_MOST, Holds, holds};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::wait::try_flock;
 use crate::process::child::not_executed;
 use crate::process::pidfd::PidFd;
-use crate::sys::steps::{Told, write_pid};
+use crate::sys::steps::{Step, Told, before_exec, write_pid};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
+use std::process::Command;
 
 /// A PID file that is ours. Its text is still what the last claimant left.
 #[must_use = "dropping it frees the claim, unless a daemon has inherited it"]
@@ -32,11 +36,13 @@ use std::path::Path;
 pub struct ClaimGuard {
     file: PidFile,
     before: Vec<u8>,
+    /// Of a claim that this process has made for itself.
+    own: Option<FileId>,
 }
 
 impl ClaimGuard {
     pub(crate) fn new(file: PidFile, before: Vec<u8>) -> ClaimGuard {
-        ClaimGuard { file, before }
+        ClaimGuard { file, before, own: None }
     }
 
     /// Claims through a descriptor that somebody else opened and keeps: the flock belongs to the open file description,
@@ -158,6 +164,26 @@ impl ClaimGuard {
     /// The byte is locked by another, or the text cannot be written (a full disk).
     pub fn record_this_process(&self) -> Result<()> {
         record_pid::take(&self.record_pid().lock_and_write()).map_err(|e| self.not_recorded(e))
+    }
+
+    /// Records this process as the claimant, without letting children inherit the claim.
+    pub(crate) fn record_for_library(&mut self) -> Result<()> {
+        record_pid::take(&self.record_pid().lock_and_write_only()).map_err(|e| self.not_recorded(e))?;
+        let id = FileId::from(&self.file.metadata()?);
+        own::add(id);
+        self.own = Some(id);
+        Ok(())
+    }
+
+    /// The status of this claim, as another process would see it: `Held`, with the evidence `vouched` as long as no other part
+    /// of this process has opened and closed the file, which drops the byte lock.
+    pub fn status(&self) -> Status {
+        Status::Held(Claimant { pid: rustix::process::getpid(), evidence: own::evidence(self.file.file()) })
+    }
+
+    /// Lets the children of `command` inherit the claim: it lasts until the last of them has ended, too.
+    pub fn inherit(&self, command: &mut Command) {
+        before_exec(command, &[Step::Inherit(self.file.as_fd().as_raw_fd())]);
     }
 
     /// Records a process that has inherited the claim, by the text alone: a record lock cannot be taken for another.
@@ -296,5 +322,13 @@ impl ClaimGuard {
 
     fn path(&self) -> &Path {
         self.file.path()
+    }
+}
+
+impl Drop for ClaimGuard {
+    fn drop(&mut self) {
+        if let Some(id) = self.own {
+            own::remove(id);
+        }
     }
 }

@@ -12,6 +12,7 @@ mod claiming;
 pub(crate) mod flock;
 pub mod guard;
 pub mod leftovers;
+pub(crate) mod own;
 pub(crate) mod owner;
 pub(crate) mod pid_file;
 pub mod pid_text;

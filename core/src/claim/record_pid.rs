@@ -28,6 +28,15 @@ impl RecordPid {
         [vec![Step::LockOwnByte(self.descriptor, 0)], self.write()].concat()
     }
 
+    /// Locks the byte of the process, writes its PID, and frees the restart lock. Children do not inherit the descriptor.
+    pub(crate) fn lock_and_write_only(self) -> Vec<Step> {
+        vec![
+            Step::LockOwnByte(self.descriptor, 0),
+            Step::WriteOwnPid(self.descriptor),
+            Step::UnlockShared(self.descriptor, restart_lock::PLACE),
+        ]
+    }
+
     /// Locks the byte of the process and the byte that marks a successor, and keeps the descriptor over exec. The text still
     /// names the old daemon.
     pub fn lock_as_successor(self) -> Vec<Step> {

@@ -1,0 +1,139 @@
+//! The front door for Rust programs: claim a PID file for this process, read one, pin and stop a claimant.
+
+use crate::claim::authority::{Trust, pin_to_signal};
+use crate::claim::own;
+use crate::claim::pin;
+use crate::claim::status::{Claimant, Status};
+use crate::claim::{ClaimGuard, Claimed};
+use crate::error::Refusal;
+use crate::event::ready_by;
+use crate::event::time::Deadline;
+use crate::process::pidfd::PidFd;
+use crate::signal::Signal;
+use std::fmt;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a claim, a reading or a signal failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another process has the claim.
+    Busy(PathBuf, Status),
+    /// No living process has the claim.
+    NotRunning(PathBuf, Status),
+    /// The crate refuses: the file cannot be a PID file, or nobody can be signalled without a guess.
+    Refused(Refusal),
+    /// A system call failed: what was tried, on what, and why.
+    System(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Busy(path, status) => write!(f, "claim {}: {}", path.display(), status.in_words()),
+            Error::NotRunning(path, status) => write!(f, "find {}: {}", path.display(), status.in_words()),
+            Error::Refused(refusal) => refusal.fmt(f),
+            Error::System(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Error {
+        match error.downcast_ref::<Refusal>() {
+            Some(refusal) => Error::Refused(refusal.clone()),
+            None => Error::System(crate::error::sentence(&error)),
+        }
+    }
+}
+
+/// Claims the PID file at `path` for this process, and writes its PID. The file is created if it is absent.
+///
+/// The claim lasts until the guard is dropped or the process has ended. Children do not inherit it, unless
+/// [`ClaimGuard::inherit`] asks for that. fork(2): a child of fork without exec holds the flock too, as long as it has the
+/// descriptor, but not the byte lock; use exec, or close the descriptor there.
+///
+/// # Errors
+/// [`Error::Busy`] if another process has the claim, also if this process has claimed the file already. [`Error::Refused`] if
+/// the file was never a PID file. [`Error::System`] if a system call failed.
+pub fn claim_for_current_process(path: impl AsRef<Path>) -> Result<ClaimGuard, Error> {
+    let path = path.as_ref();
+    if let Some(status) = own::status(path) {
+        return Err(Error::Busy(path.to_owned(), status));
+    }
+    match crate::claim::try_claim(path)? {
+        Claimed::Ours(mut guard) => {
+            guard.record_for_library()?;
+            Ok(guard)
+        }
+        Claimed::Busy(status) => Err(Error::Busy(path.to_owned(), status)),
+    }
+}
+
+/// Reads the PID file at `path`. It takes no lock that a claim could stumble over, and waits for nobody.
+///
+/// A file that this process has claimed itself is answered from the claim: to open and close such a file would drop the byte
+/// lock of the claim (fcntl(2), F_SETLK).
+pub fn read(path: impl AsRef<Path>) -> Status {
+    let path = path.as_ref();
+    own::status(path).unwrap_or_else(|| Status::of(path))
+}
+
+/// A claimant that is pinned by a pidfd (pidfd_open(2)): a signal reaches this process or none.
+///
+/// It can be sent to, and shared by, several threads.
+#[derive(Debug)]
+pub struct Pinned {
+    path: PathBuf,
+    process: PidFd,
+    claimant: Claimant,
+}
+
+/// Pins the process that has claimed the PID file at `path`.
+///
+/// # Errors
+/// [`Error::NotRunning`] with the status of the file; [`Error::System`].
+pub fn pin(path: impl AsRef<Path>) -> Result<Pinned, Error> {
+    let path = path.as_ref().to_owned();
+    if let Some(Status::Held(claimant)) = own::status(&path) {
+        let process = PidFd::open(claimant.pid)?.ok_or_else(|| Error::System("this process has no PID here".into()))?;
+        return Ok(Pinned { path, process, claimant });
+    }
+    match pin::pin(&path)? {
+        pin::Pinned::Running(process, claimant) => Ok(Pinned { path, process, claimant }),
+        pin::Pinned::Nobody(status) => Err(Error::NotRunning(path, status)),
+    }
+}
+
+impl Pinned {
+    /// The claimant.
+    pub fn claimant(&self) -> Claimant {
+        self.claimant
+    }
+
+    /// Sends a signal, if the rule of authority allows it: nobody who could have written the path, the file or its locks gets
+    /// power over a process that he could not signal himself (docs/security.md). `false` if the process has ended.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the reason and the way out; [`Error::System`] if the process is another user's.
+    pub fn signal(&self, signal: Signal) -> Result<bool, Error> {
+        match pin_to_signal("signal", &self.path, Trust::Locks)? {
+            pin::Pinned::Running(process, _) if process.pid() == self.process.pid() => {
+                Ok(self.process.signal(signal)?)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Waits until the process has ended, at most so long; `false` if it lives. A zombie has ended.
+    ///
+    /// # Errors
+    /// [`Error::System`]: a refused poll(2).
+    pub fn wait(&self, at_most: Duration) -> Result<bool, Error> {
+        Ok(ready_by(self.process.as_fd(), Deadline::after(at_most))?)
+    }
+}
