@@ -36,10 +36,10 @@ complete -c pidfile -n "__fish_pidfile_needs_command" -f -a "help" -d 'Print thi
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l pid-from -d 'With --forking: the daemon is the process whose PID COMMAND writes to FILE, which is not PIDFILE' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l stop-signal -d 'With --replace: the signal that asks the old daemon to end, such as QUIT for an nginx that finishes its requests' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l log -d 'Append stdout and stderr of COMMAND to FILE; `-` leaves them as they are' -r -F
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l name -d 'What messages call the daemon (default: the program that runs by then)' -r
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l name -d 'The name of the daemon in messages (default: the program that runs by then)' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l keep-fd -d 'Leave descriptor N open in COMMAND' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ready -d 'Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID' -r
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does' -r -f -a "abstract\t'A name of the network namespace'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l notify -d 'Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does' -r -f -a "abstract\t'An abstract name, which belongs to the network namespace'
 path\t'A path in a directory of its own'"
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l timeout -d 'How long the whole start may take, or `none`' -r
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l kill-after -d 'After a failed start: how long COMMAND may take to end after TERM, before KILL' -r
@@ -60,7 +60,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ignore-int -d 
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'COMMAND puts itself in the background and exits 0: find its daemon, and return once the daemon is ready'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'Exit 0 if PIDFILE is claimed already (with --ready: once that daemon is ready)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l no-new-privs -d 'No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l no-new-privs -d 'No program that COMMAND executes gains rights, for example by a set-user-ID bit (PR_SET_NO_NEW_PRIVS)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s q -l quiet -d 'Print no message but errors'

@@ -37,10 +37,10 @@ _arguments "${_arguments_options[@]}" : \
 '--pid-from=[With --forking\: the daemon is the process whose PID COMMAND writes to FILE, which is not PIDFILE]:FILE:_files' \
 '--stop-signal=[With --replace\: the signal that asks the old daemon to end, such as QUIT for an nginx that finishes its requests]:SIG:_default' \
 '--log=[Append stdout and stderr of COMMAND to FILE; \`-\` leaves them as they are]:FILE:_files' \
-'--name=[What messages call the daemon (default\: the program that runs by then)]:NAME:_default' \
+'--name=[The name of the daemon in messages (default\: the program that runs by then)]:NAME:_default' \
 '*--keep-fd=[Leave descriptor N open in COMMAND]:N:_default' \
 '--ready=[Ready once this shell command exits 0; it sees PIDFILE and PIDFILE_PID]:SHELL COMMAND:_default' \
-'--notify=[Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]::NAME:((abstract\:"A name of the network namespace"
+'--notify=[Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does]::NAME:((abstract\:"An abstract name, which belongs to the network namespace"
 path\:"A path in a directory of its own"))' \
 '--timeout=[How long the whole start may take, or \`none\`]:DUR:_default' \
 '--kill-after=[After a failed start\: how long COMMAND may take to end after TERM, before KILL]:DUR:_default' \
@@ -64,7 +64,7 @@ path\:"A path in a directory of its own"))' \
 '(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once the daemon is ready]' \
 '(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon]' \
 '--ensure[Exit 0 if PIDFILE is claimed already (with --ready\: once that daemon is ready)]' \
-'--no-new-privs[No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)]' \
+'--no-new-privs[No program that COMMAND executes gains rights, for example by a set-user-ID bit (PR_SET_NO_NEW_PRIVS)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':pidfile -- The PID file\: created if it is absent, never removed:_files' \

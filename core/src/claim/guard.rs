@@ -1,6 +1,6 @@
-//! A PID file that is ours, from naming nobody to naming the daemon.
+//! The claim of this process, from the flock until the file names the daemon.
 //!
-//! Beware: closing any descriptor of the file drops the record locks of this process, so it is opened once.
+//! The close of any descriptor of the file drops the record locks of this process, so the process opens the file once.
 
 use crate::claim::byte_lock::{self, HIGHEST_PID};
 use crate::claim::flock::{record_locked, take_flock};
@@ -30,7 +30,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::process::Command;
 
-/// A PID file that is ours. Its text is still what the last claimant left.
+/// A claim of this process. The text is still the one of the last claimant.
 #[must_use = "dropping it frees the claim, unless a daemon has inherited it"]
 #[derive(Debug)]
 pub struct ClaimGuard {
@@ -45,8 +45,8 @@ impl ClaimGuard {
         ClaimGuard { file, before, own: None }
     }
 
-    /// Claims through a descriptor that somebody else opened and keeps: the flock belongs to the open file description,
-    /// so it is theirs, and stays when this process ends. `None` if another has the claim, also at the deadline.
+    /// Claims through a descriptor that another process has opened and keeps. The flock belongs to the open file
+    /// description, so it stays when this process ends. `None` if another process has the claim, also at the deadline.
     ///
     /// # Errors
     /// The descriptor is not of the file at `path`, cannot be written at its beginning, or the file was never a PID file.
@@ -76,7 +76,7 @@ impl ClaimGuard {
         Ok(Some(guard))
     }
 
-    /// The claim that our launcher has, or will have: it is the same open file description.
+    /// Takes part in the claim that the launcher has or will have, by the same open file description.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -86,9 +86,9 @@ impl ClaimGuard {
         Ok(ClaimGuard::new(file, before))
     }
 
-    /// Shares the claim of a living claimant: the same open file description, so that the claim is never free while one
-    /// of the two lives (pidfd_getfd(2)). `None` where that is refused, as for another user's daemon, or the daemon's
-    /// descriptor is of no use for writing the PID.
+    /// Shares the open file description of a living claimant, so that the claim is never free while one of the two
+    /// lives (pidfd_getfd(2)). `None` if the kernel refuses, as for another user's daemon, or if the PID cannot be
+    /// written through the daemon's descriptor.
     ///
     /// # Errors
     /// The file cannot be opened.
@@ -97,7 +97,8 @@ impl ClaimGuard {
         let found = flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));
         let Ok(Some(descriptor)) = found else { return Ok(None) };
         let Ok(shared) = pidfd_getfd(process, descriptor.number, PidfdGetfdFlags::empty()) else { return Ok(None) };
-        // It may have closed that number meanwhile, and opened another file under it: then this is not its claim.
+        // The daemon may have closed that descriptor meanwhile and opened another file under its number. Then this is
+        // not its claim.
         let file = PidFile::through(shared, path);
         if !file.still_at_path()
             || file.check_descriptor().is_err()
@@ -109,7 +110,7 @@ impl ClaimGuard {
         Ok(Some(ClaimGuard::new(file, before)))
     }
 
-    /// Opens what is to be ours once its claimant has left: see [`ClaimGuard::take_by`].
+    /// Opens the file that this process claims once its claimant has left: see [`ClaimGuard::take_by`].
     ///
     /// # Errors
     /// As [`crate::claim::claim_by`].
@@ -119,8 +120,9 @@ impl ClaimGuard {
         Ok(ClaimGuard::new(file, before))
     }
 
-    /// Takes the lock, for all who share the descriptor; `false` if another has it until the deadline. Taken already, it
-    /// stays: whoever shared it may have freed it for all (flock(2)).
+    /// Takes the flock, for every process that shares the descriptor; `false` if another process has it until the
+    /// deadline. It locks again if the flock is taken already, because a process that shared it may have freed it for
+    /// all (flock(2)).
     ///
     /// # Errors
     /// The file system refuses to lock, or the file was replaced before we got the lock.
@@ -134,15 +136,15 @@ impl ClaimGuard {
         Ok(true)
     }
 
-    /// What restarts have left that were killed: see [`crate::claim::leftovers`].
+    /// Finds the leftovers of killed restarts: see [`crate::claim::leftovers`].
     ///
     /// # Errors
-    /// The kernel does not answer.
+    /// The kernel refuses the question.
     pub fn leftovers(&self) -> Result<Vec<PidFd>> {
         abandoned(&self.file, || Ok(false))
     }
 
-    /// Refuses the claim if a process still stands, such as a leftover that may not be ended.
+    /// Fails if another process still owns its byte, such as a leftover that may not be ended.
     ///
     /// # Errors
     /// [`Why::Busy`], with the processes.
@@ -150,7 +152,7 @@ impl ClaimGuard {
         refuse_beside(&self.file, &owner::standing(&self.file)?.unwrap_or_default())
     }
 
-    /// Frees the claim for everyone who shares it.
+    /// Releases the claim for every process that shares it.
     ///
     /// # Errors
     /// A refused flock(2).
@@ -158,10 +160,10 @@ impl ClaimGuard {
         fs4::FileExt::unlock(self.file.file()).act("release", self.path().display())
     }
 
-    /// Records this very process, which is to become the daemon by exec.
+    /// Records this process, which becomes the daemon by exec.
     ///
     /// # Errors
-    /// The byte is locked by another, or the text cannot be written (a full disk).
+    /// Another process has locked the byte, or the text cannot be written (a full disk).
     pub fn record_this_process(&self) -> Result<()> {
         record_pid::take(&self.record_pid().lock_and_write()).map_err(|e| self.not_recorded(e))
     }
@@ -186,7 +188,8 @@ impl ClaimGuard {
         before_exec(command, &[Step::Inherit(self.file.as_fd().as_raw_fd())]);
     }
 
-    /// Records a process that has inherited the claim, by the text alone: a record lock cannot be taken for another.
+    /// Records a process that has inherited the claim, by the text alone: this process cannot take a record lock for
+    /// another one.
     ///
     /// # Errors
     /// The text cannot be written.
@@ -194,15 +197,15 @@ impl ClaimGuard {
         write_pid(self.file.as_fd().as_raw_fd(), pid).act("record the PID in", self.path().display())
     }
 
-    /// Makes the claim name nobody, until it is known whom.
+    /// Empties the text until the PID of the daemon is known.
     ///
     /// # Errors
-    /// The file cannot be cut.
+    /// The file cannot be truncated.
     pub fn name_nobody(&self) -> Result<()> {
         self.file.file().set_len(0).act("empty", self.path().display())
     }
 
-    /// The file as the kernel's tables of locks name it.
+    /// The identity of the file in the kernel's tables of locks.
     ///
     /// # Errors
     /// A refused fstat(2).
@@ -210,15 +213,16 @@ impl ClaimGuard {
         self.file.locked_file()
     }
 
-    /// Vouches for a child of ours: readers believe it until we have reaped it, or have ended.
+    /// Locks the byte of a child of this process. Readers believe it until this process has reaped the child, or has
+    /// ended.
     ///
     /// # Errors
-    /// The byte is locked by another.
+    /// Another process has locked the byte.
     pub fn vouch_for(&self, child: Pid) -> Result<()> {
         byte_lock::take(&self.file, child).map_err(|e| self.not_recorded(e.into()))
     }
 
-    /// Vouches for a child of ours as the successor of a restart, whom the text does not name yet.
+    /// Locks the byte of a child of this process, and the mark of a successor. The text does not name the child yet.
     ///
     /// # Errors
     /// As [`ClaimGuard::vouch_for`].
@@ -227,8 +231,8 @@ impl ClaimGuard {
         self.vouch_for(child)
     }
 
-    /// The error of a COMMAND that could not be started; `told` says whether the steps of the claim failed. Nothing runs, so
-    /// the file is to look as if nothing had been tried.
+    /// Restores the text and makes the error of a COMMAND that could not be started; `told` says whether the steps of
+    /// the claim failed. Nothing runs, so the file must look as before.
     pub fn not_started(&self, name: &OsStr, error: &io::Error, told: &Told) -> anyhow::Error {
         match self.unname() {
             Err(e) => e,
@@ -239,11 +243,11 @@ impl ClaimGuard {
         }
     }
 
-    /// The error of steps that could not record the PID, which names who has locked the byte.
+    /// Makes the error of steps that could not record the PID. It names the process that has locked the byte.
     pub fn not_recorded(&self, error: io::Error) -> anyhow::Error {
         let path = self.path().display();
         match Errno::from_io_error(&error) {
-            // Other steps can fail like that, too.
+            // Other steps can fail with this error, too.
             Some(Errno::AGAIN | Errno::ACCESS) if byte_lock::is_locked(&self.file, 1..=HIGHEST_PID) => {
                 record_locked(&self.file)
             }
@@ -261,14 +265,14 @@ impl ClaimGuard {
         if self.file.text()? == *named { self.name_nobody() } else { Ok(()) }
     }
 
-    /// What a child needs to make the claim name itself, between fork and exec.
+    /// The steps by which a child records itself between fork and exec.
     pub fn record_pid(&self) -> RecordPid {
         RecordPid::through(self.file.as_fd().as_raw_fd())
     }
 
-    /// Records the claimant that a restart is to replace, where only its byte names it. A successor could get the number of
-    /// the dead process that the text names, and be taken for the claimant before it is ready. A restart that fails restores
-    /// this text.
+    /// Records the claimant that a restart replaces, if only its byte lock names it. Otherwise a successor could get
+    /// the PID of the dead process that the text names, and be taken for the claimant before it is ready. A restart
+    /// that fails restores this text.
     ///
     /// # Errors
     /// The text cannot be written.
@@ -284,8 +288,8 @@ impl ClaimGuard {
         Ok(())
     }
 
-    /// Puts the text back as it was, for a COMMAND that could not be executed: unless a restart has begun meanwhile, whose
-    /// text it is then.
+    /// Restores the earlier text after a failed exec, unless a restart has begun meanwhile. Then the text belongs to
+    /// the restart.
     ///
     /// # Errors
     /// As [`ClaimGuard::put_back_text`].
@@ -294,7 +298,7 @@ impl ClaimGuard {
         if ours { self.put_back_text() } else { Ok(()) }
     }
 
-    /// Puts the text back as it was.
+    /// Restores the earlier text.
     ///
     /// # Errors
     /// The text cannot be written.
@@ -302,11 +306,11 @@ impl ClaimGuard {
         self.file.restore(&self.before)
     }
 
-    /// Whether `pid` still has what it inherited: the kernel vouches for it, or it has a descriptor with the lock. A
-    /// daemon that closes all its descriptors has lost the claim.
+    /// Whether `pid` still has the claim that it inherited: its byte is locked, or it has a descriptor with the flock.
+    /// A daemon that closes all its descriptors has lost the claim.
     ///
     /// # Errors
-    /// The kernel does not answer.
+    /// The kernel refuses the question.
     pub fn still_has(&self, pid: Pid) -> Result<bool> {
         if owner::owner_of(&self.file, pid)?.is_some_and(|standing| standing.pid == pid) {
             return Ok(true);
@@ -314,8 +318,8 @@ impl ClaimGuard {
         Ok(holds(pid, self.locked_file()?) == Holds::Yes)
     }
 
-    /// Whether the path still names the claimed file. A daemon that replaces its PID file leaves the claim behind, where
-    /// nobody finds it.
+    /// Whether the path still names the claimed file. If a daemon replaces its PID file, no reader finds the claim any
+    /// more.
     pub fn still_at_path(&self) -> bool {
         self.file.still_at_path()
     }

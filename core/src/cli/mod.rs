@@ -24,7 +24,7 @@ pub trait Cli: CommandFactory + FromArgMatches {
     /// The amount of output that the user asked for.
     fn verbosity(&self) -> Verbosity;
 
-    /// The command line that was meant by one that makes no sense, where it can be told.
+    /// The command line that the user meant by a wrong one, if that is clear.
     fn meant(_typed: &[OsString]) -> Option<String> {
         None
     }
@@ -32,7 +32,7 @@ pub trait Cli: CommandFactory + FromArgMatches {
 
 /// Runs a utility on the arguments of this process, the first of which is its name. A utility's `main` calls only this.
 pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exit {
-    // Taking the definition apart costs as much as a lock: the process ends soon, and its memory with it.
+    // To free the definition costs as much time as a lock. The process ends soon, and its memory with it.
     let mut command = ManuallyDrop::new(C::command());
     let name = command.get_name().to_owned();
     let whole = arguments.iter().any(|argument| argument == "--help");
@@ -60,10 +60,10 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
     }
 }
 
-/// Ends this process with 124 a second after the deadline, whatever it hangs in, unless the answer is dropped before. For a
-/// tool that has nothing to undo.
+/// Arms a timer that ends this process with 124 a second after the deadline, wherever it hangs, unless the returned
+/// value is dropped before. It is for a utility that has nothing to undo.
 pub fn end_by(deadline: Deadline) -> Option<Backstop> {
-    // Without timers (the user's limit is reached) only what the kernel blocks for ever is unguarded.
+    // If the user's limit of timers is reached, a call that the kernel blocks for ever is not ended.
     deadline.left().and_then(|left| Backstop::after(left, speaker::name()).ok())
 }
 

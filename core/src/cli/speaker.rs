@@ -1,4 +1,4 @@
-//! Who speaks, and how much: set once, at the start of a utility.
+//! The name before each message, and the amount of messages. Both are set once, at the start of a utility.
 
 use std::sync::OnceLock;
 
@@ -20,13 +20,13 @@ pub struct Verbosity {
 
 static SPEAKER: OnceLock<Speaker> = OnceLock::new();
 
-/// Sets both.
+/// Sets the name and the amount.
 pub(crate) fn set(name: &str, verbosity: Verbosity) {
     // A second call would come from a second `main` in the same process. The first name stays.
     let _ = SPEAKER.set(Speaker { name: name.to_owned(), verbosity });
 }
 
-/// The name that stands before each message.
+/// The name before each message.
 pub(crate) fn name() -> &'static str {
     SPEAKER.get().map_or("racefree", |speaker| &speaker.name)
 }

@@ -1,20 +1,22 @@
-//! An allocator for a process that soon ends or becomes COMMAND: the first memory comes from the program's own zeroed
-//! pages, by moving one number. Taken back are the block that was given last, and the largest of the others.
+//! The allocator for a process that soon ends or becomes COMMAND. The first memory comes from zeroed pages of the
+//! program, by an increment of one number. The block that was given last, and the largest of the others, can be given
+//! back.
 //!
-//! A small tool makes a few hundred allocations in all. The C library's allocator costs it a tenth of its start with
-//! glibc and a third with musl (docs/performance.md). What does not fit is the C library's, as ever.
+//! A small utility makes a few hundred allocations in all. The C library's allocator costs it a tenth of its start-up
+//! time with glibc and a third with musl (docs/performance.md). A block that does not fit comes from the C library.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Enough for the command line, its parsed form and one file's work; of it, only the pages that are used cost memory.
+/// The size of the memory: enough for the command line, its parsed form and the work on one file. Only pages that are
+/// used cost memory.
 const SIZE: usize = 192 * 1024;
 
-/// How much of it every tool uses: made present by one system call instead of by one page fault for every 4 KiB.
+/// The part that every utility uses. One system call makes it present, instead of one page fault for every 4 KiB.
 const USED_BY_ALL: usize = 64 * 1024;
 
-/// What is given out of the hole: larger blocks are vectors, which grow, and leave holes themselves.
+/// The size of a block that may come from the hole. Larger blocks are vectors, which grow and leave holes themselves.
 const SMALL: usize = 1024;
 
 #[repr(align(4096))]
@@ -24,10 +26,10 @@ struct Memory(UnsafeCell<[u8; SIZE]>);
 #[derive(Debug)]
 pub struct Arena {
     memory: Memory,
-    /// Everything below is given, everything from here on is free.
+    /// The end of the memory that is given. Everything from here on is free.
     end: AtomicUsize,
-    /// The largest block below `end` that was given back: where it begins, and 32 bits higher where it ends. Small blocks
-    /// come from there first, for a page less that is touched is a microsecond less.
+    /// The largest block below `end` that was given back: its beginning, and 32 bits higher its end. Small blocks come
+    /// from it first, because each page that is not touched saves a microsecond.
     hole: AtomicU64,
 }
 
@@ -48,7 +50,7 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// An empty one.
+    /// Makes an empty arena.
     pub const fn new() -> Arena {
         Arena { memory: Memory(UnsafeCell::new([0; SIZE])), end: AtomicUsize::new(0), hole: AtomicU64::new(0) }
     }
@@ -57,7 +59,7 @@ impl Arena {
         self.memory.0.get().cast()
     }
 
-    /// Where a block begins, counted from the base; `None` for a block of the C library's.
+    /// The offset of a block from the base; `None` for a block of the C library.
     fn offset(&self, block: *mut u8) -> Option<usize> {
         (block as usize).checked_sub(self.base() as usize).filter(|offset| *offset < SIZE)
     }
@@ -67,7 +69,7 @@ impl Arena {
         self.end.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// A block of `memory`, if one of this size is left.
+    /// Takes a block from `memory`, if there is room for its size.
     fn carve(&self, layout: Layout) -> Option<*mut u8> {
         if layout.size() <= SMALL
             && let Some(start) = self.fill_hole(layout)
@@ -87,7 +89,8 @@ impl Arena {
         }
     }
 
-    /// The first bytes of the hole. Who makes the exchange owns them, however often the hole was another's meanwhile.
+    /// Takes the first bytes of the hole. The thread whose exchange succeeds owns them, however often other threads
+    /// owned the hole meanwhile.
     fn fill_hole(&self, layout: Layout) -> Option<usize> {
         let hole = self.hole.load(Ordering::Acquire);
         let (begin, end) = bounds(hole);
@@ -98,17 +101,17 @@ impl Arena {
             .then_some(start)
     }
 
-    /// Remembers a block that was given back, if it is larger than what is left of the hole. The smaller stays unused.
+    /// Remembers a block that was given back, if it is larger than the hole. The smaller of the two stays unused.
     fn leave_hole(&self, begin: usize, end: usize) {
         let hole = self.hole.load(Ordering::Acquire);
         let (other, other_end) = bounds(hole);
         if end - begin > other_end - other {
-            // Another thread was faster: then its hole stands.
+            // Another thread was faster. Its hole stays.
             let _ = self.hole.compare_exchange(hole, packed(begin, end), Ordering::AcqRel, Ordering::Acquire);
         }
     }
 
-    /// Makes the pages that every tool uses present (madvise(2), MADV_POPULATE_WRITE).
+    /// Makes the pages that every utility uses present (madvise(2), MADV_POPULATE_WRITE).
     pub fn populate(&self) {
         // SAFETY: the range is the program's own; the call makes its pages present and changes no byte. Before Linux
         // 5.14 it is EINVAL, and the pages come one by one.

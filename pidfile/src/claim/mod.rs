@@ -56,15 +56,15 @@ impl Claim {
         }
     }
 
-    /// Refuses what can be refused before anything is claimed or written.
+    /// Checks everything that can be checked before anything is claimed or written.
     fn look_ahead(&self) -> Result<()> {
         child::find(&self.command[0])?;
         self.run_as.prepare()?;
         Output::of(self.detached.log.as_deref()).map(|_| ())
     }
 
-    /// Goes to the directory where COMMAND is to run. Paths that the user gave relative to the old directory keep their
-    /// meaning.
+    /// Changes to the directory in which COMMAND runs. Paths that the user gave relative to the old directory keep
+    /// their meaning.
     fn change_directory(&mut self) -> Result<()> {
         let Some(directory) = &self.chdir else { return Ok(()) };
         let log = self.detached.log.as_mut().filter(|log| log.as_os_str() != "-");

@@ -101,12 +101,13 @@ pub(crate) struct Claim {
 pub(crate) struct Detached {
     /// Append stdout and stderr of COMMAND to FILE; `-` leaves them as they are
     ///
-    /// Without --log, what COMMAND writes until it is ready stands in the message if the start fails, and the rest is dropped.
-    /// stdout and stderr are then a socket, as under systemd, which no program can open again as /dev/stderr: where that is
-    /// needed, name /dev/null. With `-`, `$(pidfile claim ...)` in a shell waits until the daemon has ended too.
+    /// Without --log, the last output of COMMAND before it is ready stands in the message if the start fails, and the
+    /// rest is dropped. stdout and stderr are then a socket, as under systemd, and no program can open a socket again
+    /// as /dev/stderr: if COMMAND does that, name /dev/null. With `-`, a `$(pidfile claim ...)` in a shell waits until
+    /// the daemon has ended, too.
     #[arg(long, help_heading = SURROUNDINGS, value_name = "FILE", requires = "detached")]
     pub(crate) log: Option<PathBuf>,
-    /// What messages call the daemon (default: the program that runs by then)
+    /// The name of the daemon in messages (default: the program that runs by then)
     #[arg(long, help_heading = READINESS, value_name = "NAME", requires = "detached")]
     pub(crate) name: Option<String>,
     /// Leave descriptor N open in COMMAND
@@ -121,9 +122,9 @@ pub(crate) struct Detached {
     pub(crate) ready: Option<OsString>,
     /// Ready once COMMAND sends READY=1 to its NOTIFY_SOCKET, as sd_notify(3) does
     ///
-    /// The socket has an abstract name, which a daemon in a network namespace of its own cannot reach, nor one that ends
-    /// such names with a NUL. `--notify=path` makes it at a path, in a directory that only the caller (with --user: only
-    /// USER) may enter, and removes it after the start.
+    /// The socket has an abstract name. A daemon in a network namespace of its own cannot reach it, nor can a daemon
+    /// that ends such names with a NUL. `--notify=path` makes the socket at a path, in a directory that only the caller
+    /// (with --user: only USER) may enter, and removes it after the start.
     #[arg(long, help_heading = READINESS, value_name = "NAME", num_args = 0..=1, require_equals = true,
         default_missing_value = "abstract", requires = "detached")]
     pub(crate) notify: Option<Name>,
@@ -136,19 +137,19 @@ pub(crate) struct Detached {
 }
 
 impl Claim {
-    /// How to claim: how long to wait for another claimant, and the mode of a new file.
+    /// The options of the claim: the wait for another claimant, and the mode of a new file.
     pub(crate) fn terms(&self) -> ClaimOptions {
         let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
         ClaimOptions { until, mode: self.mode }
     }
 
-    /// What messages call the daemon before it runs.
+    /// The name of the daemon in messages before it runs.
     pub(crate) fn name(&self) -> impl Display + '_ {
         self.detached.name.as_ref().map_or(self.command[0].display(), |name| OsStr::new(name).display())
     }
 
-    /// What messages call the daemon when its process is called `runs` (comm, proc(5)), which the kernel cuts after 15 bytes: a
-    /// COMMAND that only prepares things, as setpriv(1) does, has become another program by then.
+    /// The name of the daemon in messages if its process has the name `runs` (comm, proc(5)), which the kernel cuts
+    /// after 15 bytes. A COMMAND that only prepares things, as setpriv(1) does, has become another program by then.
     pub(crate) fn name_of(&self, runs: &str) -> String {
         let first = Path::new(&self.command[0]).file_name().unwrap_or_default().to_string_lossy();
         let same = first == runs || (runs.len() >= 15 && first.starts_with(runs));

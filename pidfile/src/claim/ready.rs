@@ -1,4 +1,4 @@
-//! Readiness: the ready command has said yes, READY=1 has come, and the daemon is alive and has its claim.
+//! Readiness: the ready command has exited 0, READY=1 has come, and the daemon lives and has its claim.
 
 use crate::claim::mode::Launch;
 use crate::claim::ready_command::ReadyCommand;
@@ -13,7 +13,7 @@ use racefree_core::process::procfs;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// What the daemon has said of itself.
+/// The messages of the daemon about itself.
 #[derive(Default)]
 struct Notified {
     ready: bool,
@@ -21,8 +21,8 @@ struct Notified {
     error: Option<String>,
 }
 
-/// What the wait looks at, in the order in which it is judged: a daemon that has ended is not ready, whatever else was said.
-/// Notifications come last, for any stranger may send them without end.
+/// The events that the wait looks at, in the order of their weight. A daemon that has ended is not ready, whatever else
+/// has arrived. Notifications come last, because any stranger may send them without end.
 #[derive(Clone, Copy)]
 enum Source {
     Daemon,
@@ -68,8 +68,8 @@ pub(crate) fn wait(start: &mut Start<'_>, daemon: &mut Daemon) -> Result<()> {
     alive_and_claimed(start, daemon, &notified)
 }
 
-/// Gives a daemon that says nothing of itself a moment to do what ends many a start: to fail, to close its descriptors, to
-/// write its own PID file. The moment is over once it waits for something.
+/// Gives a daemon without a ready check a moment in which many starts fail: the daemon ends, closes its descriptors, or
+/// writes its own PID file. The moment is over once the daemon sleeps.
 fn let_settle(start: &Start<'_>, daemon: &Daemon) -> Result<()> {
     const MOMENT: Duration = Duration::from_millis(100);
     let (pause, moment) = (Pause::begin(), Deadline::after(MOMENT));
@@ -96,13 +96,14 @@ fn judge(start: &Start<'_>, command: Option<ReadyCommand>) -> Result<()> {
     }
 }
 
-/// Ready is not enough: the daemon may have died or lost its claim at the very moment of the answer.
+/// Checks that the daemon lives and has its claim. Race: dies-as-ready (docs/races.md). It may have died or lost its
+/// claim at the moment of the answer.
 fn alive_and_claimed(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified) -> Result<()> {
     if daemon.child.process().has_ended()? {
         return Err(early_death_said(start, daemon, notified));
     }
     if !start.held.still_has(daemon.pid)? {
-        // A process that is just dying loses its descriptors first, and is known to have ended a moment later.
+        // A dying process loses its descriptors first, and its pidfd reports the end a moment later.
         const MOMENT: Duration = Duration::from_millis(100);
         if ready_by(daemon.child.process().as_fd(), Deadline::after(MOMENT))? {
             return Err(early_death_said(start, daemon, notified));
@@ -132,7 +133,7 @@ pub(crate) fn early_death(start: &Start<'_>, daemon: &mut Daemon) -> anyhow::Err
 
 fn early_death_said(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified) -> anyhow::Error {
     start.learn_name(daemon.pid);
-    // How a process ended that is not our child, only its parent knows.
+    // Only the parent of a process knows how it ended.
     let how = daemon.child.reap().map_or("has ended".into(), |ended| ended.to_string());
     let said = [&notified.error, &notified.status].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
     let said = if said.is_empty() { String::new() } else { format!(" (it said: {said})") };

@@ -13,39 +13,39 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::process::Stdio;
 
-/// The ready command, in a group of its own. Dropped before it has answered, it is told to end.
+/// The ready command, in a process group of its own. A drop before its answer ends it.
 ///
-/// It writes to a pipe, not to the caller's stdout and stderr: so what it leaves running keeps no `$( )` of the caller
-/// waiting, and what it says stands in the message of the failure.
+/// It writes to a pipe, not to the caller's stdout and stderr. So a process that it leaves running does not keep a `$(
+/// )` of the caller waiting, and its output stands in the message of a failure.
 pub(crate) struct ReadyCommand {
     child: Child,
     answered: bool,
-    /// Absent once everybody has closed the other end.
+    /// Absent once every process has closed the other end.
     output: Option<OwnedFd>,
     tail: Tail,
 }
 
 impl ReadyCommand {
-    /// Starts it; it sees PIDFILE and PIDFILE_PID.
+    /// Starts the ready command with PIDFILE and PIDFILE_PID in its environment.
     pub(crate) fn begin(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<ReadyCommand> {
         let (output, theirs) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
         rustix::io::ioctl_fionbio(&output, true).act("make", "a pipe")?;
         let mut command = child::shell(line);
         command.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
-        // A group of its own: a Ctrl-C is ours to handle, and what is left of it is found as our descendant.
-        // It is killed when this process is killed.
+        // It runs in a group of its own, because pidfile handles a Ctrl-C, and finds the rest of the group among its
+        // descendants. The kernel kills it when pidfile is killed.
         child::end_group_with_us(&mut command);
         let child = Child::spawn(&mut command, events)?;
         Ok(ReadyCommand { child, answered: false, output: Some(output), tail: Tail::default() })
     }
 
-    /// Readable when it has written something: then call [`ReadyCommand::drain`].
+    /// The descriptor that is readable when the ready command has written something: then call [`ReadyCommand::drain`].
     pub(crate) fn output(&self) -> Option<BorrowedFd<'_>> {
         self.output.as_ref().map(AsFd::as_fd)
     }
 
-    /// Takes in what it has written. More than a message can quote goes on to stderr.
+    /// Reads its output. The part that is too long for a message goes on to stderr.
     pub(crate) fn drain(&mut self) {
         const AT_ONCE: usize = 16;
         let mut bytes = [0; 4096];
@@ -61,7 +61,8 @@ impl ReadyCommand {
         }
     }
 
-    /// How it ended. Blocks: call it when its descriptor is ready. What it said when it succeeded goes on to stderr.
+    /// Waits for its end and returns how it ended. It blocks, so call it when its descriptor is ready. The output of a
+    /// success goes on to stderr.
     pub(crate) fn answer(&mut self) -> Result<Ended> {
         self.answered = true;
         self.drain();
@@ -72,13 +73,13 @@ impl ReadyCommand {
         Ok(ended)
     }
 
-    /// The reason of a failure: how it ended, and what it said.
+    /// The reason of a failure: the end of the ready command, and its last output.
     pub(crate) fn refusal(&self, ended: Ended) -> String {
         let said = self.tail.quote().map_or(String::new(), |quote| format!(":{quote}"));
         format!("the ready command {ended}{said}")
     }
 
-    /// A reason that is not its own, with what it has said so far.
+    /// Adds its output so far to another reason.
     pub(crate) fn late(&self, reason: &str) -> String {
         self.tail.quote().map_or(reason.to_owned(), |quote| format!("{reason} (the ready command says:{quote})"))
     }
@@ -86,7 +87,7 @@ impl ReadyCommand {
 
 fn to_stderr(bytes: &[u8]) {
     if !bytes.is_empty() {
-        // stderr that cannot be written leaves nobody to tell.
+        // If stderr cannot be written, the output is lost.
         let _ = std::io::stderr().write_all(bytes);
     }
 }
@@ -98,11 +99,11 @@ impl AsFd for ReadyCommand {
 }
 
 impl Drop for ReadyCommand {
-    /// It ends before its daemon is ended, or it would complain of the daemon's end. The signal goes to the whole group at
-    /// once, so that no fork slips through.
+    /// Ends the ready command before the daemon is ended. Otherwise it would report the end of the daemon. The signal
+    /// goes to the whole group, so that no fork escapes.
     fn drop(&mut self) {
         if !self.answered {
-            // It is not reaped yet, so the number is its own. One that runs as another user now may not be signalled.
+            // It is not reaped yet, so the PID is its own. If it runs as another user now, it may not be signalled.
             let group = self.child.process().pid();
             let _ = kill_process_group(group, rustix::process::Signal::TERM);
             let _ = kill_process_group(group, rustix::process::Signal::CONT);

@@ -1,4 +1,4 @@
-//! Whether a new daemon is the claimant at once, or the successor of one that still is.
+//! The role of a new daemon: the claimant at once, or the successor of a claimant that still runs.
 
 use clap::ValueEnum;
 use racefree_core::claim::ClaimGuard;
@@ -10,12 +10,12 @@ use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::io;
 
-/// How a new process gets the claim.
+/// The way in which a new process gets the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
-    /// The PID file names it before its first instruction.
+    /// The claimant: the PID file names it before its first instruction.
     Claimant,
-    /// It owns its byte, but the PID file names the old daemon until the switch.
+    /// The successor: it owns its byte, and the PID file names the old daemon until the switch.
     Successor,
 }
 
@@ -44,7 +44,7 @@ impl Role {
         }
     }
 
-    /// Takes the byte of a child.
+    /// Locks the byte of a child.
     pub(crate) fn vouch(self, held: &ClaimGuard, child: Pid) -> Result<()> {
         match self {
             Role::Claimant => held.vouch_for(child),
@@ -52,7 +52,7 @@ impl Role {
         }
     }
 
-    /// Puts the text back that a claimant has written. A successor has written none.
+    /// Restores the text that a claimant has replaced. A successor has written none.
     pub(crate) fn unname(self, held: &ClaimGuard) -> Result<()> {
         match self {
             Role::Claimant => held.unname(),

@@ -1,4 +1,5 @@
-//! As whom, and with what, COMMAND runs. The claim, PIDFILE and the log are made before, with the rights of the caller.
+//! The user, the limits and the environment of COMMAND. pidfile makes the claim, PIDFILE and the log before, with the
+//! rights of the caller.
 
 use crate::claim::account::Account;
 use clap::Args;
@@ -23,7 +24,7 @@ pub(crate) struct RunAs {
     /// runuser(1), the process whose PID is recorded becomes COMMAND.
     #[arg(long, value_name = "USER[:GROUP]")]
     user: Option<String>,
-    /// No program that COMMAND executes gains rights, by a set-user-ID bit for one (PR_SET_NO_NEW_PRIVS)
+    /// No program that COMMAND executes gains rights, for example by a set-user-ID bit (PR_SET_NO_NEW_PRIVS)
     #[arg(long)]
     no_new_privs: bool,
     /// The file mode creation mask of COMMAND, in octal
@@ -34,12 +35,12 @@ pub(crate) struct RunAs {
     nice: Option<i32>,
     /// Set variables of COMMAND: FILE has NAME=VALUE in each line; empty lines and lines with # are left out
     ///
-    /// A value in quotes loses them. Nothing is expanded. pidfile reads FILE as the caller.
+    /// pidfile removes quotes around a value and expands nothing. It reads FILE as the caller.
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
 }
 
-/// All that is needed for it, found out before COMMAND is started.
+/// The facts that the start needs, collected before it.
 pub(crate) struct Prepared {
     account: Option<Account>,
     variables: Vec<(OsString, OsString)>,
@@ -67,16 +68,16 @@ impl RunAs {
         Ok(Prepared { account, variables })
     }
 
-    /// Lets a command run so. To be called before other steps are added: a change of the user undoes some of them
+    /// Applies the options to a command. Call it before other steps are added: a change of the user undoes some of them
     /// (PR_SET_PDEATHSIG(2const)).
     pub(crate) fn apply(&self, command: &mut Command) -> Result<()> {
         let Prepared { account, variables } = self.prepare()?;
         command.envs(account.iter().flat_map(|account| account.variables.iter().map(|(name, value)| (name, value))));
         command.envs(variables);
-        // A negative nice value is a privilege, so it comes before the change of the user.
+        // A negative nice value needs a privilege, so it comes before the change of the user.
         let mut steps: Vec<Step> = self.nice.into_iter().map(Step::Nice).collect();
         steps.extend(self.umask.map(|mask| Step::Umask(Mode::from_bits_truncate(mask))));
-        // An unprivileged caller is this user already, and may set no groups.
+        // An unprivileged caller is this user already, and must not set groups.
         steps.extend(account.filter(|_| geteuid().is_root()).map(|Account { uid, gid, groups, .. }| {
             Step::BecomeUser(Uid::from_raw(uid), Gid::from_raw(gid), groups.into_iter().map(Gid::from_raw).collect())
         }));
@@ -100,13 +101,13 @@ impl RunAs {
         user.chain(no_new_privs).chain(umask).chain(nice).chain(files).collect()
     }
 
-    /// The files, to be named from another directory.
+    /// The paths of the files, which a change of directory must keep valid.
     pub(crate) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         self.env_file.iter_mut()
     }
 }
 
-/// The variables of a file; else the number of the first line that is none.
+/// Parses the variables of a file. The error is the number of the first wrong line.
 fn variables_of(text: &[u8]) -> std::result::Result<Vec<(OsString, OsString)>, usize> {
     let lines = text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).enumerate();
     let told = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"));

@@ -1,4 +1,4 @@
-//! sd_notify(3): what a daemon says to pidfile.
+//! sd_notify(3), from a daemon to pidfile.
 
 use clap::ValueEnum;
 use racefree_core::error::{Context, Result};
@@ -17,10 +17,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What kind of name the socket has.
+/// The kind of the socket's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Name {
-    /// A name of the network namespace.
+    /// An abstract name, which belongs to the network namespace.
     Abstract,
     /// A path in a directory of its own.
     Path,
@@ -30,13 +30,13 @@ pub(crate) enum Name {
 pub(crate) struct Socket {
     fd: OwnedFd,
     name: String,
-    /// Removed in the end.
+    /// A directory that a drop removes.
     _directory: Option<Directory>,
 }
 
 struct Directory(PathBuf);
 
-/// One datagram of it.
+/// One datagram of the socket.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) ready: bool,
@@ -45,11 +45,11 @@ pub(crate) struct Message {
     pub(crate) extend: Option<Duration>,
 }
 
-/// So many datagrams are read before the deadline and the signals are looked at again.
+/// The number of datagrams that are read before the deadline and the signals are looked at again.
 const AT_ONCE: usize = 64;
 
 impl Socket {
-    /// A socket for a daemon that runs as `user`, if not as the caller.
+    /// Makes a socket for a daemon that runs as `user`, or as the caller.
     pub(crate) fn listen(name: Name, user: Option<u32>) -> Result<Socket> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act("make", "a notify socket")?;
@@ -60,7 +60,7 @@ impl Socket {
         }
     }
 
-    /// There is nothing to clean up, whatever is killed, and a daemon of any user can reach it.
+    /// Binds an abstract name. It needs no clean-up, and a daemon of any user can reach it.
     fn with_abstract_name(fd: OwnedFd) -> Result<Socket> {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
         let name = format!("pidfile-notify-{}-{}{:09}", rustix::process::getpid(), now.tv_sec, now.tv_nsec);
@@ -69,7 +69,7 @@ impl Socket {
         Ok(Socket { fd, name: format!("@{name}"), _directory: None })
     }
 
-    /// Only the caller and the user can reach it. A pidfile that is killed leaves the directory.
+    /// Binds a path that only the caller and the user can reach. A pidfile that is killed leaves the directory.
     fn at_a_path(fd: OwnedFd, user: Option<u32>) -> Result<Socket> {
         let parent = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let parent = if user.is_some() { std::env::temp_dir() } else { parent };
@@ -89,13 +89,13 @@ impl Socket {
         &self.name
     }
 
-    /// The messages from the daemon's family that have come; what strangers say is dropped. No more than [`AT_ONCE`] are
-    /// looked at, for strangers may send without end.
+    /// Reads the messages of the daemon and its descendants, and drops those of strangers. It reads at most [`AT_ONCE`],
+    /// because strangers may send without end.
     pub(crate) fn read(&self, family: &Subreaper, daemon: Pid) -> Result<Vec<Message>> {
         let mut heard = Vec::new();
         for _ in 0..AT_ONCE {
             let mut text = [0; 4096];
-            // Room for the credentials only: descriptors that come along are closed by the kernel.
+            // There is room for the credentials only. The kernel closes descriptors that come along.
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
             match recvmsg(&self.fd, &mut [IoSliceMut::new(&mut text)], &mut ancillary, RecvFlags::DONTWAIT) {
@@ -119,14 +119,15 @@ impl Socket {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // Where they cannot be removed any more, somebody has removed them already.
+        // If they cannot be removed, another process has removed them already.
         let _ = std::fs::remove_file(self.0.join("socket"));
         let _ = std::fs::remove_dir(&self.0);
     }
 }
 
-/// Whether the sender is a descendant. One that has ended already (systemd-notify(1) does, at once) is judged by its
-/// user: whoever runs as the daemon's user has power over the daemon anyway.
+/// Whether to believe the sender. Race: ready-from-stranger (docs/races.md). It must descend from the daemon. A sender
+/// that has ended already, as systemd-notify(1) does at once, is judged by its user: a process of the daemon's user has
+/// power over the daemon anyway.
 fn is_believed(sender: UCred, family: &Subreaper, daemon: Pid) -> bool {
     match PidFd::open(sender.pid) {
         Ok(Some(process)) if family.includes(&process) => true,

@@ -1,4 +1,4 @@
-//! sd_notify(3): what pidfile says to a service manager that has started it.
+//! sd_notify(3), from pidfile to the service manager that has started it.
 
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
@@ -13,20 +13,21 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-/// What became of a message to the service manager.
+/// The fate of a message to the service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Told {
-    /// It has read the message, or there is no manager.
+    /// The manager has read the message, or there is no manager.
     Read,
-    /// It had not read the message when its time was over.
+    /// The manager has not read the message in time.
     Unread,
 }
 
-/// Tells the service manager that has started us, if there is one, and waits until it has read it: it looks up in /proc
-/// whose unit the sender belongs to, and would find nothing of one that has ended.
+/// Sends a message to the service manager, if there is one, and waits until the manager has read it. Race:
+/// manager-follows-late (docs/races.md). The manager looks up in /proc which unit the sender belongs to, and would not
+/// find a sender that has ended.
 ///
-/// `wait` waits for a descriptor, and says `false` when the manager's time is over.
+/// `wait` waits for a descriptor, and returns `false` when the manager's time is over.
 pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<Told> {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Told::Read) };
     let act = format!("send {message} to");
@@ -37,9 +38,9 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
     let address = address.act(&act, name.display())?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act(&act, name.display())?;
-    // Only of a connected socket poll(2) tells when there is room in the queue of the other.
+    // poll(2) reports room in the queue of the other socket only for a connected socket.
     connect(&socket, &address).act(&act, name.display())?;
-    // It closes the descriptor that comes with the barrier when it has come to it (sd_notify_barrier(3)).
+    // The manager closes the descriptor of the barrier when it has come to the barrier (sd_notify_barrier(3)).
     let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
     for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
         while !send(&socket, text, descriptors).act(&act, name.display())? {
@@ -52,7 +53,7 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
     Ok(if wait(Watched::Read(read.as_fd()))? { Told::Read } else { Told::Unread })
 }
 
-/// Sends a datagram; `false` if the queue of the other is full.
+/// Sends a datagram; `false` if the queue of the receiver is full.
 fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::result::Result<bool, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -60,7 +61,7 @@ fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::re
         ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
     }
     match sendmsg(socket, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
-        // TOOMANYREFS: as many descriptors as may be are on their way unread already.
+        // TOOMANYREFS: the limit of descriptors that are sent and not yet read is reached.
         Err(Errno::AGAIN | Errno::TOOMANYREFS) => Ok(false),
         sent => sent.map(|_| true),
     }

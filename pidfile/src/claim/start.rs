@@ -22,7 +22,7 @@ use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 
-/// A start, prepared: signals are collected, orphans adopted.
+/// A prepared start: it collects signals and adopts orphans.
 pub(crate) struct Start<'a> {
     pub(crate) options: &'a Claim,
     pub(crate) launch: Launch,
@@ -30,18 +30,18 @@ pub(crate) struct Start<'a> {
     pub(crate) family: Subreaper,
     pub(crate) notify: Option<Socket>,
     pub(crate) held: ClaimGuard,
-    /// Of the restart that this start is part of.
+    /// The restart lock, if this start is part of a restart.
     restart: Option<RestartLock>,
     output: Output<'a>,
-    /// What the process of the daemon is called.
+    /// The name of the daemon's process.
     runs: RefCell<Option<String>>,
 }
 
-/// What a start has brought to life.
+/// The daemon that a start has started.
 pub(crate) struct Daemon {
-    /// Its number in the file.
+    /// Its PID, as the file names it.
     pub(crate) pid: Pid,
-    /// The child whose end is its end: itself, or its supervisor.
+    /// The child whose end is the end of the daemon: the daemon itself, or its supervisor.
     pub(crate) child: Child,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Start<'a> {
         Ok(Start { options, launch, attempt, family, notify, held, restart: None, output, runs: RefCell::default() })
     }
 
-    /// Keeps the lock of a restart to the end of the start.
+    /// Keeps the restart lock to the end of the start.
     pub(crate) fn under(mut self, restart: RestartLock) -> Start<'a> {
         self.restart = Some(restart);
         self
@@ -71,7 +71,8 @@ impl<'a> Start<'a> {
             Launch::Supervised => self.spawn_supervised(role),
             Launch::Direct | Launch::Forking => self.spawn_daemon(role),
         };
-        // As a rule nothing runs then. But a process may have begun that could not be held, or not be heard.
+        // As a rule no process runs then. But a process may have begun that could not be pinned, or whose report was
+        // lost.
         spawned.inspect_err(|_| self.end_all())
     }
 
@@ -81,8 +82,8 @@ impl<'a> Start<'a> {
         self.detach(&mut command, &[])?;
         let pid = self.held.record_pid();
         if let Some(restart) = &self.restart {
-            // Nobody who has the restart lock next could find the child before it owns its byte: until then it dies
-            // with us.
+            // Race: unmarked-successor (docs/races.md). Until the child owns its byte, the next holder of the restart
+            // lock could not find it. So the kernel kills it if this process dies.
             child::die_with_us(&mut command);
             child::close_first(&mut command, restart);
         }
@@ -107,7 +108,7 @@ impl<'a> Start<'a> {
         Ok(Daemon { pid, child })
     }
 
-    /// A session of its own, no input, output to the log, and no descriptor but those it is to have.
+    /// Detaches COMMAND: a session of its own, no input, output to the log, and no descriptor except the given ones.
     fn detach(&self, command: &mut Command, kept: &[i32]) -> Result<()> {
         command.stdin(Stdio::null());
         for into in [Command::stdout, Command::stderr] {
@@ -121,7 +122,7 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
-    /// Waits as [`Attempt::next`] does, and takes in what COMMAND writes meanwhile.
+    /// Waits as [`Attempt::next`] does, and reads the output of COMMAND meanwhile.
     pub(crate) fn next(
         &self,
         watched: &[Watched<'_>],
@@ -139,26 +140,26 @@ impl<'a> Start<'a> {
         }
     }
 
-    /// Remembers what the daemon is called, for messages. A process that has been reaped has no name any more.
+    /// Remembers the name of the daemon for messages. A process that has been reaped has no name any more.
     pub(crate) fn learn_name(&self, pid: Pid) {
         if let Some(name) = procfs::name(pid) {
             *self.runs.borrow_mut() = Some(name);
         }
     }
 
-    /// The end of a start that has succeeded.
+    /// Ends a start that has succeeded.
     pub(crate) fn succeed(&self) -> Result<Exit> {
         self.output.let_go().map(|()| Exit::Done)
     }
 
-    /// The end of a start that has failed: all that was started is ended. The failure gains what was to be started, and what
-    /// it said last.
+    /// Ends a start that has failed, and every process that it has started. The returned error adds the name of the
+    /// daemon and its last output.
     pub(crate) fn undo(&self, failure: anyhow::Error, pid: Pid) -> anyhow::Error {
-        // The number of a process that has been reaped may be a stranger's by now.
+        // The PID of a process that has been reaped may belong to a stranger by now.
         if self.runs.borrow().is_none() {
             self.learn_name(pid);
         }
-        // What the daemon says when it is told to end is not the reason.
+        // The output of the daemon at its end is not the reason.
         let why = sentence(&failure);
         let last_words = self.output.last_words(&why).map_or(String::new(), |words| format!("; {words}"));
         self.end_all();
