@@ -82,7 +82,8 @@ pub fn read_proc(path: &str, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 fn read_at_most(file: &File, limit: u64) -> Result<Vec<u8>, Errno> {
-    let mut content = Vec::new();
+    // std begins with 32 bytes where nothing is reserved, and one file of /proc takes ten reads.
+    let mut content = Vec::with_capacity(usize::try_from(limit.min(4096)).unwrap_or(4096));
     match file.take(limit).read_to_end(&mut content) {
         Ok(_) => Ok(content),
         Err(e) => Err(Errno::from_io_error(&e).unwrap_or(Errno::IO)),

@@ -138,7 +138,8 @@ impl PidFile {
     fn read_start(&self) -> Result<Vec<u8>> {
         let mut start = vec![0; pid_text::LONGEST + 1];
         let mut filled = 0;
-        loop {
+        // Less than was asked for, up to the end of a line, is all there is: a second read would say so.
+        while filled < start.len() && !start[..filled].ends_with(b"\n") {
             match self.file.read_at(&mut start[filled..], filled as u64) {
                 Ok(0) => break,
                 Ok(more) => filled += more,
