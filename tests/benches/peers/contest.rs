@@ -113,11 +113,13 @@ pub fn commands(tools: &Tools, rounds: usize, lines: &[&str]) -> Vec<Measured> {
 pub struct Report {
     rows: Vec<[String; 5]>,
     skipped: Vec<String>,
+    /// What one CPUID instruction costs here.
+    pub cpuid: Option<Duration>,
 }
 
 impl Report {
     pub fn begin() -> Report {
-        Report { rows: vec![], skipped: vec![] }
+        Report { rows: vec![], skipped: vec![], cpuid: None }
     }
 
     /// `what` took `ours`, the peer `theirs`; the mark is what the ratio should not exceed.
@@ -154,7 +156,9 @@ impl Report {
     }
 
     pub fn page(&self) -> String {
-        format!("{}\n{}", include_str!("page.md"), self.table())
+        let cpuid = self.cpuid.unwrap_or_default();
+        let page = include_str!("page.md").replace("@CPUID@", &cpuid.as_nanos().to_string());
+        format!("{}\n{}", page.replace("@CPUIDS@", &(cpuid * 43).as_micros().to_string()), self.table())
     }
 }
 

@@ -1,6 +1,7 @@
 //! PID files: reading one or many, stopping a daemon, and the whole start.
 
 use crate::contest::{Measured, Report, Tools, commands, interleaved, shown, timed};
+use crate::locks::floor;
 use racefree_core::event::time::Deadline;
 use racefree_core::process::pidfd::PidFd;
 use std::os::fd::AsFd;
@@ -31,14 +32,21 @@ fn end(tools: &Tools, name: &str) {
 pub fn read(tools: &Tools, report: &mut Report) {
     let _daemon = claimed(tools, "R", "sleep 1000");
     let peers =
-        [("start-stop-daemon", "start-stop-daemon --status --pidfile R", "0.9"), ("pgrep", "pgrep -F R -L", "0.1")];
+        [("start-stop-daemon", "start-stop-daemon --status --pidfile R", "0.45"), ("pgrep", "pgrep -F R -L", "0.1")];
+    let floor = floor(tools);
     for (program, line, mark) in peers {
         if !tools.has(program) {
             report.skip(program);
             continue;
         }
-        let [our, their] = commands(tools, 300, &["pidfile read R", line])[..] else { unreachable!("two") };
+        let least = floor.as_ref().map_or("true".to_owned(), |floor| format!("{floor} -r R"));
+        let [our, their, least] = commands(tools, 300, &["pidfile read R", line, &least])[..] else {
+            unreachable!("three")
+        };
         report.ratio("`pidfile read F`", our.median, line, their.median, mark);
+        if floor.is_some() {
+            report.floor("pidfile read F", our.median, least.median);
+        }
     }
     end(tools, "R");
 }

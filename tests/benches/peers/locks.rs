@@ -26,8 +26,14 @@ pub fn floor(tools: &Tools) -> Option<String> {
 
 pub fn start_up(tools: &Tools, report: &mut Report) {
     let floor = floor(tools);
-    if floor.is_none() {
-        report.skip("the floor (x86_64 only)");
+    match &floor {
+        Some(floor) => {
+            let [alone, asking] = commands(tools, 50, &[floor, &format!("{floor} -q F")])[..] else {
+                unreachable!("two")
+            };
+            report.cpuid = Some(asking.beyond(alone) / 4300);
+        }
+        None => report.skip("the floor (x86_64 only)"),
     }
     let peers = [
         ("flock", "flock F true", "withlock F true", "F true", "0.40"),
