@@ -76,7 +76,12 @@ impl Cli {
     /// Nothing is to be undone while no lock is held: what hangs past the deadline is ended.
     fn within_time<T>(&self, hold: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
         let deadline = self.deadline();
-        let _backstop = end_by(deadline);
-        hold(deadline)
+        let backstop = end_by(deadline);
+        let held = hold(deadline);
+        if let (Some(backstop), Err(_)) = (backstop, &held) {
+            // The message of the failure may be what hangs.
+            backstop.stay();
+        }
+        held
     }
 }

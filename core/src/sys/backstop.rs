@@ -44,6 +44,11 @@ impl Backstop {
         armed.timers.push(timer(libc::SIGKILL, left + GRACE + LAST)?);
         Ok(armed)
     }
+
+    /// Leaves it armed to the end of this process, its last message included.
+    pub fn stay(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Backstop {

@@ -64,7 +64,9 @@ impl Stop {
         let deadline = Deadline::within(self.timeout);
         let mut kill_at = self.kill_after.map_or(Deadline::NEVER, Deadline::after);
         // This process has nothing to undo, so a signal ends it at once, by its default action.
-        let _backstop = cli::end_by(deadline);
+        if let Some(backstop) = cli::end_by(deadline) {
+            backstop.stay();
+        }
         let mut all: Vec<Stopping> = self.pidfiles.iter().map(|path| Stopping::begin(&self, path)).collect();
         let (mut pause, mut status) = (Pause::begin(), StatusLine::begin());
         loop {

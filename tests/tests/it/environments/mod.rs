@@ -5,5 +5,6 @@ mod bounds;
 mod input;
 mod privileges;
 mod refusals;
+mod strangers;
 mod supervisors;
 mod systems;
