@@ -11,6 +11,7 @@ use crate::cli::output::Verbosity;
 use crate::error::{Result, sentence};
 use crate::event::time::Deadline;
 use crate::sys::backstop::Backstop;
+use crate::sys::init;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
@@ -42,6 +43,7 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
     match parsed {
         Ok(cli) => {
             output::speak_as(&name, cli.verbosity());
+            init::obey_signals_as_pid_1();
             run(cli).unwrap_or_else(|error| {
                 output::error(&sentence(&error));
                 ending(&error)

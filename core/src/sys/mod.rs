@@ -6,6 +6,7 @@
 pub mod arena;
 pub mod backstop;
 mod guard;
+pub(crate) mod init;
 pub mod names;
 pub mod runtime;
 pub mod steps;

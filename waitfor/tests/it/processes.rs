@@ -132,3 +132,25 @@ fn a_stranger_is_not_even_connected_to() {
     daemon.kill().unwrap();
     daemon.wait().unwrap();
 }
+
+/// The kernel keeps signals of default action from PID 1, and a container's first program is often a wait.
+#[test]
+fn a_wait_that_is_pid_1_of_a_container_ends_by_the_signals_that_end_every_other() {
+    if !tests::needs_root() || !tests::needs("unshare", "util-linux") || !tests::needs("pgrep", "procps") {
+        return;
+    }
+    // A shell lets its background jobs ignore INT and QUIT.
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let place = place();
+        let said = place.sh(&format!(
+            "unshare -pf --mount-proc waitfor -v file:nowhere 2>said & waitfor 'exec:grep -q such said'
+             kill -{signal} $(pgrep -P $!); wait $!; echo $?"
+        ));
+        assert_eq!(said.stdout, format!("{code}\n"), "{said:?}");
+    }
+    // COMMAND begins with the default actions.
+    let signals = "grep -E ^SigCgt /proc/self/status";
+    let said = place().sh(&format!("unshare -pf --mount-proc waitfor exec:true -- {signals}; {signals}"));
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0] == lines[1], "{said:?}");
+}
