@@ -42,6 +42,7 @@ impl Follower {
     fn completed(&mut self, begun: u64, complete: bool) {
         self.is_complete = complete;
         if complete {
+            self.files.forget_oldest();
             self.taken = begun;
         }
     }

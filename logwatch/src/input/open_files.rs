@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// At most this many old files are kept open.
 const OLD_FILES: usize = 8;
 
-/// At most this many places of files that were left are kept.
+/// This many places of files that were left are kept when all has been read.
 const LEFT: usize = 32;
 
 /// The open files, and the places at which others were left.
@@ -139,6 +139,10 @@ impl OpenFiles {
             _ => Place::of(&left),
         };
         self.left.extend(place);
+    }
+
+    /// Forgets the oldest places. All that was written before a certain time has been read, so they are of little use.
+    pub(crate) fn forget_oldest(&mut self) {
         self.left.drain(..self.left.len().saturating_sub(LEFT));
     }
 
