@@ -41,6 +41,8 @@ pub(crate) struct Follower {
     /// The last step found that everything has been read.
     pub(super) is_complete: bool,
     pub(super) is_stdin: bool,
+    /// The log is read once; what its name stands for later is of no interest.
+    pub(super) once: bool,
 }
 
 /// The outcome of a step.
@@ -69,6 +71,7 @@ impl Follower {
             was_there: false,
             is_complete: false,
             is_stdin: false,
+            once: false,
         }
     }
 
@@ -136,7 +139,7 @@ impl Follower {
                 },
             }
         }
-        if self.is_stdin {
+        if self.is_stdin || self.once && !self.truncated {
             return Ok(Step::Idle);
         }
         if !self.unread.is_empty() && !self.truncated {

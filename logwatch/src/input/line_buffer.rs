@@ -124,6 +124,11 @@ impl LineBuffer {
         self.lines
     }
 
+    /// So much is there to be read: the next read takes it at once, if it is not too much.
+    pub(crate) fn expect(&mut self, count: u64) {
+        self.step = (count.min(CHUNK as u64) as usize + 1).clamp(LITTLE, CHUNK);
+    }
+
     /// The room for the next read.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         let keep = self.judged.saturating_sub(PROOF);

@@ -66,16 +66,17 @@ impl ParallelScan {
         matcher: &Matcher,
         each: &mut dyn FnMut(&Reader, &Block) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64).min(THREADS);
         let left = reader.left().act("look at", reader.path().display())?;
         let begin = reader.buffer.position();
-        let worthwhile =
-            threads > 1 && left >= WORTHWHILE && begin >= self.not_before && reader.buffer.is_at_start_of_line();
+        if left < WORTHWHILE || begin < self.not_before || !reader.buffer.is_at_start_of_line() {
+            return Ok(());
+        }
+        let threads = thread::available_parallelism().map_or(1, |n| n.get() as u64).min(THREADS);
         // What stands before the first line is passed when the file is read in order.
         let begins_plainly = |file: &&File| {
             begin > 0 || proof_of(Some(file), 1).is_ok_and(|first| first.first().is_some_and(|&b| b > 0 && b < 0x80))
         };
-        let Some(file) = reader.file().filter(|_| worthwhile).filter(begins_plainly) else { return Ok(()) };
+        let Some(file) = reader.file().filter(|_| threads > 1).filter(begins_plainly) else { return Ok(()) };
         let file = &file.try_clone().act("share", reader.path().display())?;
         self.not_before = begin + WORTHWHILE;
         let counts = reader.buffer.lines().is_some();

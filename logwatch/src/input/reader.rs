@@ -47,8 +47,11 @@ impl Reader {
     pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Reader> {
         let there = file.metadata().act("look at", path.display())?;
         let mut reader = Reader::new(Source::Regular(file), path, Some(&there));
-        let before = proof_of(reader.file(), offset).act("read", path.display())?;
-        reader.buffer.pass_to(offset, &before, 0);
+        if offset > 0 {
+            let before = proof_of(reader.file(), offset).act("read", path.display())?;
+            reader.buffer.pass_to(offset, &before, 0);
+        }
+        reader.buffer.expect(there.len().saturating_sub(offset));
         Ok(reader)
     }
 

@@ -50,6 +50,19 @@ impl Follower {
         Follower::without_archives(names, |_| Ok(0))
     }
 
+    /// Reads a log once, from its beginning, whatever its name stands for meanwhile.
+    ///
+    /// # Errors
+    /// As [`Follower::from`].
+    pub(crate) fn once(names: ArchiveNames) -> Result<Follower> {
+        let mut follower = Follower { once: true, ..Follower::new(names, 0) };
+        if let Some(file) = open_file(follower.path())? {
+            let reader = Reader::of_file(file, follower.path(), 0)?;
+            follower.add(reader);
+        }
+        Ok(follower)
+    }
+
     /// Follows a log. What its archives hold is of no interest.
     fn without_archives(names: ArchiveNames, offset: impl Fn(&fs::File) -> io::Result<u64>) -> Result<Follower> {
         let mut follower = Follower::new(names, inode::now());

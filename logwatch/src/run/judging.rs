@@ -47,7 +47,7 @@ impl Session<'_> {
             false => reader.buffer.judged_part(piece),
         }
         if decided_here {
-            self.cursors = Some(self.cursors_now()?);
+            self.cursors = Some(if self.saves { self.cursors_now()? } else { vec![] });
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::input::noting;
 use crate::matching::matcher::Matcher;
 use crate::options::Cli;
 use crate::output::printer::Printer;
+use begin::Beginnings;
 use command::Started;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
@@ -42,24 +43,28 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let file = cli.start_at.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.stop_when.patience()));
     let file = file.transpose()?;
     let unless_told = if cli.stop_when.no_follow || file.is_some() { "start" } else { "end" };
-    let logs = begin::followers(&cli.start_at, &names, file.as_ref(), unless_told, &Budget::until(until))?;
+    let no_follow = cli.stop_when.no_follow;
+    let begin = Beginnings::of(&cli.start_at, &names, file.as_ref(), unless_told, no_follow && file.is_none())?;
     let ready_wanted = cli.patterns.ready.is_some();
     let rules = Rules {
-        first_decides: !cli.stop_when.no_follow || ready_wanted,
+        first_decides: !no_follow || ready_wanted,
         tail_lines: if cli.command.is_empty() { 0 } else { cli.show },
-        collects_signals: !cli.command.is_empty() || file.is_some() && !cli.stop_when.no_follow,
+        saves: file.is_some(),
+        collects_signals: !cli.command.is_empty() || file.is_some() && !no_follow,
     };
     let printer = Printer::new(&cli.shown, &matcher, names.are_several());
     let threshold = Threshold::of(&cli.stop_when, ready_wanted);
+    let at_once = if no_follow { 0 } else { begin.count() };
+    let budget = Budget::until(until);
+    let logs = (0..at_once).map(|at| begin.follow(at, &budget)).collect::<Result<_>>()?;
     let mut session = Session::new(&matcher, printer, names, logs, threshold, rules)?;
-    let exit = cli.watch(&mut session, until);
+    let exit = if no_follow { scan::scan(&mut session, &begin, ready_wanted) } else { cli.watch(&mut session, until) };
+    session.printer.count_rest();
     if cli.stop_when.drain {
         session.drain()?;
     }
-    match file {
-        // A run that failed to read or to print must not move the cursor: the next run judges those lines again.
-        Some(file) if exit.as_ref().map_or_else(is_an_answer, |_| true) => file.note(session.cursors()?)?,
-        _ => {}
+    if let Some(file) = file {
+        session.note_in(file, exit.as_ref().map_or_else(is_an_answer, |_| true))?;
     }
     exit
 }
@@ -93,9 +98,6 @@ impl Cli {
 
     fn watch(&self, session: &mut Session<'_>, until: Deadline) -> Result<Exit> {
         let ready_wanted = self.patterns.ready.is_some();
-        if self.stop_when.no_follow {
-            return scan::scan(session, ready_wanted);
-        }
         if self.command.is_empty() {
             return self.watch_logs(session, until);
         }

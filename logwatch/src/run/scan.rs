@@ -1,9 +1,11 @@
 //! `--no-follow`: one pass over the logs, on all processors where the logs are long.
 
+use crate::input::budget::Budget;
 use crate::input::inode;
 use crate::input::line_buffer::ends_of_lines;
 use crate::input::reader::Reader;
 use crate::output::origin::Origin;
+use crate::run::begin::Beginnings;
 use crate::run::session::Session;
 use crate::run::watch_loop::SILENCE;
 use racefree_core::cli::exit::Exit;
@@ -15,13 +17,20 @@ use std::time::Duration;
 /// A log may be written to so often that its last record is never silent.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Judges the logs to their ends.
+/// Judges the logs to their ends, one after the other, so that one file is open at a time.
 ///
 /// # Errors
-/// The read fails; stdout cannot be written.
-pub(crate) fn scan(session: &mut Session<'_>, ready_wanted: bool) -> Result<Exit> {
-    session.read_all()?;
-    session.finish(Deadline::NEVER)?;
+/// A log cannot be read; stdout cannot be written.
+pub(crate) fn scan(session: &mut Session<'_>, begin: &Beginnings<'_>, ready_wanted: bool) -> Result<Exit> {
+    for at in 0..begin.count() {
+        session.take_up(begin.follow(at, &Budget::until(Deadline::NEVER))?);
+        session.read_all()?;
+        session.finish(Deadline::NEVER)?;
+        if session.decided.is_some() {
+            break;
+        }
+        session.lay_down()?;
+    }
     Ok(session.judgement(ready_wanted))
 }
 
@@ -43,7 +52,9 @@ impl Session<'_> {
             if !busy && self.logs.iter().all(|log| log.pipe().is_none()) && (silent_at.passed() || patience.passed()) {
                 return Ok(());
             }
-            self.waiting.wait(None, &self.logs, if busy { Deadline::after(Duration::ZERO) } else { silent_at })?;
+            if !busy {
+                self.waiting.wait(None, &self.logs, silent_at)?;
+            }
         }
     }
 

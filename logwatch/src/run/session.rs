@@ -2,6 +2,7 @@
 
 use crate::input::budget::{Budget, SignalWaits};
 use crate::input::cursor::Cursor;
+use crate::input::cursor_file::CursorFile;
 use crate::input::follower::{Follower, Step};
 use crate::input::log_names::LogNames;
 use crate::matching::matcher::{Matcher, Verdict};
@@ -23,6 +24,8 @@ pub(crate) struct Rules {
     pub(crate) first_decides: bool,
     /// If COMMAND fails this many of the last lines are shown.
     pub(crate) tail_lines: usize,
+    /// A later run goes on where this one ends.
+    pub(crate) saves: bool,
     /// There is something to undo or to save before this process ends.
     pub(crate) collects_signals: bool,
 }
@@ -47,6 +50,10 @@ pub(crate) struct Session<'a> {
     pub(crate) error_seen: bool,
     /// The places right behind the line that decided.
     pub(crate) cursors: Option<Vec<(PathBuf, Cursor)>>,
+    /// The cursors of the logs that were read to their ends and laid down.
+    done: Vec<(PathBuf, Cursor)>,
+    /// A later run goes on where this one ends.
+    pub(crate) saves: bool,
 }
 
 impl<'a> Session<'a> {
@@ -64,7 +71,8 @@ impl<'a> Session<'a> {
         }
         let tails = logs.iter().map(|_| Tail::at_most(rules.tail_lines)).collect();
         let waiting = Waiting::armed(&logs, rules.collects_signals)?;
-        let (Rules { first_decides, tail_lines, .. }, decided, error_seen, cursors) = (rules, None, false, None);
+        let Rules { first_decides, tail_lines, saves, .. } = rules;
+        let (decided, error_seen, cursors, done) = (None, false, None, vec![]);
         Ok(Session {
             matcher,
             printer,
@@ -78,6 +86,8 @@ impl<'a> Session<'a> {
             decided,
             error_seen,
             cursors,
+            done,
+            saves,
         })
     }
 
@@ -148,7 +158,6 @@ impl<'a> Session<'a> {
             }
         }
         self.judge_rests()?;
-        self.printer.count_rest();
         self.printer.flush()
     }
 
@@ -167,15 +176,43 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The cursor of each log: behind the line that decided, or where judging goes on now.
+    /// Takes up a log: it is the only one that is read now.
+    pub(crate) fn take_up(&mut self, mut log: Follower) {
+        if self.printer.counts_lines() {
+            log.files_mut().count_lines();
+        }
+        (self.logs, self.tails) = (vec![log], vec![Tail::at_most(0)]);
+    }
+
+    /// Lays down the logs that are read now, after their lines were printed, and notes their cursors.
     ///
     /// # Errors
     /// A log exists and cannot be looked at.
-    pub(crate) fn cursors(&self) -> Result<Vec<(PathBuf, Cursor)>> {
-        self.cursors.clone().map_or_else(|| self.cursors_now(), Ok)
+    pub(crate) fn lay_down(&mut self) -> Result<()> {
+        if self.saves {
+            self.done.extend(self.cursors_now()?);
+        }
+        self.logs.clear();
+        Ok(())
+    }
+
+    /// Saves the cursor of each log: behind the line that decided, or where judging goes on. A run that failed to read or to
+    /// print saves only those of the logs that were done before: a later run judges the other lines again.
+    ///
+    /// # Errors
+    /// The file cannot be written; a log exists and cannot be looked at.
+    pub(crate) fn note_in(self, file: CursorFile, succeeded: bool) -> Result<()> {
+        let mut cursors = self.done.clone();
+        if succeeded {
+            cursors.extend(self.cursors.clone().map_or_else(|| self.cursors_now(), Ok)?);
+        }
+        if cursors.is_empty() { Ok(()) } else { file.note(cursors) }
     }
 
     /// The cursor of each log for where judging goes on now.
+    ///
+    /// # Errors
+    /// A log exists and cannot be looked at.
     pub(crate) fn cursors_now(&self) -> Result<Vec<(PathBuf, Cursor)>> {
         self.logs.iter().map(|log| Ok((log.path().to_owned(), log.cursor()?))).collect()
     }

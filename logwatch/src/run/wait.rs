@@ -53,6 +53,7 @@ impl Waiting {
     /// Descriptors run out.
     pub(crate) fn armed(logs: &[Follower], collects_signals: bool) -> Result<Waiting> {
         let hints = Inotify::new().inspect_err(without_hints).ok();
+        // Logs that are taken up later are read once and not watched.
         let hinted = logs.iter().map(Follower::event_trust).max().unwrap_or(EventTrust::Always);
         if hinted == EventTrust::LocalOnly {
             without_hints(&io::Error::other("this file system has none for what others write"));
