@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["process"],
     &["lock"],
     &["claim"],
+    &["library"],
     &["cli"],
 ];
 
