@@ -66,7 +66,7 @@ pub fn claim_for_current_process(path: impl AsRef<Path>) -> Result<ClaimGuard, E
         return Err(Error::Busy(path.to_owned(), status));
     }
     match crate::claim::try_claim(path)? {
-        Claimed::Ours(mut guard) => {
+        Claimed::Ours(guard) => {
             guard.record_for_library()?;
             Ok(guard)
         }
@@ -76,8 +76,8 @@ pub fn claim_for_current_process(path: impl AsRef<Path>) -> Result<ClaimGuard, E
 
 /// Reads the PID file at `path`. It takes no lock that a claim could stumble over, and waits for nobody.
 ///
-/// A file that this process has claimed itself is answered from the claim: to open and close such a file would drop the byte
-/// lock of the claim (fcntl(2), F_SETLK).
+/// A file that names this process itself is answered from the kernel's list of its locks (/proc/self/fdinfo): to open and close
+/// such a file would drop the byte lock (fcntl(2), F_SETLK).
 pub fn read(path: impl AsRef<Path>) -> Status {
     let path = path.as_ref();
     own::status(path).unwrap_or_else(|| Status::of(path))

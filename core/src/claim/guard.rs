@@ -11,11 +11,10 @@ use crate::claim::pid_file::PidFile;
 use crate::claim::pid_text::Text;
 use crate::claim::record_pid::{self, RecordPid};
 use crate::claim::restart_lock;
-use crate::claim::status::{Claimant, Status};
+use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
-use crate::lock::file_id::FileId;
 use crate::lock::holders::{AT_MOST, Holds, holds};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::wait::try_flock;
@@ -36,13 +35,11 @@ use std::process::Command;
 pub struct ClaimGuard {
     file: PidFile,
     before: Vec<u8>,
-    /// Of a claim that this process has made for itself.
-    own: Option<FileId>,
 }
 
 impl ClaimGuard {
     pub(crate) fn new(file: PidFile, before: Vec<u8>) -> ClaimGuard {
-        ClaimGuard { file, before, own: None }
+        ClaimGuard { file, before }
     }
 
     /// Claims through a descriptor that another process has opened and keeps. The flock belongs to the open file
@@ -169,18 +166,15 @@ impl ClaimGuard {
     }
 
     /// Records this process as the claimant, without letting children inherit the claim.
-    pub(crate) fn record_for_library(&mut self) -> Result<()> {
-        record_pid::take(&self.record_pid().lock_and_write_only()).map_err(|e| self.not_recorded(e))?;
-        let id = FileId::from(&self.file.metadata()?);
-        own::add(id);
-        self.own = Some(id);
-        Ok(())
+    pub(crate) fn record_for_library(&self) -> Result<()> {
+        record_pid::take(&self.record_pid().lock_and_write_only()).map_err(|e| self.not_recorded(e))
     }
 
     /// The status of this claim, as another process would see it: `Held`, with the evidence `vouched` as long as no other part
     /// of this process has opened and closed the file, which drops the byte lock.
     pub fn status(&self) -> Status {
-        Status::Held(Claimant { pid: rustix::process::getpid(), evidence: own::evidence(self.file.file()) })
+        let evidence = self.file.locked_file().map_or(Evidence::Descriptor, own::evidence);
+        Status::Held(Claimant { pid: rustix::process::getpid(), evidence })
     }
 
     /// Lets the children of `command` inherit the claim: it lasts until the last of them has ended, too.
@@ -326,13 +320,5 @@ impl ClaimGuard {
 
     fn path(&self) -> &Path {
         self.file.path()
-    }
-}
-
-impl Drop for ClaimGuard {
-    fn drop(&mut self) {
-        if let Some(id) = self.own {
-            own::remove(id);
-        }
     }
 }

@@ -6,6 +6,7 @@ mod cluster_of_three;
 mod daemon_controller;
 mod init;
 mod init_real;
+mod library;
 mod ready;
 mod real;
 mod supervised;

@@ -14,8 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["process"],
     &["lock"],
     &["claim"],
-    &["library"],
-    &["cli"],
+    &["cli", "library"],
 ];
 
 const PACKAGES: [&str; 6] = ["core", "pidfile", "withlock", "waitfor", "logwatch", "model"];
