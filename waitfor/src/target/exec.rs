@@ -4,6 +4,7 @@ use super::{Answer, Target};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
@@ -21,10 +22,13 @@ pub(crate) struct Exec {
     run: Option<Run>,
     /// The command has exited otherwise than 0.
     has_failed: bool,
+    /// The groups of earlier runs whose members may not have ended yet.
+    ended: Vec<Pid>,
 }
 
 /// One run of the command, in a process group of its own. Dropping the run ends the group.
 struct Run {
+    group: Pid,
     child: Option<Child>,
     output: OwnedFd,
     said: Vec<u8>,
@@ -39,7 +43,7 @@ const READS_AT_A_TIME: usize = 64;
 
 impl Exec {
     pub(crate) fn new(line: OsString) -> Exec {
-        Exec { line, run: None, has_failed: false }
+        Exec { line, run: None, has_failed: false, ended: vec![] }
     }
 }
 
@@ -53,7 +57,8 @@ impl Run {
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
         child::end_group_with_us(&mut command);
         let child = Child::spawn_unarmed(&mut command)?;
-        Ok(Run { child: Some(child), output, said: vec![], output_closed: false })
+        let group = Pid::from_raw(child.process().pid().as_raw_pid());
+        Ok(Run { group, child: Some(child), output, said: vec![], output_closed: false })
     }
 
     fn read_output(&mut self) {
@@ -87,7 +92,7 @@ impl Run {
         let Some(mut child) = self.child.take() else { return Ok(None) };
         // Before the leader is reaped: a zombie keeps the group's number from being reused.
         // ESRCH: all of the group are zombies.
-        let _ = killpg(Pid::from_raw(child.process().pid().as_raw_pid()), Signal::SIGKILL);
+        let _ = killpg(self.group, Signal::SIGKILL);
         self.read_output();
         child.reap().map(Some)
     }
@@ -102,10 +107,31 @@ impl Run {
     }
 }
 
+/// Reaps the members of a group that have ended and are ours, and returns whether there are others of ours.
+fn has_members_left(group: Pid) -> bool {
+    loop {
+        match waitpid(Pid::from_raw(-group.as_raw()), Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return true,
+            Ok(_) | Err(Errno::EINTR) => {}
+            // ECHILD: there are none.
+            Err(_) => return false,
+        }
+    }
+}
+
 impl Drop for Run {
     fn drop(&mut self) {
         // A child that cannot be waited for is reaped when this process ends.
         let _ = self.end_group();
+    }
+}
+
+impl Exec {
+    /// Forgets the run that has ended, and reaps what earlier runs left. Orphans of a group become children of PID 1, which a
+    /// wait is that runs as the first program of a container.
+    fn end_run(&mut self) {
+        self.ended.extend(self.run.take().map(|run| run.group));
+        self.ended.retain(|group| has_members_left(*group));
     }
 }
 
@@ -131,21 +157,22 @@ impl Target for Exec {
             Ended::Status(0) => Answer::YES,
             ended => Answer::no(run.reason(ended.to_string())),
         };
-        self.run = None;
+        self.end_run();
         self.has_failed |= answer != Answer::YES;
         Ok(Poll::Ready(answer))
     }
 
     fn time_out(&mut self, after: Duration) -> Answer {
-        let mut run = self.run.take();
         let what = format!("has not ended within {}", for_people(after));
-        Answer::unclear(match &mut run {
+        let reason = match &mut self.run {
             Some(run) => {
                 run.read_output();
                 run.reason(what)
             }
             None => what,
-        })
+        };
+        self.end_run();
+        Answer::unclear(reason)
     }
 
     fn caveat(&self) -> Option<&'static str> {

@@ -154,3 +154,16 @@ fn a_wait_that_is_pid_1_of_a_container_ends_by_the_signals_that_end_every_other(
     let lines: Vec<&str> = said.stdout.lines().collect();
     assert!(lines.len() == 2 && lines[0] == lines[1], "{said:?}");
 }
+
+/// Each try leaves a shell and two sleeps without a parent, and PID 1 gets them.
+#[test]
+fn a_wait_that_is_pid_1_reaps_what_its_commands_leave() {
+    if !tests::needs_root() || !tests::needs("unshare", "util-linux") || !tests::needs("ps", "procps") {
+        return;
+    }
+    let place = place();
+    let command = "exec:ps -e -o stat= | grep -c ^Z >> zombies; sleep 60 & sleep 60";
+    place.sh(&format!("unshare -pf --mount-proc waitfor -t 5s --attempt 150ms '{command}' 2>said"));
+    let zombies: Vec<usize> = place.content("zombies").lines().filter_map(|line| line.parse().ok()).collect();
+    assert!(zombies.len() >= 5 && zombies.iter().all(|&seen| seen <= 6), "{zombies:?}");
+}
