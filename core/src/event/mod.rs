@@ -16,6 +16,7 @@ use nix::libc;
 use nix::sys::signal::{self as mask, SigSet, SigmaskHow};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The event that ended a wait.
@@ -37,6 +38,8 @@ pub struct Arrived {
     /// Whether the terminal sent it (Ctrl-C, Ctrl-\, hang-up). A terminal signals the whole foreground group, so
     /// children have the signal already.
     pub from_terminal: bool,
+    /// The process that sent it, if a process of our PID namespace did.
+    pub sender: Option<Pid>,
 }
 
 /// A descriptor that the loop waits for.
@@ -152,7 +155,12 @@ impl Events {
                 && let Some(info) = self.signals.read_signal().act("read", "signals")?
                 && let Some(signal) = Signal::new(info.ssi_signo as i32)
             {
-                return Ok(Event::Signal(Arrived { signal, from_terminal: info.ssi_code == libc::SI_KERNEL }));
+                let sent = i32::try_from(info.ssi_pid).ok().filter(|_| info.ssi_code == libc::SI_USER);
+                return Ok(Event::Signal(Arrived {
+                    signal,
+                    from_terminal: info.ssi_code == libc::SI_KERNEL,
+                    sender: sent.filter(|pid| *pid > 0).and_then(Pid::from_raw),
+                }));
             }
             if let Some(place) = polled[1..].iter().position(|fd| !fd.revents().is_empty()) {
                 return Ok(Event::Ready(place));

@@ -43,7 +43,7 @@ impl Tail {
         let shown = self.lines.len() as u64;
         match self.count {
             _ if self.wanted == 0 => return,
-            0 => return output::notice(&format!("{name} gained no line")),
+            0 => return output::detail(|| format!("{name} gained no line")),
             count if count == shown => output::notice(&format!("{name} gained:")),
             count => output::notice(&format!("{name} gained {count} lines, the last {shown} are:")),
         }

@@ -32,7 +32,10 @@ impl<'a> Started<'a> {
     /// COMMAND cannot be run.
     pub(crate) fn spawn(words: &'a [OsString], session: &Session, stop_when: &'a StopWhen) -> Result<Started<'a>> {
         let family = Subreaper::adopt()?;
-        let command = Child::spawn(&mut child::command(words), session.events())?;
+        let mut command = child::command(words);
+        // By this, `pidfile claim` knows that its log is shown and judged here.
+        command.env("LOGWATCH_PID", rustix::process::getpid().to_string());
+        let command = Child::spawn(&mut command, session.events())?;
         Ok(Started { words, command, family, stop_when })
     }
 

@@ -228,7 +228,7 @@ fn no_error_for_long_enough_is_success_and_no_growth_is_not() {
         .code(124)
         .stdout("")
         .stderr("logwatch: watch l: it did not grow after 50 ms\n");
-    let idle = "logwatch: l gained no line\nlogwatch: run sleep: the log did not grow any more, so it was ended\n";
+    let idle = "logwatch: run sleep: the log did not grow any more, so it was ended\n";
     place.script("logwatch -e FATAL --idle 50ms l -- sleep 61").code(124).stdout("").stderr(idle);
     assert_eq!(place.still_running(), Vec::<String>::new());
 }

@@ -1,5 +1,6 @@
 //! An act that takes time: its deadline, the signals that interrupt it, and the words for its failures.
 
+use crate::claim::watcher::{JudgedByWatcher, Watcher};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
 use racefree_core::event::time::{Deadline, Limit};
@@ -14,6 +15,7 @@ pub(crate) struct Attempt {
     limit: Limit,
     deadline: Deadline,
     events: Events,
+    watcher: Option<Watcher>,
 }
 
 /// The time after the deadline in which ready descriptors are still looked at.
@@ -22,16 +24,21 @@ const GRACE: Duration = Duration::from_millis(100);
 impl Attempt {
     /// Begins an act with a limit, counted from the moment at which the deadline was made.
     pub(crate) fn within(act: Option<String>, limit: Limit, deadline: Deadline, events: Events) -> Attempt {
-        Attempt { act, limit, deadline, events }
+        Attempt { act, limit, deadline, events, watcher: Watcher::find() }
     }
 
     /// Begins an act without a deadline.
     pub(crate) fn unlimited(act: String, events: Events) -> Attempt {
-        Attempt { act: Some(act), limit: Limit::None, deadline: Deadline::NEVER, events }
+        Attempt { act: Some(act), limit: Limit::None, deadline: Deadline::NEVER, events, watcher: None }
     }
 
     pub(crate) fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Whether logwatch(1) shows the log of this act.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watcher.is_some()
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
@@ -55,6 +62,9 @@ impl Attempt {
             // A stranger may keep a descriptor ready for ever.
             Event::Ready(_) if self.deadline.passed_since(GRACE) => Err(self.late(late())),
             Event::Ready(place) => Ok(Some(place)),
+            Event::Signal(arrived) if self.watcher.is_some_and(|watcher| watcher.has_sent(arrived.sender)) => {
+                Err(JudgedByWatcher(arrived.signal).into())
+            }
             Event::Signal(arrived) if arrived.signal != Signal::CHLD => {
                 Err(self.failure(Exit::Signalled(arrived.signal), format!("{} arrived", arrived.signal)))
             }

@@ -34,5 +34,5 @@ pub(crate) fn launch_claimant(options: &Claim, launch: Launch, deadline: Deadlin
     output::detail(|| format!("started {} as process {}", options.name(), started.pid));
     let daemon = if launch == Launch::Forking { forking::find(&start, started) } else { Ok(started) };
     let ready = daemon.and_then(|mut daemon| ready::wait(&mut start, &mut daemon));
-    ready.and_then(|()| start.succeed()).map_err(|failure| start.undo(failure, pid))
+    ready.and_then(|()| start.succeed()).or_else(|failure| start.undo(failure, pid))
 }

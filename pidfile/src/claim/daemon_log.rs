@@ -68,11 +68,11 @@ impl<'a> Output<'a> {
     }
 
     /// COMMAND's last line, for the end of a message that begins with `why`. `None` if COMMAND has written nothing, or
-    /// if the ready command has quoted the line already.
-    pub(crate) fn last_words(&self, why: &str) -> Option<String> {
+    /// if the ready command has quoted the line already. With `watched`, logwatch(1) shows the log and its lines are not repeated.
+    pub(crate) fn last_words(&self, why: &str, watched: bool) -> Option<String> {
         match self {
             Output::Log(log) => Some(match log.last_line_gained() {
-                Some(line) if why.contains(&line) => return None,
+                Some(line) if watched || why.contains(&line) => return None,
                 Some(line) => format!("the last line of {} is: {line}", log.path.display()),
                 None => format!("{} gained no line", log.path.display()),
             }),

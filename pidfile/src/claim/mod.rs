@@ -22,6 +22,7 @@ mod shell_fd;
 mod start;
 mod supervise;
 mod tail;
+mod watcher;
 
 pub(crate) use crate::claim::options::Claim;
 pub(crate) use crate::claim::supervise::{Supervisor, VERB as SUPERVISOR_VERB};

@@ -88,7 +88,7 @@ impl<'a> Restart<'a> {
         let mut new = self.start.spawn(Role::Successor)?;
         output::detail(|| format!("started {} as process {}", self.options.name(), new.pid));
         let outcome = ready::wait(&mut self.start, &mut new).and_then(|()| self.switch(&mut new));
-        outcome.and_then(|()| self.start.succeed()).map_err(|failure| self.start.undo(failure, new.pid))
+        outcome.and_then(|()| self.start.succeed()).or_else(|failure| self.start.undo(failure, new.pid))
     }
 
     /// Lets the new daemon be the claimant, and stops the old one. If the old one does not end, it is the claimant again.

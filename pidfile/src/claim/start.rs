@@ -7,6 +7,7 @@ use crate::claim::options::Claim;
 use crate::claim::role::Role;
 use crate::claim::sd_notify::Socket;
 use crate::claim::supervise::Background;
+use crate::claim::watcher::{JudgedByWatcher, VARIABLE};
 use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::claim::{ClaimGuard, record_pid};
 use racefree_core::cli::exit::{Exit, ending, exit_as};
@@ -110,7 +111,7 @@ impl<'a> Start<'a> {
 
     /// Detaches COMMAND: a session of its own, no input, output to the log, and no descriptor except the given ones.
     fn detach(&self, command: &mut Command, kept: &[i32]) -> Result<()> {
-        command.stdin(Stdio::null());
+        command.stdin(Stdio::null()).env_remove(VARIABLE);
         for into in [Command::stdout, Command::stderr] {
             into(command, self.output.for_writing()?);
         }
@@ -153,19 +154,24 @@ impl<'a> Start<'a> {
     }
 
     /// Ends a start that has failed, and every process that it has started. The returned error adds the name of the
-    /// daemon and its last output.
-    pub(crate) fn undo(&self, failure: anyhow::Error, pid: Pid) -> anyhow::Error {
+    /// daemon and its last output. A start that logwatch(1) has judged ends without a message of its own.
+    pub(crate) fn undo(&self, failure: anyhow::Error, pid: Pid) -> Result<Exit> {
+        if let Some(JudgedByWatcher(signal)) = failure.downcast_ref() {
+            self.end_all();
+            return Ok(Exit::Signalled(*signal));
+        }
         // The PID of a process that has been reaped may belong to a stranger by now.
         if self.runs.borrow().is_none() {
             self.learn_name(pid);
         }
         // The output of the daemon at its end is not the reason.
         let why = sentence(&failure);
-        let last_words = self.output.last_words(&why).map_or(String::new(), |words| format!("; {words}"));
+        let watched = self.attempt.is_watched();
+        let last_words = self.output.last_words(&why, watched).map_or(String::new(), |words| format!("; {words}"));
         self.end_all();
         let runs = self.runs.borrow();
         let name = runs.as_deref().map_or(self.options.name().to_string(), |runs| self.options.name_of(runs));
-        exit_as(ending(&failure), format!("start {name}: {why}{last_words}"))
+        Err(exit_as(ending(&failure), format!("start {name}: {why}{last_words}")))
     }
 
     fn end_all(&self) {

@@ -38,7 +38,7 @@ fn a_daemon_that_dies_before_it_is_ready_fails_the_start_with_its_status_and_las
     let place = place();
     let said = place.sh("sh start --say 'sorry, no disk' --die-before 7 --delay 50ms");
     assert_eq!(said.code, 3, "{said:?}");
-    let expected = "pidfile: start demod: it exited with status 7 before it was ready; the last line of log is: demod: sorry, no disk\n";
+    let expected = "pidfile: start demod: it exited with status 7 before it was ready\nlogwatch: log gained:\ndemod: sorry, no disk\n";
     assert!(said.stderr.contains(expected), "{said:?}");
     assert_eq!(place.still_running(), Vec::<String>::new());
     assert_eq!(place.sh("pidfile read p").code, 1);

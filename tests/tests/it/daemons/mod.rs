@@ -4,6 +4,7 @@ mod chain;
 mod cluster;
 mod cluster_of_three;
 mod daemon_controller;
+mod failures;
 mod init;
 mod init_real;
 mod library;
