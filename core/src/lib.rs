@@ -48,6 +48,7 @@
 //! by name; [`event`] waits for signals, descriptors and a deadline; [`process`] pins processes and starts COMMAND;
 //! [`lock`] locks files; [`claim`] claims PID files and reads other processes' PID files; [`library`] is the front door for
 //! Rust programs; `cli` (the feature of that name) is the frame of the utilities: arguments, output, exit codes.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that are opened"))]
 
 pub mod claim;
 #[cfg(feature = "cli")]

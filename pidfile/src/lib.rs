@@ -1,4 +1,5 @@
 //! `pidfile`: claim a PID file and become a daemon; read a PID file, signal its claimant, and stop it.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that are opened"))]
 
 mod claim;
 mod group;

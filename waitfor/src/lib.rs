@@ -1,4 +1,5 @@
 //! `waitfor`: wait until a daemon is ready, no longer and no shorter.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that are opened"))]
 
 mod blocking_call;
 mod budget;

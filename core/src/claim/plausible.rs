@@ -7,7 +7,6 @@ use crate::lock::file_id::FileId;
 use crate::lock::holders::Holder;
 use crate::process::pidfd::PidFd;
 use crate::process::procfs::{self, Stat};
-use rustix::fs::{Mode, OFlags};
 use rustix::process::Pid;
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -62,7 +61,7 @@ fn other_program(pid: Pid, exe: &Path) -> Option<String> {
 
 /// The identity of the file at a path. The file is not opened.
 fn identity(path: &Path) -> Option<FileId> {
-    let found = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let found = crate::open::find(path, crate::open::Links::Follow).ok()?;
     File::from(found).metadata().ok().map(|metadata| FileId::from(&metadata))
 }
 

@@ -1,4 +1,5 @@
 //! `logwatch` as it is used at the prompt.
+#![allow(clippy::disallowed_methods, reason = "tests make the files that are opened")]
 
 mod common;
 

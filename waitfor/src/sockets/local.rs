@@ -1,5 +1,6 @@
 //! Which addresses and which ports are this machine's.
 
+use racefree_core::open::read_proc;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The address that a connection to `address` reaches: no address means this machine.
@@ -29,7 +30,7 @@ pub(crate) fn is_local(ip: IpAddr) -> bool {
 
 /// The range of the ports that connections are made from (ip(7), ip_local_port_range).
 pub(crate) fn local_ports() -> Option<(u16, u16)> {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let range = String::from_utf8(read_proc("/proc/sys/net/ipv4/ip_local_port_range", 64).ok()?).ok()?;
     let (lowest, highest) = range.trim().split_once('\t')?;
     Some((lowest.parse().ok()?, highest.trim().parse().ok()?))
 }

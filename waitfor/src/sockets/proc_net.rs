@@ -4,6 +4,7 @@
 //! the default.
 
 use super::{Listener, Transport};
+use racefree_core::open::read_proc;
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -55,15 +56,18 @@ pub(crate) fn of_connection(near: SocketAddr, far: SocketAddr) -> io::Result<Opt
     Ok(found.map(|row| row.socket).filter(|&socket| socket != 0))
 }
 
+/// The tables of 50,000 sockets are no longer. How many there are is a stranger's choice.
+const LONGEST: u64 = 8 << 20;
+
 fn rows(transport: Transport) -> io::Result<Vec<Row>> {
     let (v4, v6) = match transport {
         Transport::Tcp => ("/proc/net/tcp", "/proc/net/tcp6"),
         Transport::Udp => ("/proc/net/udp", "/proc/net/udp6"),
     };
-    let mut table = std::fs::read_to_string(v4)?;
+    let mut table = read_proc(v4, LONGEST)?;
     // Absent where there is no IPv6.
-    table.push_str(&std::fs::read_to_string(v6).unwrap_or_default());
-    Ok(table.lines().filter_map(row).collect())
+    table.extend(read_proc(v6, LONGEST).unwrap_or_default());
+    Ok(String::from_utf8_lossy(&table).lines().filter_map(row).collect())
 }
 
 fn row(line: &str) -> Option<Row> {
@@ -90,7 +94,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 /// The sockets that listen behind a path, or under the abstract name that `@` begins. A socket that was bound by a
 /// relative path is found by that relative path only.
 pub(crate) fn on_path(path: &Path) -> io::Result<Vec<u64>> {
-    let table = std::fs::read("/proc/net/unix")?;
+    let table = read_proc("/proc/net/unix", LONGEST)?;
     let file = std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
     let is_it = |bound: &[u8]| {
         let bound = Path::new(OsStr::from_bytes(bound));

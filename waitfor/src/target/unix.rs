@@ -6,13 +6,12 @@ use super::{Answer, ProbeOptions, Target};
 use crate::sockets::SocketTables;
 use crate::sockets::owner::SocketOwner;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
-use nix::sys::stat::Mode;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
 use racefree_core::event::path_watch::PathWatch;
 use racefree_core::event::time::{Deadline, for_people};
+use racefree_core::open::{Links, Refused, find};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -109,7 +108,8 @@ fn address(path: &Path) -> std::result::Result<(Option<OwnedFd>, UnixAddr), Errn
     }
     match (UnixAddr::new(path), path.parent(), path.file_name()) {
         (Err(Errno::ENAMETOOLONG), Some(parent), Some(name)) => {
-            let directory = nix::fcntl::open(parent, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?;
+            let refused = |why: Refused| why.errno().map_or(Errno::EIO, |errno| Errno::from_raw(errno.raw_os_error()));
+            let directory = find(parent, Links::Follow).map_err(refused)?;
             let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
             Ok((Some(directory), UnixAddr::new(&short)?))
         }
