@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why a claim, a reading or a signal failed.
+/// The reason for which a claim, a reading or a signal failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,7 +23,7 @@ pub enum Error {
     Busy(PathBuf, Status),
     /// No living process has the claim.
     NotRunning(PathBuf, Status),
-    /// The crate refuses: the file cannot be a PID file, or nobody can be signalled without a guess.
+    /// The crate refuses the act: the file cannot be a PID file, or no process can be signalled without a guess.
     Refused(Refusal),
     /// A system call failed: what was tried, on what, and why.
     System(String),
@@ -51,11 +51,11 @@ impl From<anyhow::Error> for Error {
     }
 }
 
-/// Claims the PID file at `path` for this process, and writes its PID. The file is created if it is absent.
+/// Claims the PID file at `path` for this process, and writes its PID. It creates the file if it is absent.
 ///
-/// The claim lasts until the guard is dropped or the process has ended. Children do not inherit it, unless
-/// [`ClaimGuard::inherit`] asks for that. fork(2): a child of fork without exec holds the flock too, as long as it has the
-/// descriptor, but not the byte lock; use exec, or close the descriptor there.
+/// The claim lasts until the guard is dropped or the process has ended. Children inherit it only through
+/// [`ClaimGuard::inherit`]. A child of fork(2) without exec holds the flock as long as it has the descriptor, and does
+/// not hold the byte lock: use exec, or close the descriptor there.
 ///
 /// # Errors
 /// [`Error::Busy`] if another process has the claim, also if this process has claimed the file already. [`Error::Refused`] if
@@ -74,18 +74,18 @@ pub fn claim_for_current_process(path: impl AsRef<Path>) -> Result<ClaimGuard, E
     }
 }
 
-/// Reads the PID file at `path`. It takes no lock that a claim could stumble over, and waits for nobody.
+/// Reads the PID file at `path`. It takes no lock that disturbs a claim, and does not wait.
 ///
-/// A file that names this process itself is answered from the kernel's list of its locks (/proc/self/fdinfo): to open and close
-/// such a file would drop the byte lock (fcntl(2), F_SETLK).
+/// The status of a file that this process has claimed comes from the kernel's list of its locks (/proc/self/fdinfo): an
+/// open and a close of such a file would drop the byte lock (fcntl(2), F_SETLK).
 pub fn read(path: impl AsRef<Path>) -> Status {
     let path = path.as_ref();
     own::status(path).unwrap_or_else(|| Status::of(path))
 }
 
-/// A claimant that is pinned by a pidfd (pidfd_open(2)): a signal reaches this process or none.
+/// A claimant that is pinned by a pidfd (pidfd_open(2)). A signal reaches this process or none.
 ///
-/// It can be sent to, and shared by, several threads.
+/// Several threads may share it.
 #[derive(Debug)]
 pub struct Pinned {
     path: PathBuf,
@@ -115,8 +115,8 @@ impl Pinned {
         self.claimant
     }
 
-    /// Sends a signal, if the rule of authority allows it: nobody who could have written the path, the file or its locks gets
-    /// power over a process that he could not signal himself (docs/security.md). `false` if the process has ended.
+    /// Sends a signal, if the rule of authority allows it: a writer of the path, the file or its locks gets no power
+    /// over a process that he could not signal himself (docs/security.md). `false` if the process has ended.
     ///
     /// # Errors
     /// [`Error::Refused`] with the reason and the way out; [`Error::System`] if the process is another user's.
@@ -129,7 +129,7 @@ impl Pinned {
         }
     }
 
-    /// Waits until the process has ended, at most so long; `false` if it lives. A zombie has ended.
+    /// Waits at most `at_most` until the process has ended; `false` if it lives. A zombie has ended.
     ///
     /// # Errors
     /// [`Error::System`]: a refused poll(2).

@@ -73,7 +73,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand read" -s h -l help -d 'P
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s q -l quiet -d 'Print no message but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
-complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l group -d 'Send SIGNAL also to all that descend from the claimant, such as the daemon behind a shell or behind sudo(8)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l group -d 'Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r

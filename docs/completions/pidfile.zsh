@@ -94,7 +94,7 @@ _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)--quiet[Print no message but errors]' \
 '*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
-'--group[Send SIGNAL also to all that descend from the claimant, such as the daemon behind a shell or behind sudo(8)]' \
+'--group[Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \

@@ -1,4 +1,4 @@
-//! `--group`: all that descends from a claimant, such as the daemon behind a shell or behind sudo(8).
+//! `--group`: the descendants of a claimant, such as the daemon behind a shell or behind sudo(8).
 
 use crate::send::send;
 use racefree_core::claim::authority;
@@ -12,23 +12,23 @@ use racefree_core::signal::Signal;
 use rustix::process::{Pid, getpid};
 use std::path::Path;
 
-/// The descendants of a claimant, and the processes of the session that it leads. Each is pinned while the claimant lives: once
-/// it has ended, nobody can tell any more who descended from it.
+/// The descendants of a claimant, and the processes of the session that it leads. Each is pinned while the claimant
+/// lives, because its descent is unknown after the claimant's end.
 pub(crate) struct Group<'a> {
     pidfile: &'a Path,
     members: Vec<PidFd>,
-    /// Those that somebody who could have written the file has no power over.
+    /// The members over which a writer of the file has no power.
     left_alone: Vec<Pid>,
 }
 
 impl<'a> Group<'a> {
-    /// What descends from the claimant of `pidfile` at this moment.
+    /// Finds the group of the claimant of `pidfile`, as it is at this moment.
     pub(crate) fn of(pidfile: &'a Path, claimant: &PidFd) -> Result<Group<'a>> {
         let mut group = Group { pidfile, members: vec![], left_alone: vec![] };
         group.look(claimant).map(|_| group)
     }
 
-    /// Looks again. Returns the place of the first new member.
+    /// Looks again, and returns the place of the first new member.
     pub(crate) fn look(&mut self, claimant: &PidFd) -> Result<usize> {
         let first = self.members.len();
         for process in descendants_of(claimant.pid()).into_iter().chain(session_of(claimant)) {
@@ -66,7 +66,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// The processes of the session that a living process leads. A daemon that put a worker in the background twice is found so.
+/// The processes of the session that a living process leads. This finds a worker that was put in the background twice.
 fn session_of(leader: &PidFd) -> Vec<PidFd> {
     let number = leader.pid().as_raw_pid();
     let belongs = |pid: Pid| procfs::stat(pid).is_some_and(|stat| stat.session == number);
@@ -76,6 +76,6 @@ fn session_of(leader: &PidFd) -> Vec<PidFd> {
     let held = procfs::processes().filter(|&pid| belongs(pid)).filter_map(|pid| PidFd::open(pid).ok().flatten());
     // A PID that was recycled between the look and the pin names another process.
     let held: Vec<PidFd> = held.filter(|process| belongs(process.pid())).collect();
-    // While the leader lives, no other session has its number.
+    // While the leader lives, no other session has its ID.
     if leader.has_ended().unwrap_or(true) { vec![] } else { held }
 }

@@ -1,4 +1,4 @@
-//! One signal to one process that is held.
+//! The signal to one pinned process.
 
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::Holder;
@@ -7,7 +7,7 @@ use racefree_core::process::procfs;
 use racefree_core::signal::Signal;
 use std::path::Path;
 
-/// Sends a signal; `false` if the process has ended. One that may not be signalled is named with its user.
+/// Sends a signal; `false` if the process has ended. The error of a refused signal names the process and its user.
 pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: Signal) -> Result<bool> {
     process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
         let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));

@@ -1,4 +1,4 @@
-//! `pidfile signal`: to the claimant, or to nobody.
+//! `pidfile signal`: send a signal to the claimant, or to no process.
 
 use crate::group::Group;
 use crate::send::send;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(override_usage = "pidfile signal [--group] [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
 pub(crate) struct Signal {
-    /// Send SIGNAL also to all that descend from the claimant, such as the daemon behind a shell or behind sudo(8)
+    /// Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)
     #[arg(long)]
     group: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `--unlocked`: the PID files of daemons that write their own and lock nothing.
+//! `--unlocked`: the PID files of daemons that write their own and take no lock.
 
 use clap::Args;
 use racefree_core::claim::authority::{Trust, pin_to_signal};
@@ -29,18 +29,18 @@ pub(crate) struct Unlocked {
 }
 
 impl Unlocked {
-    /// Reads the file the way the user asked for.
+    /// Reads the file with or without `--unlocked`.
     pub(crate) fn read(&self, pidfile: &Path) -> Status {
         if self.unlocked { unlocked::reading(pidfile, self.exe.as_deref()) } else { Status::of(pidfile) }
     }
 
-    /// The claimant, held, if it may be believed.
+    /// Pins the claimant, if it may be signalled.
     pub(crate) fn to_be_signalled(&self, verb: &'static str, pidfile: &Path) -> Result<Pinned> {
         let trust = if self.unlocked { Trust::TextToo(self.exe.as_deref()) } else { Trust::Locks };
         pin_to_signal(verb, pidfile, trust)
     }
 
-    /// What was found, in words; and where a living process has the recorded number, that there is `--unlocked`.
+    /// The status in words. If a living process has the recorded PID, the words name `--unlocked`.
     pub(crate) fn in_words(&self, reading: &Status) -> String {
         let words = reading.in_words();
         match reading {

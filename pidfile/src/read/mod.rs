@@ -24,10 +24,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Read {
     /// Print one JSON object for each file: path, state, pid, evidence, holders, command, started, reason
     ///
-    /// state is held, empty, stale, orphaned, absent or unknown; reason says in words why it is not held. evidence is vouched (the kernel names the process as the owner
-    /// of the byte lock), descriptor (the process has a descriptor that holds the lock) or recorded (only the file names
-    /// the process). holders are the processes that visibly have the lock, among them workers that inherited it. started
-    /// is in seconds since the epoch.
+    /// state is held, empty, stale, orphaned, absent or unknown, and reason says why it is not held. evidence is
+    /// vouched (the kernel names the process as the owner of the byte lock), descriptor (the process has a descriptor
+    /// that holds the lock) or recorded (only the file names the process). holders are the processes that visibly have
+    /// the lock, among them workers that inherited it. started is in seconds since the epoch.
     #[arg(long, help_heading = "Output", conflicts_with_all = ["table", "holders"])]
     json: bool,
     /// Print a table, also for one file

@@ -1,4 +1,4 @@
-//! The workers that keep the lock of a daemon, and who of them may be killed.
+//! The workers that keep the lock of a daemon, and the rule which of them may be killed.
 
 use racefree_core::claim::leftovers::leftovers;
 use racefree_core::claim::restart_lock;
@@ -13,12 +13,12 @@ use racefree_core::signal::Signal;
 use rustix::process::Pid;
 use std::path::Path;
 
-/// Descendants of a claimant that have its lock too, held while the claimant lived.
+/// The descendants of a claimant that have its lock too, pinned while the claimant lived.
 #[derive(Default)]
 pub(crate) struct Workers(Vec<PidFd>);
 
 impl Workers {
-    /// Holds the descendants of a claimant that have its lock too.
+    /// Pins the descendants of a claimant that have its lock too.
     pub(crate) fn note(&mut self, pidfile: &Path, claimant: Pid) {
         let Ok(locked) = LockedFile::at(pidfile) else { return };
         let new = |process: &PidFd| self.0.iter().all(|known| known.pid() != process.pid());
@@ -27,15 +27,16 @@ impl Workers {
         self.0.extend(workers);
     }
 
-    /// Sends KILL to those who keep the lock of a dead claimant. Whoever else has the descriptor may have been handed it, and is
-    /// ended only with `all`. Returns whether one was killed.
+    /// Sends KILL to the pinned processes that keep the lock of a dead claimant, and with `all` to every process that
+    /// keeps it. Another process may have got the descriptor from a user who could read the file. Returns whether one
+    /// was killed.
     pub(crate) fn kill(&self, pidfile: &Path, holders: &[PidFd], all: bool) -> bool {
-        // A file that has gone has no holders that could be told apart.
+        // If the file is gone, its holders cannot be found.
         let Ok(locked) = LockedFile::at(pidfile) else { return false };
         let mut killed = false;
         for process in holders {
-            // The lock may be that of a claim half-way by now. One that may not be killed is named at the deadline.
-            // Race: kill-meets-claim (docs/races.md)
+            // The lock may belong to a claim half-way by now. A process that may not be killed is named at the
+            // deadline.
             let orphaned = restart_lock::is_held(pidfile).is_ok_and(|under_way| !under_way)
                 && matches!(Status::of(pidfile), Status::Orphaned(..))
                 && fdinfo::has_inherited(process.pid(), locked, Deadline::after(AT_MOST));
