@@ -123,7 +123,8 @@ impl Generation {
         if place.is_behind_all() {
             return Holds::from(self.inode.may_be(place.inode) && self.modified == place.modified);
         }
-        if !self.is_compressed() && self.length < place.offset {
+        // UTF-16 may become longer when it is read as UTF-8.
+        if !self.is_compressed() && self.length.saturating_mul(2) < place.offset {
             return Holds::No;
         }
         let mut reader = match self.open() {

@@ -2,7 +2,7 @@
 //!
 //! The buffer is a few pages long while a log grows line by line. It never grows beyond [`LONGEST`] and [`PROOF`].
 
-use crate::input::piece::{LastRecord, Piece};
+use crate::input::piece::{LastRecord, Piece, ends_of_lines};
 use memchr::{memchr, memrchr};
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ pub(crate) const PROOF: usize = 1 << 10;
 /// The largest read: large enough for few system calls, small enough for the processor's cache.
 const CHUNK: usize = 256 << 10;
 
-/// The first read is this large; each full read makes the next one larger.
+/// The smallest first read; each full read makes the next one larger.
 const LITTLE: usize = 8 << 10;
 
 /// The byte order mark of UTF-8.
@@ -243,9 +243,4 @@ impl LineBuffer {
     pub(crate) fn judged_part(&mut self, part: &Piece) {
         self.judged = part.range.end.saturating_sub(OVERLAP).max(part.range.start);
     }
-}
-
-/// The number of newlines in a text.
-pub(crate) fn ends_of_lines(text: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', text).count() as u64
 }

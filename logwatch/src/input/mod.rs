@@ -14,6 +14,7 @@ pub(crate) mod line_buffer;
 pub(crate) mod log_names;
 pub(crate) mod noting;
 pub(crate) mod open_files;
+mod opening;
 pub(crate) mod parallel;
 pub(crate) mod piece;
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub(crate) mod reader;
 pub(crate) mod rotation;
 pub(crate) mod source;
 mod start;
+mod utf16;
 pub(crate) mod watch;

@@ -5,8 +5,7 @@ use crate::input::cursor::{Cursor, Place};
 use crate::input::generation::{Generation, generations, open_file};
 use crate::input::inode;
 use crate::input::reader::Reader;
-use crate::input::source::end_of_whole_lines;
-use racefree_core::error::{Context, Result};
+use racefree_core::error::Result;
 
 /// The number of old archives whose ends are noted in a cursor. A scheme may compress them later and change their times.
 const NOTED: usize = 32;
@@ -22,8 +21,7 @@ pub(crate) fn mark(names: &ArchiveNames) -> Result<Cursor> {
     if let Some(log) = generations.last().filter(|last| last.is_log)
         && let Some(file) = open_file(&log.path)?
     {
-        let end = end_of_whole_lines(&file).act("read", log.path.display())?;
-        places.extend(Place::of(&Reader::of_file(file, &log.path, end)?));
+        places.extend(Place::of(&Reader::at_end(file, &log.path)?));
     }
     Ok(Cursor { taken, places })
 }

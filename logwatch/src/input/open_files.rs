@@ -78,7 +78,7 @@ impl OpenFiles {
 
     /// The files that may grow.
     pub(crate) fn growing(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter_map(|file| file.reader.file())
+        self.files.iter().filter_map(|file| file.reader.growing())
     }
 
     /// All open files, the oldest first.

@@ -4,7 +4,7 @@
 //! that became shorter ends the parallel scan; the caller then reads on in order.
 
 use crate::input::line_buffer::PROOF;
-use crate::input::line_buffer::ends_of_lines;
+use crate::input::piece::ends_of_lines;
 use crate::input::reader::Reader;
 use crate::input::source::proof_of;
 use crate::matching::matcher::{Hit, Matcher};

@@ -12,3 +12,8 @@ pub(crate) struct Piece {
     /// The piece ends with a newline, or with the last byte that the file will ever have.
     pub(crate) whole: bool,
 }
+
+/// The number of newlines in a text.
+pub(crate) fn ends_of_lines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
+}

@@ -1,26 +1,26 @@
 //! Reads one file of a log forwards, in large pieces of whole lines, in bounded memory.
 
 use crate::input::budget::Budget;
-use crate::input::decompress;
 use crate::input::inode::{self, Inode};
 use crate::input::line_buffer::LineBuffer;
 use crate::input::line_buffer::PROOF;
 use crate::input::piece::{LastRecord, Piece};
 use crate::input::source::{Source, proof_of};
+use crate::input::utf16::Utf16;
 use racefree_core::error::{Context, Result};
 use std::fmt;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 /// One file and the place in it.
 pub(crate) struct Reader {
-    source: Source,
-    path: PathBuf,
-    inode: Option<Inode>,
+    pub(super) source: Source,
+    pub(super) path: PathBuf,
+    pub(super) inode: Option<Inode>,
     /// When the file was last written to before it was opened. A file that may grow is asked again.
-    modified: u64,
+    pub(super) modified: u64,
     pub(crate) buffer: LineBuffer,
 }
 
@@ -40,53 +40,9 @@ pub(crate) enum Look {
 }
 
 impl Reader {
-    /// Reads a file that may grow, from `offset` on.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Reader> {
-        let there = file.metadata().act("look at", path.display())?;
-        let mut reader = Reader::new(Source::Regular(file), path, Some(&there));
-        if offset > 0 {
-            let before = proof_of(reader.file(), offset).act("read", path.display())?;
-            reader.buffer.pass_to(offset, &before, 0);
-        }
-        reader.buffer.expect(there.len().saturating_sub(offset));
-        Ok(reader)
-    }
-
-    /// Reads a compressed archive from its beginning.
-    ///
-    /// # Errors
-    /// The tool for the format is not installed.
-    pub(crate) fn of_archive(file: File, path: &Path) -> Result<Reader> {
-        let there = file.metadata().act("look at", path.display())?;
-        Ok(Reader::new(Source::Once(decompress::open(path, file)?), path, Some(&there)))
-    }
-
-    /// Reads stdin.
-    ///
-    /// # Errors
-    /// stdin is closed.
-    pub(crate) fn of_stdin() -> Result<Reader> {
-        let fd = io::stdin().as_fd().try_clone_to_owned().act("read", "stdin")?;
-        Ok(Reader::new(Source::Pipe(fd), Path::new("-"), None))
-    }
-
-    /// Reads a source that can be read only once.
-    #[cfg(test)]
-    pub(crate) fn of_once(once: Box<dyn io::Read>) -> Reader {
-        Reader::new(Source::Once(once), Path::new("-"), None)
-    }
-
-    fn new(source: Source, path: &Path, there: Option<&Metadata>) -> Reader {
-        let (inode, modified) = (there.map(Inode::from), there.map_or(0, inode::modified));
-        Reader { source, path: path.to_owned(), inode, modified, buffer: LineBuffer::new() }
-    }
-
     /// True if the source cannot grow.
     pub(crate) fn is_once(&self) -> bool {
-        !matches!(self.source, Source::Regular(_))
+        !matches!(self.source, Source::Regular(_) | Source::Utf16(_))
     }
 
     /// The name by which the file was opened.
@@ -101,11 +57,16 @@ impl Reader {
 
     /// When the file was last written to.
     pub(crate) fn modified(&self) -> u64 {
-        let now = self.file().and_then(|file| file.metadata().ok());
+        let now = self.growing().and_then(|file| file.metadata().ok());
         now.map_or(self.modified, |there| inode::modified(&there))
     }
 
-    /// The file, if the source is one that may grow.
+    /// The file that may grow, whatever its encoding.
+    pub(crate) fn growing(&self) -> Option<&File> {
+        self.source.growing()
+    }
+
+    /// The file, if its bytes are the bytes that are read.
     pub(crate) fn file(&self) -> Option<&File> {
         self.source.file()
     }
@@ -128,6 +89,7 @@ impl Reader {
         let room = self.buffer.room();
         let count = self.source.read(room, at).act("read", self.path.display())?;
         let may_be_hole = room.first() == Some(&0);
+        let is_utf16 = at == 0 && Utf16::begins_with(&room[..count]);
         // Race: log-truncated (docs/races.md)
         // Compare the bytes before the place after the read. If they are unchanged, the file was not
         // truncated before the read, so the bytes that were read follow them.
@@ -138,11 +100,22 @@ impl Reader {
             self.buffer.give_back();
             return Ok(Look::End);
         }
+        if is_utf16 && self.decode()? {
+            return Ok(Look::Unfinished);
+        }
         if may_be_hole && self.skip_hole()? {
             return Ok(Look::Unfinished);
         }
         let new = self.buffer.fill(count);
         Ok(self.buffer.piece(new, last_record).map_or(Look::Unfinished, Look::Piece))
+    }
+
+    /// Reads the file as UTF-16 from now on, if it is a file.
+    pub(super) fn decode(&mut self) -> Result<bool> {
+        let Source::Regular(file) = &self.source else { return Ok(false) };
+        let file = file.try_clone().act("share", self.path.display())?;
+        self.source = Source::Utf16(Utf16::of(file).act("read", self.path.display())?);
+        Ok(true)
     }
 
     /// Skips a hole (lseek(2), SEEK_DATA). A writer without O_APPEND goes on at its old offset after the log was truncated
@@ -184,6 +157,10 @@ impl Reader {
     /// # Errors
     /// The read fails; the archive is damaged.
     pub(crate) fn go_to(&mut self, offset: u64, budget: &Budget) -> Result<bool> {
+        let mark = proof_of(self.file(), 2).act("read", self.path.display())?;
+        if offset > 0 && Utf16::begins_with(&mark) {
+            self.decode()?;
+        }
         let Source::Regular(file) = &self.source else { return self.skip_to(offset, budget) };
         let before = proof_of(Some(file), offset).act("read", self.path.display())?;
         self.buffer.pass_to(offset, &before, 0);
@@ -215,6 +192,9 @@ impl Reader {
     /// # Errors
     /// fstat(2) fails.
     pub(crate) fn left(&self) -> io::Result<u64> {
+        if let Source::Utf16(utf16) = &self.source {
+            return Ok(utf16.left()? + self.buffer.unjudged().len() as u64);
+        }
         let length = self.file().map_or(Ok(0), |file| file.metadata().map(|there| there.len()))?;
         Ok(length.saturating_sub(self.buffer.position()))
     }
@@ -224,6 +204,9 @@ impl Reader {
     /// # Errors
     /// The read fails.
     pub(crate) fn is_still_the_same(&self) -> Result<bool> {
+        if let Source::Utf16(utf16) = &self.source {
+            return Ok(!utf16.is_truncated());
+        }
         let Source::Regular(file) = &self.source else { return Ok(true) };
         let there = proof_of(Some(file), self.buffer.end()).act("read", self.path.display())?;
         Ok(there == self.buffer.proof_of_end())

@@ -1,6 +1,7 @@
 //! A source of bytes: a file that may grow, a decompressed archive, or stdin.
 
 use crate::input::line_buffer::{LONGEST, PROOF};
+use crate::input::utf16::Utf16;
 use memchr::memrchr;
 use racefree_core::error::Result;
 use racefree_core::event::ready_now;
@@ -16,6 +17,8 @@ const LINE: usize = 4 << 10;
 pub(crate) enum Source {
     /// A regular file, which may grow.
     Regular(File),
+    /// A regular file in UTF-16, which may grow. It is read from its beginning.
+    Utf16(Utf16),
     /// A compressed archive: it is read once, from its beginning.
     Once(Box<dyn Read>),
     /// stdin. A read must not block, because other logs are watched too.
@@ -23,11 +26,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The file, if the source is one that may grow.
+    /// The file, if its bytes are the bytes that are read.
     pub(crate) fn file(&self) -> Option<&File> {
         match self {
             Source::Regular(file) => Some(file),
-            Source::Once(_) | Source::Pipe(_) => None,
+            Source::Utf16(_) | Source::Once(_) | Source::Pipe(_) => None,
+        }
+    }
+
+    /// The file that may grow, whatever its encoding.
+    pub(crate) fn growing(&self) -> Option<&File> {
+        match self {
+            Source::Utf16(utf16) => Some(&utf16.file),
+            other => other.file(),
         }
     }
 
@@ -35,7 +46,7 @@ impl Source {
     pub(crate) fn pipe(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Source::Pipe(fd) => Some(fd.as_fd()),
-            Source::Regular(_) | Source::Once(_) => None,
+            Source::Regular(_) | Source::Utf16(_) | Source::Once(_) => None,
         }
     }
 
@@ -55,6 +66,7 @@ impl Source {
         loop {
             let read = match self {
                 Source::Regular(file) => file.read_at(room, at),
+                Source::Utf16(file) => file.read(room),
                 Source::Once(reader) => reader.read(room),
                 Source::Pipe(fd) => rustix::io::read(&*fd, &mut *room).map_err(io::Error::from),
             };

@@ -11,10 +11,8 @@ use crate::input::noting;
 use crate::input::open_files::OpenFiles;
 use crate::input::reader::Reader;
 use crate::input::rotation;
-use crate::input::source::end_of_whole_lines;
-use racefree_core::error::{Context, Result};
-use std::fs;
-use std::io;
+use racefree_core::error::Result;
+use std::fs::File;
 use std::path::Path;
 
 impl Follower {
@@ -39,7 +37,7 @@ impl Follower {
     /// # Errors
     /// As [`Follower::from`].
     pub(crate) fn from_end(names: ArchiveNames) -> Result<Follower> {
-        Follower::without_archives(names, end_of_whole_lines)
+        Follower::without_archives(names, Reader::at_end)
     }
 
     /// Follows a log from its beginning on.
@@ -47,7 +45,7 @@ impl Follower {
     /// # Errors
     /// As [`Follower::from`].
     pub(crate) fn from_start(names: ArchiveNames) -> Result<Follower> {
-        Follower::without_archives(names, |_| Ok(0))
+        Follower::without_archives(names, |file, path| Reader::of_file(file, path, 0))
     }
 
     /// Reads a log once, from its beginning, whatever its name stands for meanwhile.
@@ -64,7 +62,7 @@ impl Follower {
     }
 
     /// Follows a log. What its archives hold is of no interest.
-    fn without_archives(names: ArchiveNames, offset: impl Fn(&fs::File) -> io::Result<u64>) -> Result<Follower> {
+    fn without_archives(names: ArchiveNames, reader: impl Fn(File, &Path) -> Result<Reader>) -> Result<Follower> {
         let mut follower = Follower::new(names, inode::now());
         follower.directories = Directories::of(follower.names.directories());
         // An archive that was written to in this very tick of the clock would look like one that is written to later.
@@ -73,8 +71,7 @@ impl Follower {
             follower.files = OpenFiles::after(noting::ends(&generations(&follower.names)?, is_fresh));
         }
         if let Some(file) = open_file(follower.path())? {
-            let offset = offset(&file).act("read", follower.path().display())?;
-            let reader = Reader::of_file(file, follower.path(), offset)?;
+            let reader = reader(file, follower.path())?;
             follower.add(reader);
         }
         Ok(follower)

@@ -1,7 +1,6 @@
 //! Judging what was read: the pieces in their order, and at the end, or after a silence, what is unfinished.
 
-use crate::input::line_buffer::ends_of_lines;
-use crate::input::piece::Piece;
+use crate::input::piece::{Piece, ends_of_lines};
 use crate::matching::matcher::Verdict;
 use crate::output::origin::Origin;
 use crate::run::session::Session;

@@ -2,7 +2,7 @@
 
 use crate::input::budget::Budget;
 use crate::input::inode;
-use crate::input::line_buffer::ends_of_lines;
+use crate::input::piece::ends_of_lines;
 use crate::input::reader::Reader;
 use crate::output::origin::Origin;
 use crate::run::begin::Beginnings;

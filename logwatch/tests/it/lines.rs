@@ -139,3 +139,23 @@ fn a_line_may_end_in_cr_lf() {
     place.script("logwatch --no-follow -e 'one$' l").code(1).stdout("FATAL one\r\n").stderr("");
     place.script("logwatch --no-follow --ready 'port (.*)$' --capture l").code(0).stdout("7000\n").stderr("");
 }
+
+#[test]
+fn a_log_in_utf_16_with_a_byte_order_mark_is_read() {
+    let place = place();
+    for (mark, code) in [("\\377\\376", "UTF-16LE"), ("\\376\\377", "UTF-16BE")] {
+        let append = |line: &str| format!("printf '{line}\\n' | iconv -f UTF-8 -t {code} >>l;");
+        let script = format!(
+            "rm -f l* c; printf '{mark}' >l; {} {} {CHECK}; {} {CHECK}; {CHECK}; echo $?; mv l l.1; printf '{mark}' >l; {} {CHECK}",
+            append("fine ä 漢字 🦀"),
+            append("FATAL ä"),
+            append("FATAL 漢字 🦀"),
+            append("FATAL three")
+        );
+        assert_eq!(place.sh(&script), said("FATAL ä\nFATAL 漢字 🦀\n0\nFATAL three\n", "", 1), "{code}");
+    }
+    let script = format!(
+        "{WAITS} logwatch -e '^FATAL' l & waits $!; printf 'FATAL four\\n' | iconv -f UTF-8 -t UTF-16BE >>l; wait $!"
+    );
+    place.script(&script).code(1).stdout("FATAL four\n").stderr("");
+}
