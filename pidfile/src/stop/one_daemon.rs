@@ -2,7 +2,7 @@
 
 use crate::group::Group;
 use crate::send::send;
-use crate::stop::Stop;
+use crate::stop::options::Stop;
 use crate::stop::workers::Workers;
 use racefree_core::claim::leftovers::leftovers;
 use racefree_core::claim::pid_text::{LONGEST, Text, parse};

@@ -1,10 +1,13 @@
 //! The sockets of this machine, as the kernel lists them: the kernel is asked, and nobody is connected to.
 
+mod listener;
 pub(crate) mod local;
 mod netlink;
 pub(crate) mod owner;
 mod proc_net;
 mod sock_diag;
+
+pub(crate) use listener::{Listener, Transport};
 
 use nix::errno::Errno;
 use racefree_core::error::{Context, Result};
@@ -20,43 +23,6 @@ pub(crate) const MANY: usize = 16;
 
 /// As many connections are tried in one turn of a wait for many targets, where the kernel says that nobody listens.
 const CONNECTIONS_A_TURN: usize = 32;
-
-/// TCP or UDP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Tcp,
-    Udp,
-}
-
-impl Transport {
-    fn protocol(self) -> u8 {
-        match self {
-            Transport::Tcp => 6,
-            Transport::Udp => 17,
-        }
-    }
-}
-
-/// A socket that listens (TCP) or is bound (UDP).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listener {
-    address: IpAddr,
-    port: u16,
-    only_ipv6: bool,
-    /// The number of the socket, as in /proc/PID/fd.
-    pub(crate) socket: u64,
-}
-
-impl Listener {
-    /// Whether a connection to this address comes to it.
-    fn accepts_for(&self, address: IpAddr) -> bool {
-        let anywhere = match self.address {
-            IpAddr::V4(own) => own.is_unspecified() && address.is_ipv4(),
-            IpAddr::V6(own) => own.is_unspecified() && (address.is_ipv6() || !self.only_ipv6),
-        };
-        anywhere || self.address == address
-    }
-}
 
 /// The listeners to which a connection to `address` comes: a listener on just this address goes before one on all
 /// addresses. Several may share it (SO_REUSEPORT, socket(7)).

@@ -3,7 +3,7 @@
 //! /proc/net/tcp6 does not tell whether a listener on all addresses of IPv6 accepts IPv4 too. It is taken to do so, as is
 //! the default.
 
-use super::{Listener, Transport};
+use super::listener::{Listener, Transport};
 use racefree_core::open::read_proc;
 use std::ffi::OsStr;
 use std::io;

@@ -1,7 +1,7 @@
 //! The kernel's own table of sockets, asked through one netlink socket that stays open (sock_diag(7)).
 
+use super::listener::{Listener, Transport};
 use super::netlink::{Attributes, Netlink, number};
-use super::{Listener, Transport};
 use nix::errno::Errno;
 use std::cell::RefCell;
 use std::fs::Metadata;
