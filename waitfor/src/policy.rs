@@ -4,6 +4,9 @@ use crate::target::Answer;
 use racefree_core::event::time::{Deadline, Limit};
 use std::time::Duration;
 
+/// More than a try takes that does not wait.
+const EACH_TRY: Duration = Duration::from_millis(1);
+
 /// The options that hold for the wait as a whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
@@ -22,9 +25,15 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// When the last try has ended: the single try of `-t 0` has the time of an attempt.
-    pub(crate) fn last_try_ends_at(&self, deadline: Deadline) -> Deadline {
-        if self.timeout == Limit::AtMost(Duration::ZERO) { Deadline::after(self.attempt) } else { deadline }
+    /// When the last tries of so many targets have ended, which begin at the deadline. The single try of `-t 0` has the time
+    /// of an attempt.
+    pub(crate) fn last_tries_end_at(&self, targets: usize) -> Deadline {
+        let tries = EACH_TRY * targets.try_into().unwrap_or(u32::MAX);
+        match self.timeout {
+            Limit::AtMost(Duration::ZERO) => Deadline::after(self.attempt.saturating_add(tries)),
+            Limit::AtMost(timeout) => Deadline::after(timeout.saturating_add(tries)),
+            Limit::None => Deadline::NEVER,
+        }
     }
 
     /// Whether the answer is the wanted one, and for how long the try has seen it last.

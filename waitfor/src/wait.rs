@@ -66,7 +66,7 @@ impl Wait {
     pub(crate) fn until_decided(mut self, process: Option<ProcessArg>) -> Result<Exit> {
         self.process = process.map(WhileProcess::pin).transpose()?;
         // A look at a dead network file system may hang.
-        let _backstop = cli::end_by(self.policy.last_try_ends_at(self.deadline));
+        let _backstop = cli::end_by(self.policy.last_tries_end_at(self.retries.len()));
         let exit = self.exit()?;
         if self.json {
             report::print(&self.retries, &self.policy)?;
