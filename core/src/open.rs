@@ -115,6 +115,7 @@ fn reopen(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
     let found = File::from(found);
     let metadata = found.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
     fit(metadata.file_type(), how)?;
+    // Race: swap-before-open (docs/races.md). Another object may have the name by now.
     let by_number = format!("/proc/self/fd/{}", found.as_raw_fd());
     let opened = match rustix::fs::open(by_number, how.flags(), Mode::empty()) {
         Err(Errno::NOENT | Errno::NOTDIR) => by_name(path, &metadata, how)?,

@@ -21,6 +21,7 @@ use std::time::Instant;
 pub const ENDINGS: &[Ending] = &[
     (Exit::Done, "COMMAND exited with status 0, or the descriptor is locked or unlocked as asked"),
     (Exit::Busy, "another process holds the lock (another code with -E)"),
+    (Exit::TimedOut, "-w DUR is over by a second, and LOCKFILE cannot even be opened, or stderr not be written"),
 ];
 
 /// The task that the operands name.

@@ -138,6 +138,7 @@ pub fn processes() -> impl Iterator<Item = Pid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Stdio;
 
     #[test]
     fn a_name_made_to_confuse_does_not_confuse() {
@@ -145,6 +146,19 @@ mod tests {
         let stat = parse_stat(line).expect("a whole line");
         assert_eq!((stat.asleep, stat.parent), (true, 7));
         assert_eq!((stat.group, stat.session, stat.started), (42, 41, 1234));
+    }
+
+    #[test]
+    fn a_command_line_is_cut() {
+        let long = "x".repeat(100_000);
+        let mut child =
+            std::process::Command::new("sh").args(["-c", "read line", &long]).stdin(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32).unwrap();
+        // The parent goes on a moment before the arguments are in their place.
+        let line =
+            std::iter::repeat_with(|| command_line(pid)).flatten().find(|line| line.starts_with("sh -c")).unwrap();
+        child.kill().and_then(|()| child.wait()).unwrap();
+        assert!(line.starts_with("sh -c read line xxx") && line.len() <= PAGE as usize, "{}", line.len());
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl Subreaper {
                 let _ = process.signal(Signal::CONT);
             }
             match events.next(&[], patience)? {
-                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
+                // Children may come and go without end.
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD && !patience.passed() => {}
                 _ => return kill(events),
             }
         }
@@ -91,7 +92,7 @@ impl Subreaper {
         let group = nix::unistd::getpgrp().as_raw();
         let mut asked = HashSet::new();
         let mut patience = Deadline::after(kill_after);
-        let mut with = Signal::TERM;
+        let (mut with, mut gives_up) = (Signal::TERM, Deadline::NEVER);
         let mut seen_none = 0;
         loop {
             nobody_left()?;
@@ -112,11 +113,16 @@ impl Subreaper {
             }
             let watched: Vec<Watched> = job.iter().map(|process| Watched::Read(process.as_fd())).collect();
             match events.next(&watched, patience)? {
-                Event::Ready(_) => {}
-                Event::Signal(arrived) if arrived.signal == Signal::CHLD => {}
-                Event::Signal(_) | Event::Deadline => {
+                Event::Ready(_) if !patience.passed() => {}
+                Event::Signal(arrived) if arrived.signal == Signal::CHLD && !patience.passed() => {}
+                _ => {
+                    if with != Signal::KILL {
+                        gives_up = Deadline::after(AFTER_KILL);
+                    } else if gives_up.passed() {
+                        return Err(not_ended(&job));
+                    }
                     // After KILL only wait for them. The next look sees a child that was forked meanwhile.
-                    (with, patience) = (Signal::KILL, Deadline::after(Duration::from_millis(10)));
+                    (with, patience) = (Signal::KILL, Deadline::after(LOOK_AGAIN));
                 }
             }
         }
@@ -152,20 +158,33 @@ fn runs_in(process: &PidFd, group: i32) -> bool {
     procfs::stat(process.pid()).is_some_and(|stat| stat.group == group) && !process.has_ended().unwrap_or(false)
 }
 
+/// So soon after KILL the next look sees a child that was forked while we read /proc.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// So long after KILL a process that still lives hangs in the kernel.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+
+fn not_ended(left: &[PidFd]) -> anyhow::Error {
+    let named: Vec<String> = left.iter().take(20).map(|process| process.pid().to_string()).collect();
+    anyhow::anyhow!("end what was started: killed, and not ended after a second: process {}", named.join(", "))
+}
+
 fn kill(events: &Events) -> Result<()> {
-    // The next look sees a child that was forked while we read /proc.
-    const LOOK_AGAIN: Duration = Duration::from_millis(10);
     const SEEN_NONE_AT_MOST: usize = 100;
     let mut seen_none = 0;
+    let gives_up = Deadline::after(AFTER_KILL);
     while !nobody_left()? {
         let found = descendants();
         seen_none = if found.is_empty() { seen_none + 1 } else { 0 };
         if seen_none == SEEN_NONE_AT_MOST {
             anyhow::bail!("end what was started: it lives, but /proc does not show it");
         }
-        for process in found {
+        for process in &found {
             // A process that has ended meanwhile does not count.
             let _ = process.signal(Signal::KILL);
+        }
+        if gives_up.passed() && !found.is_empty() {
+            return Err(not_ended(&found));
         }
         events.next(&[], Deadline::after(LOOK_AGAIN))?;
     }

@@ -33,8 +33,8 @@ impl ReadyCommand {
         let mut command = child::shell(line);
         command.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
-        // It runs in a group of its own, because pidfile handles a Ctrl-C, and finds the rest of the group among its
-        // descendants. The kernel kills it when pidfile is killed.
+        // Race: ready-command-outlives (docs/races.md). It runs in a group of its own, because pidfile handles a Ctrl-C, and
+        // finds the rest of the group among its descendants. A guard kills the group when pidfile is killed.
         child::end_group_with_us(&mut command);
         let child = Child::spawn(&mut command, events)?;
         Ok(ReadyCommand { child, answered: false, output: Some(output), tail: Tail::default() })

@@ -133,7 +133,7 @@ impl<'a> Restart<'a> {
     }
 
     fn stop_old(&self, new: &mut Daemon) -> Result<()> {
-        // Who is asked to end when the time is over ends after the new one was ended: then nobody serves.
+        // Race: manager-does-not-read (docs/races.md). Who is asked to end when the time is over ends after the new one was ended: then nobody serves.
         let late = || "the old one was not asked to end".into();
         self.start.next(&[], Deadline::after(Duration::ZERO), late)?;
         send(ACT, &self.options.pidfile, &self.old, self.options.stop_signal)?;
