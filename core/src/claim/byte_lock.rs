@@ -58,6 +58,7 @@ pub fn take(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
 /// # Errors
 /// As [`take`].
 pub(crate) fn mark_successor(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
+    // Race: claim-taken-for-leftover (docs/races.md)
     fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, SUCCESSOR + i64::from(pid.as_raw_pid())))).map(|_| ())
 }
 

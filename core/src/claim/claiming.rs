@@ -85,6 +85,7 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     let busy = |status| Ok(Attempt::Over(Claimed::Busy(status)));
     let file = PidFile::open_for_claim(path, options.mode)?;
     file.check_content()?;
+    // Race: two-starts (docs/races.md)
     if !take_flock(&file, options.until)? {
         return busy(Status::of(path));
     }
@@ -96,6 +97,7 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     // This claim keeps the restart lock until its PID is written. Otherwise a restart would read the old PID and take
     // this process for the old daemon.
     if !restart_lock::try_take(&file)? {
+        // Race: claim-beside-a-restart (docs/races.md)
         decision("restart-during-claim", || format!("claim {}: a restart is under way, waiting", path.display()));
         drop(file);
         return match RestartLock::take_by(path, patience)? {

@@ -93,6 +93,7 @@ impl ClaimGuard {
         let Some(file) = PidFile::open(path)? else { return Ok(None) };
         let found = flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));
         let Ok(Some(descriptor)) = found else { return Ok(None) };
+        // Race: restart-gap (docs/races.md)
         let Ok(shared) = pidfd_getfd(process, descriptor.number, PidfdGetfdFlags::empty()) else { return Ok(None) };
         // The daemon may have closed that descriptor meanwhile and opened another file under its number. Then this is
         // not its claim.
@@ -127,6 +128,7 @@ impl ClaimGuard {
         if !take_flock(&self.file, until)? {
             return Ok(false);
         }
+        // Race: restart-file-removed (docs/races.md)
         if !self.file.still_at_path() {
             return Err(refused("claim", self.path().display(), Why::Replaced("it was replaced meanwhile".into())));
         }

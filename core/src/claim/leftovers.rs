@@ -61,6 +61,7 @@ pub(crate) fn refuse_beside(file: &PidFile, left: &[Standing]) -> Result<()> {
 /// between the check and the signal.
 pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) -> Result<Vec<PidFd>> {
     let mut found = Vec::new();
+    // Race: restart-killed (docs/races.md)
     for seen in candidates(file)? {
         if let Some(process) = PidFd::open(seen.pid)?
             && let Some(standing) = candidates(file)?.into_iter().find(|again| again.pid == seen.pid)

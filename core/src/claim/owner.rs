@@ -74,6 +74,7 @@ fn judge_all(file: &PidFile, named: Option<Standing>) -> Result<Verdict> {
 
 /// The process that the text names, if its byte has a verified owner.
 pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
+    // Race: recycled-pid (docs/races.md)
     let byte = match file.text()? {
         Text::Names(pid) => pid,
         Text::Empty => Pid::INIT,
@@ -130,6 +131,7 @@ pub(crate) fn owner(file: &PidFile, pid: Pid) -> Result<Option<Owner>> {
 /// Resolves the owner of a byte to the process that it stands for. It pins the owner first: while the owner lives and
 /// owns the byte, its PID cannot have been recycled.
 fn verify_owner(file: &PidFile, by: Pid, byte: Pid) -> Result<Option<Standing>> {
+    // Race: lock-outlives-owner (docs/races.md)
     let held = match PidFd::open(by) {
         Ok(Some(held)) => Some(held),
         Ok(None) => return Ok(None),

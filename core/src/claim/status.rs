@@ -161,6 +161,7 @@ fn second_opinion(file: &PidFile) -> Result<Status> {
         let why = "who holds it, but is in another PID namespace and has no number here";
         return Ok(Status::Unknown(format!("names {pid}, {why}")));
     }
+    // Race: orphaned-claim (docs/races.md)
     if PidFd::open(pid)?.is_none_or(|process| process.has_ended().unwrap_or(false)) {
         return Ok(Status::Orphaned(pid, seen()));
     }

@@ -51,6 +51,7 @@ impl PidFd {
     /// # Errors
     /// A refused poll(2).
     pub fn has_ended(&self) -> Result<bool> {
+        // Race: zombie (docs/races.md)
         ready_now(self.fd.as_fd())
     }
 

@@ -29,6 +29,7 @@ pub unsafe fn begin(count: libc::c_int, arguments: *const *const libc::c_char) -
     let _ = set_ignored(Signal::PIPE, true);
     // Beyond `ulimit -f` a write is to fail (EFBIG), not to end us, nor a child of ours before it is COMMAND.
     let _ = set_ignored(Signal::XFSZ, true);
+    // Race: status-lost (docs/races.md)
     let _ = if chld_was_ignored() { set_ignored(Signal::CHLD, false) } else { Ok(()) };
     // SAFETY: the caller promises that these are `count` C strings.
     let argument = |at| unsafe { CStr::from_ptr(*arguments.add(at)) };

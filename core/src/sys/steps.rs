@@ -188,6 +188,7 @@ fn byte(kind: i32, offset: i64) -> libc::flock {
 /// ENOSPC, EIO, EFBIG: the file cannot be written. EILSEQ: another text stands there, because the descriptor is in
 /// append mode.
 pub fn write_pid(fd: RawFd, pid: Pid) -> io::Result<()> {
+    // Race: half-written-text (docs/races.md)
     let (file, line) = (borrow(fd), PidLine::of(pid));
     let text = line.as_bytes();
     if rustix::io::pwrite(file, text, 0)? < text.len() {

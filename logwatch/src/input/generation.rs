@@ -52,6 +52,7 @@ pub(crate) const LOOKS: usize = 20;
 /// The log exists and cannot be looked at.
 pub(crate) fn generations(names: &ArchiveNames) -> Result<Vec<Generation>> {
     let mut seen = list(names)?;
+    // Race: log-rotated (docs/races.md)
     for _ in 0..LOOKS {
         let again = list(names)?;
         let same = |(a, b): (&Generation, &Generation)| (&a.path, a.inode) == (&b.path, b.inode);

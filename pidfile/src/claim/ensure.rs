@@ -41,6 +41,7 @@ fn ask(options: &Claim, line: &OsStr, daemon: &PidFd, attempt: &Attempt) -> Resu
         watched.extend(command.output().map(Watched::Read));
         match attempt.next(&watched, status.due(), || command.late("not ready"))? {
             None => {}
+            // Race: other-dies-unready (docs/races.md)
             Some(0) => return Ok(None),
             Some(2) => command.drain(),
             Some(_) => match command.answer()? {

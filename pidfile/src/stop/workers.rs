@@ -35,6 +35,7 @@ impl Workers {
         let Ok(locked) = LockedFile::at(pidfile) else { return false };
         let mut killed = false;
         for process in holders {
+            // Race: kill-meets-claim (docs/races.md)
             // The lock may belong to a claim half-way by now. A process that may not be killed is named at the
             // deadline.
             let orphaned = restart_lock::is_held(pidfile).is_ok_and(|under_way| !under_way)
