@@ -6,6 +6,7 @@
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Result, Why, refused, sentence};
 use racefree_core::event::time::Deadline;
+use racefree_core::listener::decision;
 use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile, REPLACED_AT_MOST};
 use std::path::Path;
 
@@ -34,6 +35,7 @@ pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Ex
         if held.iter().all(LockGuard::still_there) {
             return Ok(held);
         }
+        decision("lock-order", || "a lock file was replaced meanwhile, so all are released and taken again".into());
     }
     let names = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     Err(refused("lock", names, Why::Replaced("something keeps replacing it".into())))

@@ -252,7 +252,10 @@ fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Ver
             Proof::Proven => Verdict::Granted,
             Proof::Refuted if ready_by(process.as_fd(), Deadline::after(AGAIN))? => Verdict::Changed,
             Proof::Refuted if !moment.passed() => continue,
-            Proof::Refuted => Verdict::Refused(format!("{holder} has not taken the lock that speaks for it itself")),
+            Proof::Refuted => {
+                decision("lock-outlives-owner", || format!("the list of {holder} has no such lock"));
+                Verdict::Refused(format!("{holder} has not taken the lock that speaks for it itself"))
+            }
             Proof::Hidden if authority.is_ours_alone() => Verdict::Granted,
             Proof::Hidden => {
                 Verdict::Refused(format!("the locks of {holder} may not be looked at (proc_pid_fdinfo(5))"))

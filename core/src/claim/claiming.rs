@@ -115,6 +115,9 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
             return Ok(Attempt::Waited);
         }
         verdict => {
+            decision("heir-unlocks", || {
+                format!("claim {}: the lock is free, and a process owns its byte", path.display())
+            });
             return busy(Status::of_verdict(verdict).unwrap_or(Status::Unknown("another process has it".into())));
         }
     }

@@ -8,6 +8,7 @@ use crate::claim::owner::{self, Proof, Standing};
 use crate::claim::pid_file::PidFile;
 use crate::claim::restart_lock::{self, RestartLock};
 use crate::error::{Result, Why, refused};
+use crate::listener::decision;
 use crate::lock::holders::{self, Holder};
 use crate::process::pidfd::PidFd;
 use std::path::Path;
@@ -69,6 +70,7 @@ pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) ->
             && may_be_ended(file, &standing, &process)?
             && !process.has_ended()?
         {
+            decision("restart-killed", || format!("process {} is the leftover of a restart", process.pid()));
             found.push(process);
         }
     }

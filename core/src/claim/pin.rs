@@ -2,6 +2,7 @@
 
 use crate::claim::status::{Claimant, Status};
 use crate::error::Result;
+use crate::listener::decision;
 use crate::process::pidfd::PidFd;
 use std::path::Path;
 
@@ -42,7 +43,9 @@ pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
                 return Ok(Pinned::Running(process, claimant));
             }
             // A restart has put another claimant in place. Each turn of this loop is a whole life of a daemon.
-            _ => {}
+            _ => {
+                decision("recycled-before-kill", || format!("pin {}: the second reading differs, again", claimant.pid))
+            }
         }
     }
 }

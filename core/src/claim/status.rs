@@ -8,6 +8,7 @@ use crate::claim::pid_file::PidFile;
 use crate::claim::pid_text::Text;
 use crate::claim::plausible;
 use crate::error::{Context, Result, sentence};
+use crate::listener::decision;
 use crate::lock::holders::{self, Holder, Holders, Holds, holds};
 use crate::process::pidfd::PidFd;
 use fs4::{FileExt, TryLockError};
@@ -85,7 +86,12 @@ impl Status {
         // A claim may have been completed since the first look.
         // Race: read-before-write (docs/races.md)
         match Status::of_verdict(owner::judge(file)?) {
-            Some(status) => Ok(status),
+            Some(status) => {
+                decision("read-before-write", || {
+                    format!("read {}: claimed since the first look", file.path().display())
+                });
+                Ok(status)
+            }
             None => second_opinion(file),
         }
     }

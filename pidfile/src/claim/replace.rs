@@ -23,6 +23,7 @@ use racefree_core::cli::status_line::StatusLine;
 use racefree_core::error::{Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Watched, first_ready};
+use racefree_core::listener::decision;
 use racefree_core::process::pidfd::PidFd;
 use rustix::process::Pid;
 use std::os::fd::AsFd;
@@ -73,7 +74,13 @@ impl<'a> Restart<'a> {
     ) -> Result<Restart<'a>> {
         let (mut held, shared) = match ClaimGuard::shared_with(&old, &options.pidfile)? {
             Some(held) => (held, true),
-            None => (ClaimGuard::unlocked(&options.pidfile)?, false),
+            None => {
+                let path = options.pidfile.display();
+                decision("unshared-descriptor", || {
+                    format!("replace {path}: the lock is taken at the end of the old daemon")
+                });
+                (ClaimGuard::unlocked(&options.pidfile)?, false)
+            }
         };
         held.name_old(&old)?;
         output::detail(|| {

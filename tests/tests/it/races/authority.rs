@@ -421,3 +421,15 @@ fn without_dev_null_no_message_goes_into_the_pid_file() {
         .script("unshare -m sh -c 'mount -t tmpfs none /dev; pidfile claim p no-such-command 2>&-; pidfile claim -b p sleep 1 0<&- 2>&-'; cat p")
         .stdout(predicate::function(|text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '\n')));
 }
+
+#[test]
+fn the_trace_tells_each_decision_with_the_id_of_its_race() {
+    let place = place();
+    script(
+        &place,
+        "pidfile claim -b p sleep 1000; pid=$(pidfile read p); : >p; flock -u p true
+         sh -c 'exec 9<>q; flock 9; pidfile -vv claim q true'; echo $?; pidfile stop p",
+    )
+    .stdout("75\n")
+    .stderr(predicate::str::contains("claim q: locked by nobody that is known, again [probe-meets-claim]"));
+}
