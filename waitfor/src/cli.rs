@@ -89,7 +89,7 @@ pub struct Cli {
     #[arg(long, help_heading = READY, value_name = "DUR", value_parser = parse_duration, default_value = "0")]
     stable: Duration,
     /// At the end, print one JSON object for each TARGET: target, ready, tries, reason, ms
-    #[arg(long)]
+    #[arg(long, help_heading = READY)]
     pub(crate) json: bool,
     #[command(flatten)]
     conversation: ConversationOptions,

@@ -83,6 +83,7 @@ fn exit_status(command: &clap::Command, endings: &[Ending]) -> String {
     let mut section = String::from(".SH \"EXIT STATUS\"\n");
     let mut endings: Vec<_> = endings.iter().chain(of_a_command).chain(OF_ALL).collect();
     endings.sort_by_key(|(exit, _)| exit.code());
+    endings.dedup();
     for (exit, meaning) in endings {
         section += &format!(".TP\n.B {}\n{}\n", exit.code(), escaped(meaning));
     }
@@ -180,7 +181,9 @@ pub fn exit_codes() -> String {
     let mut rows: Vec<(u8, String, &str)> = Vec::new();
     for utility in utilities() {
         let name = utility.command.get_name().to_owned();
-        rows.extend(utility.endings.iter().map(|(exit, meaning)| (exit.code(), name.clone(), *meaning)));
+        // Those of all that run a COMMAND have a row of their own.
+        let own = utility.endings.iter().filter(|ending| !OF_A_COMMAND.contains(ending));
+        rows.extend(own.map(|(exit, meaning)| (exit.code(), name.clone(), *meaning)));
     }
     rows.extend(OF_A_COMMAND.iter().map(|(exit, meaning)| (exit.code(), "all that run a COMMAND".into(), *meaning)));
     rows.extend(OF_ALL.iter().map(|(exit, meaning)| (exit.code(), "all".into(), *meaning)));

@@ -25,6 +25,17 @@ fn manual_pages_and_completions_are_what_the_definitions_say() {
 }
 
 #[test]
+fn no_ending_stands_twice_in_a_manual_page() {
+    for page in manual::pages().iter().filter(|page| page.content.contains("EXIT STATUS")) {
+        let section =
+            page.content.split("EXIT STATUS").nth(1).unwrap_or_default().split(".SH").next().unwrap_or_default();
+        let codes: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix(".B ")).collect();
+        let once: std::collections::BTreeSet<&&str> = codes.iter().collect();
+        assert!(codes.len() > 3 && once.len() == codes.len(), "{}: {codes:?}", page.path);
+    }
+}
+
+#[test]
 fn the_page_of_exit_codes_is_what_the_endings_say() {
     let content = format!(
         "# Exit codes\n\nOne enum in the core has them all; scripts depend on them.\n\n{}",
