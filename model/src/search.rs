@@ -51,7 +51,8 @@ pub fn search(setup: &Setup) -> Found {
     search_from(beginning(setup), setup)
 }
 
-fn beginning(setup: &Setup) -> World {
+/// The world in which a search begins.
+pub fn beginning(setup: &Setup) -> World {
     let mut world = World::default();
     if setup.daemon {
         let claim = Process { claims: true, ..Process::new(1, Plan::Claim, At::Daemon) };

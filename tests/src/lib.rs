@@ -3,6 +3,8 @@
 
 mod background;
 mod before_exec;
+#[cfg(target_arch = "x86_64")]
+pub mod calls;
 pub mod manual;
 mod place;
 mod port;

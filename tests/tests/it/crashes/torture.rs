@@ -1,8 +1,9 @@
 //! The torture of `src/bin/torture.rs`, for a few seconds. By hand for longer: docs/reliability.md.
 
 use crate::common::RACEFREE;
+use crate::common::repository;
 use std::process::Stdio;
-use tests::Place;
+use tests::{Place, needs};
 
 fn tortured(arguments: &[&str]) {
     let place = Place::with(&[("pidfile", RACEFREE), ("witness", env!("CARGO_BIN_EXE_witness"))]);
@@ -22,6 +23,23 @@ fn tortured(arguments: &[&str]) {
 #[test]
 fn no_torture_makes_two_daemons_or_a_wrong_reading() {
     tortured(&[]);
+}
+
+/// `tests/broken.sh` shows by them that the torture can fail.
+#[test]
+fn each_patch_that_breaks_the_core_applies_to_it() {
+    if !needs("patch", "patch") {
+        return;
+    }
+    let patches = repository("tests/broken");
+    let patches: Vec<_> =
+        std::fs::read_dir(patches).expect("the patches").map(|entry| entry.expect("one").path()).collect();
+    assert!(patches.len() >= 2, "{patches:?}");
+    let place = Place::bare();
+    for patch in patches {
+        let here = repository("").display().to_string();
+        place.tool("patch").args(["--dry-run", "-f", "-p1", "-d", &here, "-i"]).arg(&patch).assert().success();
+    }
 }
 
 #[test]

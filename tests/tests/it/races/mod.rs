@@ -2,6 +2,8 @@
 
 mod authority;
 mod claims;
+#[cfg(target_arch = "x86_64")]
+mod conformance;
 mod gap;
 mod recycled;
 mod replace;
