@@ -43,6 +43,8 @@ pub enum At {
     Watch,
     /// A supervisor about to vouch for its child.
     Vouch,
+    /// A stop about to read the text that it is to forget in the end.
+    Remember,
     /// About to open the file for reading, then through the reading, step by step.
     Read(Reading),
     /// About to hold the process that was read.
@@ -77,6 +79,8 @@ pub enum At {
     Ready,
     /// A restart about to write the number of the new one.
     Switch,
+    /// A restart about to ask the old one to end.
+    SignalOld,
     /// A restart that waits for the end of the old one.
     StopOld,
     /// A restart about to take the lock that it could not share.

@@ -94,6 +94,19 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
                 _ => give_up(m),
             }
         }
+        At::Ours if p.plan == Plan::Stop => {
+            m.step(
+                "core::claim::guard::ClaimGuard::forget",
+                "empties the file if nothing was written, and ends",
+                |w| {
+                    if w.file(ofd).text == p.before {
+                        w.file_mut(ofd).text = 0;
+                    }
+                    w.end(slot);
+                    Some(())
+                },
+            );
+        }
         At::Ours if setup.has(Flaw::AnyTextIsBusy) && m.world.file(ofd).text != 0 => {
             m.exit("(the flaw)", "finds a number in the file, and says that it is claimed");
         }
@@ -141,7 +154,7 @@ fn refused(m: &mut Mover, ofd: Ofd) {
     // A probe is over long before the patience is.
     if !only_probed {
         give_up(m);
-        if named != 0 && world.living(named).is_none() {
+        if named != 0 && world.living(named).is_none() && m.process().plan != Plan::Stop {
             m.go("pidfile::claim::hold::claim", "finds it orphaned", At::Left(Leftover::Open, 1), |w| {
                 w.close(slot, ofd);
                 w.process_mut(slot).claim = None;

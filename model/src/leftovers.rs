@@ -128,7 +128,11 @@ fn over(m: &mut Mover, p: &Process) {
         (p.read, p.named, p.another, p.pidfd) = (None, 0, false, PidFd::None);
     };
     match p.plan {
-        Plan::Stop if p.freeing => m.exit("pidfile::stop::one_daemon::Stopping::outcome", "has stopped it, and ends"),
+        Plan::Stop if p.freeing => m.go(code, "has stopped it", At::Open, |w| {
+            forget(w);
+            let p = w.process_mut(slot);
+            (p.freeing, p.first, p.old) = (false, 0, PidFd::None);
+        }),
         Plan::Stop => m.go(code, "has seen all bytes", At::AwaitEnd, |w| {
             let old = w.process(slot).old;
             forget(w);

@@ -29,7 +29,14 @@ pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
         }
         match process.at {
             At::Read(reading) => read::moves(&mut mover, reading),
-            At::Hold | At::Prove | At::Send | At::AwaitEnd | At::HolderHold | At::HolderInherited | At::HolderKill => {
+            At::Remember
+            | At::Hold
+            | At::Prove
+            | At::Send
+            | At::AwaitEnd
+            | At::HolderHold
+            | At::HolderInherited
+            | At::HolderKill => {
                 signal::moves(&mut mover);
             }
             At::Left(step, pid) => leftovers::moves(&mut mover, step, pid),
@@ -50,7 +57,8 @@ fn births(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
         let at = match plan {
             Plan::Claim | Plan::Background | Plan::Supervise | Plan::Foreign => At::Open,
             Plan::Replace => At::RestartOpen,
-            Plan::Read | Plan::Signal | Plan::Stop => At::Read(Reading::Open),
+            Plan::Read | Plan::Signal => At::Read(Reading::Open),
+            Plan::Stop => At::Remember,
             Plan::Enemy => At::Enemy,
             Plan::Reader => At::Reader,
             Plan::Stranger | Plan::Child => At::Stranger,

@@ -205,7 +205,8 @@ fn finish(w: &mut World, slot: u8, held: Option<Named>) {
     }
     let p = w.process_mut(slot);
     (p.read, p.named, p.owner, p.old) = (None, 0, 0, PidFd::None);
-    p.by_descriptor = held.is_some_and(|named| named.by_descriptor) && matches!(p.plan, Plan::Signal | Plan::Stop);
+    p.by_descriptor =
+        held.is_some_and(|named| named.by_descriptor) && matches!(p.plan, Plan::Signal | Plan::Stop | Plan::Replace);
     let (plan, freeing, again) = (p.plan, p.freeing, p.first != 0);
     match held {
         // A stop whose daemon has ended: whoever claims now is none of its business.
@@ -219,11 +220,7 @@ fn finish(w: &mut World, slot: u8, held: Option<Named>) {
         }
         Some(Named { pid, believed, .. }) if again && pid == p.first && p.pidfd != PidFd::None => {
             (p.believed, p.first) = (believed, 0);
-            if plan == Plan::Replace {
-                (p.old, p.pidfd, p.believed, p.at) = (p.pidfd, PidFd::None, PidFd::None, At::Share);
-            } else {
-                p.at = At::Prove;
-            }
+            p.at = At::Prove;
         }
         Some(Named { pid, believed, .. }) => {
             (p.first, p.pidfd, p.believed, p.at) = (pid, PidFd::None, believed, At::Hold);

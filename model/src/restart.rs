@@ -137,12 +137,20 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
             }
         }
         At::Switch => {
-            m.go("pidfile::claim::replace::Restart::switch", "writes the number of the new one", At::StopOld, |w| {
+            m.go("pidfile::claim::replace::Restart::switch", "writes the number of the new one", At::SignalOld, |w| {
                 w.file_mut(claim).text = pid;
                 announced(w, slot, p, true);
                 // The old one has ended already, and unlocked what both share.
                 w.process_mut(new).unshared |= w.file(claim).flock != Flock::Exclusive(claim);
             })
+        }
+        At::SignalOld => {
+            fails(if p.old == PidFd::Gone { At::Undo } else { At::PutOldBack });
+            m.go("pidfile::signal::send", "sends the signal", At::StopOld, |w| {
+                if let PidFd::At(old) = p.old {
+                    w.process_mut(old).signalled = true;
+                }
+            });
         }
         At::StopOld => {
             // It dies, the time is over, a signal comes.

@@ -14,6 +14,13 @@ use crate::setup::{Flaw, Setup};
 pub fn moves(m: &mut Mover) {
     let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
     match p.at {
+        At::Remember => {
+            let text = m.world.path.map(|inode| m.world.files[inode as usize].text).unwrap_or_default();
+            let code = "pidfile::stop::one_daemon::Stopping::begin";
+            m.go(code, "reads the text, to forget it in the end", At::Read(Reading::Open), |w| {
+                w.process_mut(slot).before = text;
+            });
+        }
         At::Hold => {
             let pidfd = m.world.living(p.first).map_or(PidFd::None, PidFd::At);
             let flawed = setup.has(Flaw::NoSecondReading) && p.plan != Plan::Replace;
@@ -26,6 +33,12 @@ pub fn moves(m: &mut Mover) {
             });
         }
         At::Prove => match is_enough(m.world, &p, slot, setup) {
+            true if p.plan == Plan::Replace => {
+                m.go("core::claim::authority::pin_to_signal", "has proof enough", At::Share, |w| {
+                    let p = w.process_mut(slot);
+                    (p.old, p.pidfd, p.believed, p.by_descriptor) = (p.pidfd, PidFd::None, PidFd::None, false);
+                });
+            }
             true => m.go("core::claim::authority::pin_to_signal", "has proof enough", At::Send, |_| {}),
             false => m.exit("core::claim::authority::pin_to_signal", "refuses to signal it"),
         },
@@ -63,7 +76,7 @@ pub fn moves(m: &mut Mover) {
             let orphan = inherited(m.world, p.first) && !busy;
             let next = if orphan { At::HolderKill } else { At::Read(Reading::Open) };
             m.go(
-                "pidfile::stop::one_daemon::Stopping::kill_holders",
+                "pidfile::stop::one_daemon::Stopping::kill",
                 "asks whether it has inherited the lock, and no restart is under way",
                 next,
                 |_| {},
@@ -117,17 +130,12 @@ fn holder_kill(m: &mut Mover, p: &Process) {
         _ => false,
     };
     let kills = holds && (flawed || is_orphaned(world));
-    m.go(
-        "pidfile::stop::one_daemon::Stopping::kill_holders",
-        "looks once more, and kills",
-        At::Read(Reading::Open),
-        |w| {
-            let pidfd = std::mem::take(&mut w.process_mut(slot).pidfd);
-            w.process_mut(slot).first = 0;
-            if let (true, PidFd::At(other)) = (kills, pidfd) {
-                promises::killed_as_holder(w, other);
-                w.process_mut(other).signalled = true;
-            }
-        },
-    );
+    m.go("pidfile::stop::one_daemon::Stopping::kill", "looks once more, and kills", At::Read(Reading::Open), |w| {
+        let pidfd = std::mem::take(&mut w.process_mut(slot).pidfd);
+        w.process_mut(slot).first = 0;
+        if let (true, PidFd::At(other)) = (kills, pidfd) {
+            promises::killed_as_holder(w, other);
+            w.process_mut(other).signalled = true;
+        }
+    });
 }

@@ -35,6 +35,8 @@ pub enum Call {
     ReadText,
     /// The text is written.
     Write,
+    /// The file is cut to a length.
+    Cut,
     /// A process is held.
     Hold,
     /// A signal is sent through a pidfd.
@@ -102,6 +104,7 @@ fn call(stop: &Stop, file: &str) -> Option<Call> {
         libc::SYS_fcntl if is_file(first) => record_lock(stop),
         libc::SYS_pread64 | libc::SYS_read if is_file(first) => Some(Call::ReadText),
         libc::SYS_pwrite64 | libc::SYS_write if is_file(first) => Some(Call::Write),
+        libc::SYS_ftruncate if is_file(first) => Some(Call::Cut),
         libc::SYS_pidfd_open => Some(Call::Hold),
         libc::SYS_pidfd_send_signal if second != 0 => Some(Call::Signal),
         libc::SYS_fork | libc::SYS_vfork | libc::SYS_clone | libc::SYS_clone3 => Some(Call::Fork),

@@ -24,7 +24,9 @@ fn calls_of(step: &Step, world: &World) -> Option<&'static [Call]> {
         "keeps restarts away" | "sees that a restart is under way" => &[Call::TakeRestartLock],
         "sees a record lock" | "sees no record lock" | "hears that nobody stands" => &[Call::AskBytes],
         "locks its byte" | "marks itself as a successor" | "locks the byte of its child" => &[Call::LockByte],
-        "writes its number" | "writes the number of the old one" | "writes the number of the new one" => &[Call::Write],
+        "writes its number" | "writes the number of the old one" | "writes the number of the new one" => {
+            &[Call::Write, Call::Cut]
+        }
         // The successor of a restart has no restart lock to give back.
         "becomes COMMAND" if successor => &[Call::Exec],
         "becomes COMMAND" => &[Call::FreeRestartLock, Call::Exec],
@@ -41,10 +43,16 @@ fn calls_of(step: &Step, world: &World) -> Option<&'static [Call]> {
         "takes the restart lock, to look for leftovers of restarts" => &[Call::Open, Call::TakeRestartLock],
         "takes the restart lock" => &[Call::TakeRestartLock],
         "sees who stands behind a byte" | "sees that it still stands" => &[Call::AskBytes],
-        "has seen all bytes" | "has stopped it, and ends" => &[Call::AskBytes],
-        "shares the claim of the old one" | "takes the lock, and ends" => &[Call::Flock],
+        "reads the text, to forget it in the end" => &[Call::Open, Call::ReadText],
+        "empties the file if nothing was written, and ends" => &[Call::Cut],
+        "has seen all bytes" => &[Call::AskBytes],
+        // Before it claims the file, to empty it, it reads who has it.
+        "has stopped it" => &[Call::AskBytes, Call::Open, Call::Probe, Call::Unlock],
+        "shares the claim of the old one" => &[Call::Open, Call::LookAtPath, Call::Flock],
+        "takes the lock, and ends" => &[Call::Flock],
         "asks for leftovers of restarts" | "judges it none" | "sees its end" | "closes the restart lock" => &[],
         "sees the end of the old one" | "has started it, and ends" | "goes on" => &[],
+        "reaps its child" | "ends as COMMAND ended" => &[],
         "sees that the new one is ready, alive and has its claim" => &[Call::AskBytes],
         _ => return None,
     })
