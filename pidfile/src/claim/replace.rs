@@ -76,7 +76,7 @@ impl<'a> Restart<'a> {
             Some(held) => (held, true),
             None => {
                 let path = options.pidfile.display();
-                decision("unshared-descriptor", || {
+                decision("claim-beside-a-restart", || {
                     format!("replace {path}: the lock is taken at the end of the old daemon")
                 });
                 (ClaimGuard::unlocked(&options.pidfile)?, false)
