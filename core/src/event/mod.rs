@@ -4,6 +4,7 @@
 //! before you start a child: a signal that is sent from then on is neither lost nor acted on too early.
 
 pub mod deferred_close;
+pub mod filesystem;
 pub mod inotify;
 pub mod path_watch;
 pub mod time;

@@ -1,5 +1,6 @@
 //! A watch on a path that may not exist yet: on its nearest existing directory, and on the file once it exists.
 
+use crate::event::filesystem::FileSystem;
 use crate::event::inotify::{Inotify, Watch};
 use std::collections::BTreeSet;
 use std::io;
@@ -104,22 +105,7 @@ fn leads_nowhere(path: &Path) -> bool {
 /// Whether the kernel sees every change of the path. Other hosts write to a network file system without this kernel,
 /// and the files of /proc change without a write.
 fn sees_every_change(path: &Path) -> bool {
-    // NFS, CIFS, SMB2, FUSE, 9P, Ceph, AFS, Lustre, proc, sysfs, cgroup2 (statfs(2)).
-    const SILENT: [i64; 11] = [
-        0x6969,
-        0xff53_4d42,
-        0xfe53_4d42,
-        0x6573_5546,
-        0x0102_1997,
-        0x00c3_6400,
-        0x5346_414f,
-        0x0bd0_0bd0,
-        0x9fa0,
-        0x6265_6572,
-        0x6367_7270,
-    ];
-    let nearest = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
-    rustix::fs::statfs(nearest).is_ok_and(|found| !SILENT.contains(&found.f_type))
+    FileSystem::of_path(path) != FileSystem::Remote
 }
 
 #[cfg(test)]

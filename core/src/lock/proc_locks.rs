@@ -1,6 +1,7 @@
 //! `/proc/locks`: the processes that called flock(2), which may be long gone, and those that wait. It hides other PID
 //! namespaces.
 
+use crate::event::filesystem::FileSystem;
 use crate::lock::locked_file::LockedFile;
 use crate::open;
 use rustix::process::Pid;
@@ -30,9 +31,7 @@ pub fn is_held(file: &File) -> Option<bool> {
 fn table_shows_all_of(file: &File) -> bool {
     // PROC_PID_INIT_INO, the same on every kernel.
     let first = fs::read_link("/proc/self/ns/pid").is_ok_and(|link| link.as_os_str() == "pid:[4026531836]");
-    // ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, ramfs, overlays (statfs(2)).
-    const LOCAL: [i64; 7] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x8584_58f6, 0x794c_7630];
-    first && rustix::fs::fstatfs(file).is_ok_and(|found| LOCAL.contains(&found.f_type))
+    first && matches!(FileSystem::of_file(file), FileSystem::Local | FileSystem::Overlay)
 }
 
 /// The flocks on a file; `None` if the table cannot tell. A long table is not read: the kernel counts through it again

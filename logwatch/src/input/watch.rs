@@ -1,8 +1,8 @@
 //! Inotify watches of a log, and how far the events of its file system can be trusted.
 
 use crate::input::archive_names::ArchiveNames;
+use racefree_core::event::filesystem::FileSystem;
 use racefree_core::event::inotify::{Inotify, Watch};
-use rustix::fs::statfs;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -20,24 +20,16 @@ pub(crate) enum EventTrust {
     LocalOnly,
 }
 
-/// File systems that other machines write to, or that make up their content: NFS, SMB, 9p, FUSE, Ceph, AFS, proc
-/// (statfs(2), f_type).
-const SELDOM: [u32; 9] =
-    [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x517b, 0x0102_1997, 0x6573_5546, 0x00c3_6400, 0x5346_414f, 0x9fa0];
-
 /// The kernel follows at most this many symbolic links in one path (path_resolution(7)).
 const LINKS: usize = 40;
-
-const OVERLAY: u32 = 0x794c_7630;
 
 impl EventTrust {
     /// The trust in the events of the file system of `path`, which need not exist yet.
     pub(crate) fn on(path: &Path) -> EventTrust {
-        let there = path.ancestors().find_map(|path| statfs(path).ok());
-        match there.map(|there| there.f_type as u32) {
-            Some(OVERLAY) => EventTrust::NotCopyUp,
-            Some(kind) if SELDOM.contains(&kind) => EventTrust::LocalOnly,
-            _ => EventTrust::Always,
+        match FileSystem::of_path(path) {
+            FileSystem::Overlay => EventTrust::NotCopyUp,
+            FileSystem::Remote => EventTrust::LocalOnly,
+            FileSystem::Local | FileSystem::Other => EventTrust::Always,
         }
     }
 }
