@@ -27,27 +27,28 @@ const PROCESS: &str = "The process behind the targets";
 ///
 /// A TARGET is one of
 ///
-///   tcp:HOST:PORT, HOST:PORT   a connection is accepted, on any address of HOST: tcp:db:5432, db:postgresql
-///   listen:[HOST:]PORT         somebody listens on the port of this machine; nobody is connected to: listen:7000
-///   udp:[HOST:]PORT            somebody has bound the UDP port of this machine: udp:53
-///   unix:PATH                  a connection to the socket is accepted: unix:/run/d.socket (an abstract one: unix:@d)
-///   http://... https://...     a request is answered with a status from 200 to 399: http://me:secret@web:8080/health
-///   file:PATH                  the file exists; PATH may be a quoted pattern: 'file:/run/*.ready'
-///   nonempty:PATH              the file has content, or the directory an entry: nonempty:/var/spool/d
-///   pidfile:PATH               a living process has claimed the PID file, see pidfile(1): pidfile:/run/d.pid
+///   tcp:HOST:PORT, HOST:PORT   a connection is accepted: tcp:db:5432, db:postgresql
+///   listen:[HOST:]PORT         somebody listens here; nobody is connected to: listen:7000
+///   udp:[HOST:]PORT            somebody has bound the UDP port here: udp:53
+///   unix:PATH                  a connection is accepted: unix:/run/d.socket, unix:@abstract
+///   http://... https://...     a request is answered with 200 to 399: http://me:secret@web/health
+///   file:PATH                  the file exists, or one that a pattern matches: 'file:/run/*.ready'
+///   nonempty:PATH              the file has content, or the directory an entry: nonempty:/spool
+///   pidfile:PATH               a living process has claimed it, see pidfile(1): pidfile:/run/d.pid
 ///   pid:N                      the process lives; a zombie does not: pid:4711
-///   lock:PATH                  somebody holds the lock on the file, see withlock(1) and flock(1): lock:/run/d.lock
+///   lock:PATH                  somebody holds the lock, see withlock(1): lock:/run/d.lock
 ///   dns:NAME                   the name has an address: dns:db.example.org
-///   free:[ADDRESS:]PORT        the TCP port of this machine can be bound now: free:7000
+///   free:[ADDRESS:]PORT        the TCP port can be bound here now: free:7000
 ///   exec:'SHELL COMMAND'       the command exits 0: 'exec:pg_isready -q'
 ///
-/// waitfor tries all targets side by side. It notices at once what the kernel announces: files, processes, claims. It
-/// tries everything else again after a pause that is 1 ms at first, then 5 % of the time waited, and at most 250 ms.
-/// On success it prints nothing. When time runs out, it prints one line for each TARGET that was not ready, with the
-/// reason.
+/// waitfor tries all targets side by side, and all addresses of a HOST. It notices at once what the
+/// kernel announces: files, processes, claims. It tries everything else again after a pause that is
+/// 1 ms at first, then 5 % of the time waited, and at most 250 ms. On success it prints nothing.
+/// When time runs out, it prints one line for each TARGET that was not ready, with the reason.
 ///
-/// With --down, a TCP port is down when nobody answers. Its old connections may then be in TIME_WAIT, which keeps a daemon
-/// without SO_REUSEADDR from the port: wait for free:PORT before you start such a daemon.
+/// With --down, a TCP port is down when nobody answers. Its old connections may then be in
+/// TIME_WAIT, which keeps a daemon without SO_REUSEADDR from the port: wait for free:PORT before
+/// you start such a daemon.
 // The brackets of the help text are no links.
 #[allow(rustdoc::broken_intra_doc_links)]
 #[derive(Debug, Parser)]
@@ -65,8 +66,8 @@ pub struct Cli {
     pub(crate) process: Option<ProcessArg>,
     /// The socket that answers must belong to this process or a descendant: pidfile:PATH or pid:N
     ///
-    /// For tcp:, listen:, udp:, unix: and http(s): on this machine. waitfor asks the kernel whose socket it is, and never
-    /// connects to another process: a stranger on the port is not the daemon.
+    /// For tcp:, listen:, udp:, unix: and http(s): on this machine. waitfor asks the kernel whose socket it is, and
+    /// never connects to another process: a stranger on the port is not the daemon.
     #[arg(long, help_heading = PROCESS, value_name = "PROCESS", conflicts_with_all = ["down", "proxy"])]
     by: Option<ProcessArg>,
     /// How long one try may take; a name that takes longer is looked up a second time

@@ -25,8 +25,8 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// When the last tries of so many targets have ended, which begin at the deadline. The single try of `-t 0` has the time
-    /// of an attempt.
+    /// When the last tries of so many targets have ended, which begin at the deadline. The single try of `-t 0` has the
+    /// time of an attempt.
     pub(crate) fn last_tries_end_at(&self, targets: usize) -> Deadline {
         let tries = EACH_TRY * targets.try_into().unwrap_or(u32::MAX);
         match self.timeout {

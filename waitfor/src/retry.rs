@@ -16,8 +16,8 @@ const LAST_TRY: Duration = Duration::from_millis(50);
 /// The pause where the kernel sends an event for every change: an event queue can overflow.
 const BACKSTOP: Duration = Duration::from_secs(30);
 
-/// After an event, tries follow each other closely for this long: a socket is bound first and listened on later, a file is
-/// made first and locked later, and the second step sends no event.
+/// After an event, tries follow each other closely for this long: a socket is bound first and listened on later, a file
+/// is made first and locked later, and the second step sends no event.
 const AFTERMATH: Duration = Duration::from_secs(1);
 const FIRST_PAUSE_AFTER_EVENT: Duration = Duration::from_micros(50);
 

@@ -1,7 +1,7 @@
 //! The wait: one event loop tries every target, at once and again, until all are decided.
 //!
-//! A target that the kernel sends events for is tried when an event comes; every other target is tried after a pause that
-//! grows with the time waited. The last pause is cut to the deadline, and one more try is made at the deadline.
+//! A target that the kernel sends events for is tried when an event comes; every other target is tried after a pause
+//! that grows with the time waited. The last pause is cut to the deadline, and one more try is made at the deadline.
 //!
 //! Signals keep their default action: a wait has nothing to undo. The guard of an `exec:` command ends the command.
 
@@ -127,8 +127,8 @@ impl Wait {
         self.retries.iter_mut().try_for_each(|retry| retry.act(now, &self.policy, self.deadline))
     }
 
-    /// The instant up to which tries are due in this turn. Of many targets also those are tried that are due a little later:
-    /// one turn for all costs less than a turn for each.
+    /// The instant up to which tries are due in this turn. Of many targets also those are tried that are due a little
+    /// later: one turn for all costs less than a turn for each.
     fn turn(&self) -> Instant {
         let now = Instant::now();
         let slack = (self.began.elapsed() / 40).min(Duration::from_millis(20));

@@ -15,8 +15,8 @@ const PARENT_ENDED: c_int = libc::SIGUSR1;
 /// returns and goes on to execute COMMAND. The child must lead a process group of its own. Async-signal-safe.
 pub(crate) fn stay_behind(parent: pid_t) -> io::Result<()> {
     let mut before = MaybeUninit::<sigset_t>::zeroed();
-    // SAFETY: all are system calls on values of this frame. fork is made by clone(2) itself, for fork(3) may wait for locks
-    // that a thread of the parent held. The child continues with a copy of this stack, as after any fork.
+    // SAFETY: all are system calls on values of this frame. fork is made by clone(2) itself, for fork(3) may wait for
+    // locks that a thread of the parent held. The child continues with a copy of this stack, as after any fork.
     unsafe {
         let mut all = MaybeUninit::<sigset_t>::zeroed();
         libc::sigfillset(all.as_mut_ptr());
@@ -47,8 +47,8 @@ pub(crate) fn stay_behind(parent: pid_t) -> io::Result<()> {
 fn guard_over(command: pid_t, parent: pid_t) -> ! {
     close_all();
     let mut news = MaybeUninit::<sigset_t>::zeroed();
-    // SAFETY: the set is initialised before use; the other calls touch nothing but `status`, and none returns to a caller
-    // whose frame could be gone.
+    // SAFETY: the set is initialised before use; the other calls touch nothing but `status`, and none returns to a
+    // caller whose frame could be gone.
     unsafe {
         libc::sigemptyset(news.as_mut_ptr());
         libc::sigaddset(news.as_mut_ptr(), libc::SIGCHLD);

@@ -1,7 +1,7 @@
 //! PID 1 of a namespace, as a utility is that is the first program of a container.
 //!
-//! The kernel keeps from PID 1 every signal whose action is the default one (pid_namespaces(7)): TERM and Ctrl-C would do
-//! nothing. A handler that ends the process at once is what the default action is elsewhere.
+//! The kernel keeps from PID 1 every signal whose action is the default one (pid_namespaces(7)): TERM and Ctrl-C would
+//! do nothing. A handler that ends the process at once is what the default action is elsewhere.
 
 use super::is_ignored;
 use crate::signal::Signal;
@@ -26,7 +26,8 @@ pub(crate) fn obey_signals_as_pid_1() {
 
 fn handle(signal: Signal) {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: zeroes are a valid sigaction, and the handler only ends the process. A refusal leaves the signal as it was.
+    // SAFETY: zeroes are a valid sigaction, and the handler only ends the process. A refusal leaves the signal as it
+    // was.
     unsafe {
         (*action.as_mut_ptr()).sa_sigaction = end as *const () as usize;
         libc::sigaction(signal.number(), action.as_ptr(), std::ptr::null_mut());

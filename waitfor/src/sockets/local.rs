@@ -15,8 +15,8 @@ pub(crate) fn reached(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Whether an address is one of this machine's: the kernel sends from the address itself then. A datagram socket that is
-/// connected sends no packet.
+/// Whether an address is one of this machine's: the kernel sends from the address itself then. A datagram socket that
+/// is connected sends no packet.
 pub(crate) fn is_local(ip: IpAddr) -> bool {
     let ip = ip.to_canonical();
     let any: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
@@ -35,8 +35,8 @@ pub(crate) fn local_ports() -> Option<(u16, u16)> {
     Some((lowest.parse().ok()?, highest.trim().parse().ok()?))
 }
 
-/// The larger part of the range of local ports, on one side of `port`. A connection from `port` to itself would succeed,
-/// and keep the port from the daemon. `None`: `port` is no local port anyway.
+/// The larger part of the range of local ports, on one side of `port`. A connection from `port` to itself would
+/// succeed, and keep the port from the daemon. `None`: `port` is no local port anyway.
 pub(crate) fn ports_but((lowest, highest): (u16, u16), port: u16) -> Option<(u16, u16)> {
     // 0 is the bound of the system's own range.
     let (below, above) = ((0, port.saturating_sub(1)), (port.saturating_add(1), 0));

@@ -48,7 +48,8 @@ pub(crate) struct SocketTables {
 }
 
 impl SocketTables {
-    /// Begins a turn of the event loop, in which so many targets are tried. What was seen in the last turn is forgotten.
+    /// Begins a turn of the event loop, in which so many targets are tried. What was seen in the last turn is
+    /// forgotten.
     pub(crate) fn begin_turn(&self, targets: usize, is_last: bool) {
         self.many.set(targets >= MANY);
         self.connections_left.set(if is_last { usize::MAX } else { CONNECTIONS_A_TURN });

@@ -12,7 +12,8 @@ const NLMSG_DONE: u16 = 3;
 const HEADER: usize = 16;
 const ROOM: usize = 32 * 1024;
 
-/// A netlink socket. Each request has a number, so that the rest of an answer that was given up is not taken for the next.
+/// A netlink socket. Each request has a number, so that the rest of an answer that was given up is not taken for the
+/// next.
 pub(crate) struct Netlink {
     socket: OwnedFd,
     sequence: u32,

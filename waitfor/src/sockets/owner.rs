@@ -23,8 +23,8 @@ impl SocketOwner {
         SocketOwner { process_arg, strangers: RefCell::default() }
     }
 
-    /// Why the process owns none of these sockets; `None` if it owns one. Several sockets share a port while a daemon is
-    /// replaced (SO_REUSEPORT, socket(7)).
+    /// Why the process owns none of these sockets; `None` if it owns one. Several sockets share a port while a daemon
+    /// is replaced (SO_REUSEPORT, socket(7)).
     pub(crate) fn mismatch(&self, sockets: &[u64]) -> Result<Option<String>> {
         let Some(process) = self.process_arg.hold()? else {
             return Ok(Some(format!("{} is not running", self.process_arg)));

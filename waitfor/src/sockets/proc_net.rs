@@ -1,7 +1,7 @@
 //! The tables of sockets in /proc/net, for where the kernel may not be asked through sock_diag(7).
 //!
-//! /proc/net/tcp6 does not tell whether a listener on all addresses of IPv6 accepts IPv4 too. It is taken to do so, as is
-//! the default.
+//! /proc/net/tcp6 does not tell whether a listener on all addresses of IPv6 accepts IPv4 too. It is taken to do so, as
+//! is the default.
 
 use super::listener::{Listener, Transport};
 use racefree_core::open::read_proc;
@@ -47,8 +47,8 @@ impl From<Row> for Listener {
     }
 }
 
-/// The socket at the end `near` of the connection to `far`. `None`: no process has the socket, because it is not accepted
-/// yet, or closed.
+/// The socket at the end `near` of the connection to `far`. `None`: no process has the socket, because it is not
+/// accepted yet, or closed.
 pub(crate) fn of_connection(near: SocketAddr, far: SocketAddr) -> io::Result<Option<u64>> {
     let ends = |row: &Row| (row.near.ip().to_canonical(), row.near.port(), row.far.ip().to_canonical(), row.far.port());
     let wanted = (near.ip(), near.port(), far.ip(), far.port());
@@ -105,8 +105,8 @@ pub(crate) fn on_path(path: &Path) -> io::Result<Vec<u64>> {
     Ok(listening.filter(|(_, bound)| is_it(bound)).map(|(socket, _)| socket).collect())
 }
 
-/// Reads a line of /proc/net/unix, `Num RefCount Protocol Flags Type St Inode Path`: the inode and the path of a socket that
-/// listens. Only the inode is padded with blanks.
+/// Reads a line of /proc/net/unix, `Num RefCount Protocol Flags Type St Inode Path`: the inode and the path of a socket
+/// that listens. Only the inode is padded with blanks.
 fn listening_unix(line: &[u8]) -> Option<(u64, &[u8])> {
     let mut fields = line.splitn(7, |&b| b == b' ');
     let flags = u32::from_str_radix(std::str::from_utf8(fields.nth(3)?).ok()?, 16).ok()?;

@@ -146,8 +146,8 @@ fn listener(reply: &[u8]) -> Option<Listener> {
     Some(Listener { address, port, only_ipv6, socket: u64::from(number(reply, 68)?) })
 }
 
-/// Whether a socket is bound to this file, or may be: `Some(false)` where only the device differs. sock_diag gives the lower
-/// half of the inode number only.
+/// Whether a socket is bound to this file, or may be: `Some(false)` where only the device differs. sock_diag gives the
+/// lower half of the inode number only.
 fn is_surely(unix_diag_vfs: &[u8], file: &Metadata) -> Option<bool> {
     let (inode, device) = (number(unix_diag_vfs, 0)?, number(unix_diag_vfs, 4)?);
     let (major, minor) = (nix::sys::stat::major(file.dev()), nix::sys::stat::minor(file.dev()));

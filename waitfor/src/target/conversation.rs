@@ -103,7 +103,8 @@ impl Conversation {
                 Stage::StayingOpen(since, until) => match self.receive() {
                     Err(Errno::EAGAIN) if !until.passed() => return Err(Errno::EAGAIN),
                     Err(Errno::EAGAIN) => return Ok(Answer::Yes(since.elapsed())),
-                    // A server may answer and then close every connection. Later tries show whether it goes on answering.
+                    // A server may answer and then close every connection. Later tries show whether it goes on
+                    // answering.
                     Ok(0) | Err(_) if !self.received.is_empty() => return Ok(Answer::Yes(since.elapsed())),
                     Ok(0) => return Ok(Answer::unclear("it accepts, but closes the connection")),
                     Err(e) => return Ok(Answer::unclear(format!("it accepts, but then: {}", reason(&e)))),

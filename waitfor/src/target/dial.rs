@@ -27,3 +27,8 @@ pub(crate) fn dial(address: SocketAddr, local_ports: Option<(u16, u16)>) -> std:
 pub(crate) fn is_full(tables: &SocketTables, address: SocketAddr) -> bool {
     address.ip().is_loopback() && tables.is_listened_at(reached(address)) == Some(true)
 }
+
+/// Whether the reason lies in this process, and no wait mends it.
+pub(crate) fn is_of_this_process(e: Errno) -> bool {
+    matches!(e, Errno::EACCES | Errno::EPERM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
+}

@@ -127,8 +127,8 @@ impl Drop for Run {
 }
 
 impl Exec {
-    /// Forgets the run that has ended, and reaps what earlier runs left. Orphans of a group become children of PID 1, which a
-    /// wait is that runs as the first program of a container.
+    /// Forgets the run that has ended, and reaps what earlier runs left. Orphans of a group become children of PID 1,
+    /// which a wait is that runs as the first program of a container.
     fn end_run(&mut self) {
         self.ended.extend(self.run.take().map(|run| run.group));
         self.ended.retain(|group| has_members_left(*group));

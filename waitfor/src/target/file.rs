@@ -134,7 +134,8 @@ fn is_empty(path: &Path, found: &Metadata) -> io::Result<bool> {
 impl Target for File {
     fn probe(&mut self) -> Result<Poll<Answer>> {
         let mut answer = self.look();
-        // Race: look-before-watch (docs/races.md). A look may begin to watch a directory, whose entries must be looked at once more.
+        // Race: look-before-watch (docs/races.md). A look may begin to watch a directory, whose entries must be looked
+        // at once more.
         for _ in 0..2 {
             if !(self.is_final)(&answer) && self.arm() {
                 answer = self.look();

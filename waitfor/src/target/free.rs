@@ -1,5 +1,5 @@
-//! `free:` a TCP port of this machine that can be bound at once, without SO_REUSEADDR: no socket has it, not even one in
-//! TIME_WAIT.
+//! `free:` a TCP port of this machine that can be bound at once, without SO_REUSEADDR: no socket has it, not even one
+//! in TIME_WAIT.
 
 use super::{Answer, ProbeOptions, Target};
 use crate::sockets::SocketTables;

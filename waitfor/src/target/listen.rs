@@ -1,5 +1,5 @@
-//! `listen:` and `udp:` a port of this machine that somebody listens on, or has bound. Nobody is connected to: no line in a
-//! log, no count.
+//! `listen:` and `udp:` a port of this machine that somebody listens on, or has bound. Nobody is connected to: no line
+//! in a log, no count.
 
 use super::resolve::Host;
 use super::{Answer, ProbeOptions, Target};

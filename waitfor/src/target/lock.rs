@@ -1,8 +1,8 @@
 //! `lock:` a file or directory that somebody has locked with flock(2).
 //!
-//! /proc/locks tells whether a file is locked, so that nobody's `flock -n` fails because of a wait. Where /proc/locks does
-//! not show every lock, and where the wait is for a free lock, the lock is tried: taken without waiting, and released at
-//! once.
+//! /proc/locks tells whether a file is locked, so that nobody's `flock -n` fails because of a wait. Where /proc/locks
+//! does not show every lock, and where the wait is for a free lock, the lock is tried: taken without waiting, and
+//! released at once.
 
 use super::{Answer, ProbeOptions, Target};
 use crate::blocking_call::BlockingCall;
@@ -113,8 +113,8 @@ impl Target for Lock {
         changed || released.is_some()
     }
 
-    /// The kernel sends an event for a file that appears, and its queue tells of a lock that comes free. Nothing tells that
-    /// somebody takes a lock.
+    /// The kernel sends an event for a file that appears, and its queue tells of a lock that comes free. Nothing tells
+    /// that somebody takes a lock.
     fn is_event_driven(&self) -> bool {
         self.released.is_some() || self.absent && self.watch.trusted()
     }

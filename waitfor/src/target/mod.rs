@@ -125,7 +125,8 @@ pub(crate) trait Target {
         true
     }
 
-    /// Whether the kernel sends an event when the last answer changes, so that no try before the event is worth its time.
+    /// Whether the kernel sends an event when the last answer changes, so that no try before the event is worth its
+    /// time.
     fn is_event_driven(&self) -> bool {
         false
     }

@@ -1,4 +1,5 @@
-//! Why a target is not as wanted. An error number becomes words only when it is printed: of many tries only the last is.
+//! Why a target is not as wanted. An error number becomes words only when it is printed: of many tries only the last
+//! is.
 
 use nix::errno::Errno;
 use racefree_core::error::reason;

@@ -38,8 +38,8 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// No look-up yet. A second one starts beside one that takes longer than `patience`: a resolver that has lost a packet
-    /// waits 5 s before it asks again, and it reads /etc/hosts only at its start.
+    /// No look-up yet. A second one starts beside one that takes longer than `patience`: a resolver that has lost a
+    /// packet waits 5 s before it asks again, and it reads /etc/hosts only at its start.
     pub(crate) fn new(name: String, patience: Duration) -> Lookup {
         Lookup { name, patience, under_way: vec![] }
     }

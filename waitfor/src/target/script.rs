@@ -46,8 +46,8 @@ impl Script {
     }
 
     /// The silence after which an unexpected text is taken for the whole text. The rest may still be on the way, or the
-    /// server has said all, as redis does while it loads: then another connection is worth more. This pause grows with the
-    /// time waited, as every pause does.
+    /// server has said all, as redis does while it loads: then another connection is worth more. This pause grows with
+    /// the time waited, as every pause does.
     pub(crate) fn patience(&self) -> Duration {
         (self.began.elapsed() / 20).max(Duration::from_millis(10))
     }

@@ -1,11 +1,9 @@
-//! `tcp:` a port that accepts a connection, on any address of a host.
-//!
-//! For an address of this machine the kernel is asked first whether somebody listens, which costs a sixth of a connection
-//! and sends no packet. A connection is tried all the same now and then: a port that netfilter or eBPF forwards has no
-//! listener here.
+//! `tcp:` a port that accepts a connection, on any address of a host. The kernel is asked first about an address of
+//! this machine, which costs a sixth of a connection and sends no packet. A connection is tried all the same now and
+//! then, because a port that netfilter or eBPF forwards has no listener here.
 
 use super::conversation::Conversation;
-use super::dial::{dial, is_full};
+use super::dial::{dial, is_full, is_of_this_process};
 use super::resolve::Host;
 use super::script::Script;
 use super::{Answer, ProbeOptions, Target};
@@ -43,7 +41,6 @@ pub(crate) struct Tcp {
     /// The addresses that have not got their connection in this try, and when the next one gets it.
     to_come: VecDeque<SocketAddr>,
     next_at: Deadline,
-    stagger: Duration,
     conversations: Vec<(SocketAddr, Conversation)>,
     ended: Vec<(SocketAddr, Answer)>,
     local_ports: Option<(u16, u16)>,
@@ -68,7 +65,6 @@ impl Tcp {
             worth_connecting: true,
             to_come: VecDeque::new(),
             next_at: Deadline::NEVER,
-            stagger: STAGGER,
             conversations: vec![],
             ended: vec![],
             local_ports: options.tables.local_ports_but(port),
@@ -81,11 +77,10 @@ impl Tcp {
         self.connected.take()
     }
 
-    /// Begins with the first address. Each other address gets its connection only where those before it do not answer, so
-    /// that a server that listens on several sees no connection without a request.
+    /// Begins with the first address. Another one gets its connection only where those before it do not answer: a
+    /// server on several addresses sees no connection without a request.
     fn begin(&mut self, addresses: Vec<SocketAddr>) -> Result<Poll<Answer>> {
         self.worth_connecting = self.tried.is_none_or(|tried| tried.elapsed() >= CONNECT_AGAIN);
-        self.stagger = (self.attempt / (2 * addresses.len().max(1) as u32)).min(STAGGER);
         self.to_come = addresses.into();
         self.proceed()
     }
@@ -94,20 +89,26 @@ impl Tcp {
     fn proceed(&mut self) -> Result<Poll<Answer>> {
         loop {
             let poll = self.resume_conversations()?;
-            let is_next_due = self.conversations.is_empty() || self.next_at.passed();
-            if poll.is_ready() || !is_next_due {
+            if poll.is_pending() && self.next_at().passed() {
+                if let Some(address) = self.to_come.pop_front() {
+                    self.connect(address)?;
+                }
+            } else if poll.is_pending() && self.conversations.is_empty() {
+                return Ok(Poll::Ready(Answer::of_all(std::mem::take(&mut self.ended))));
+            } else {
                 return Ok(poll);
             }
-            match self.to_come.pop_front() {
-                Some(address) => self.connect(address)?,
-                None => {
-                    return Ok(if self.conversations.is_empty() {
-                        Poll::Ready(Answer::of_all(std::mem::take(&mut self.ended)))
-                    } else {
-                        poll
-                    });
-                }
-            }
+        }
+    }
+
+    /// When the next address gets its connection: never where one has answered and only has to stay open.
+    fn next_at(&self) -> Deadline {
+        if self.to_come.is_empty() || self.watches_answer_last() {
+            Deadline::NEVER
+        } else if self.conversations.is_empty() {
+            Deadline::after(Duration::ZERO)
+        } else {
+            self.next_at
         }
     }
 
@@ -117,14 +118,11 @@ impl Tcp {
             return Ok(());
         }
         self.tried = Some(Instant::now());
-        self.next_at = Deadline::after(self.stagger);
+        // Half of an attempt is for the addresses that are to come.
+        self.next_at = Deadline::after((self.attempt / (2 * self.to_come.len().max(1) as u32)).min(STAGGER));
         match dial(address, self.local_ports) {
             Ok(conversation) => self.conversations.push((address, conversation)),
-            Err(
-                e @ (Errno::EACCES | Errno::EPERM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM),
-            ) => {
-                return Err(e).act("connect to", address);
-            }
+            Err(e) if is_of_this_process(e) => return Err(e).act("connect to", address),
             Err(e) => self.ended.push((address, Answer::no(e))),
         }
         Ok(())
@@ -180,8 +178,8 @@ impl Tcp {
     fn mismatch(&self, address: SocketAddr, conversation: &Conversation) -> Result<Option<String>> {
         let Some(owner) = &self.by else { return Ok(None) };
         let mut sockets = self.sockets_at(address)?;
-        // Race: two-on-one-port (docs/races.md). Where several sockets share the port, the one that has accepted this very connection counts. The kernel names it
-        // only between accept(2) and close(2); otherwise it is enough to be one of those that may accept.
+        // Race: two-on-one-port (docs/races.md). The socket that has accepted this very connection counts. The kernel
+        // names it only between accept(2) and close(2); otherwise it is enough to be one of those that may accept.
         if sockets.len() > 1
             && let Some((ours, theirs)) = conversation.ends()
         {
@@ -215,8 +213,7 @@ impl Target for Tcp {
 
     fn resumes_at(&self) -> Deadline {
         let conversations = self.conversations.iter().map(|(_, conversation)| conversation.resumes_at(&self.script));
-        let next = if self.to_come.is_empty() { Deadline::NEVER } else { self.next_at };
-        conversations.fold(self.host.lookup.resumes_at().or(next), Deadline::or)
+        conversations.fold(self.host.lookup.resumes_at().or(self.next_at()), Deadline::or)
     }
 
     fn watches_answer_last(&self) -> bool {

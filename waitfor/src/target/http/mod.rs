@@ -1,8 +1,8 @@
 //! `http://` and `https://` a server that answers a request, and well.
 //!
-//! The event loop connects; the request is then made over this very connection, by a library call that blocks, in a thread
-//! of its own. So the first connection that a server sees is the request, and a port on which nobody listens costs no
-//! thread. No proxy is taken from the environment, and a redirect is an answer.
+//! The event loop connects; the request is then made over this very connection, by a library call that blocks, in a
+//! thread of its own. So the first connection that a server sees is the request, and a port on which nobody listens
+//! costs no thread. No proxy is taken from the environment, and a redirect is an answer.
 
 mod body;
 pub(crate) mod client;

@@ -1,7 +1,8 @@
 //! A request over HTTP/2 (RFC 9113): just enough to learn the status and the body of one answer.
 //!
 //! For a server that speaks nothing else: over TLS where it has chosen `h2`, else by prior knowledge. Of the answer's
-//! headers only the first, `:status`, is read (RFC 7541); the dynamic table is switched off, so each block stands alone.
+//! headers only the first, `:status`, is read (RFC 7541); the dynamic table is switched off, so each block stands
+//! alone.
 
 mod hpack;
 
