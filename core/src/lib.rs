@@ -9,9 +9,9 @@
 //! | locks the removed file | | creates the file anew, locks it |
 //! | runs | | runs |
 //!
-//! And a PID that a file names is never believed for that alone. A claim is a lock that ends with the daemon, and the process
-//! itself locks the one byte of the file whose offset is its PID. So a reader asks the kernel, not the text: between the claim
-//! and the text no reader sees the old number, and a PID that was used again stands for nobody.
+//! A PID is never believed only because a file names it. A claim is a lock that ends with the daemon, and the process
+//! itself locks the one byte of the file whose offset is its PID. So a reader asks the kernel, not the text: between
+//! the claim and the text no reader sees the old PID, and a recycled PID has no verified owner.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,11 +38,12 @@
 //! # }
 //! ```
 //!
-//! `pin(path)?.signal(Signal::TERM)?` reaches the claimant or nobody, and `wait` returns when it has ended.
+//! `pin(path)?.signal(Signal::TERM)?` reaches the claimant or no process, and `wait` returns when the claimant has
+//! ended.
 //!
-//! [`ClaimGuard`], [`Pinned`], [`lock::Lockfile`] and [`lock::LockGuard`] are `Send` and `Sync`. A record lock belongs to the
-//! process: threads share it, and to open and close the claimed file anywhere in the process drops it. Use [`read`] and
-//! [`ClaimGuard::status`] for one's own file, which do not.
+//! [`ClaimGuard`], [`Pinned`], [`lock::Lockfile`] and [`lock::LockGuard`] are `Send` and `Sync`. A record lock belongs
+//! to the process: all threads share it, and an open and a close of the claimed file anywhere in the process drop it.
+//! Use [`read`] and [`ClaimGuard::status`] for the process's own file; they keep the lock.
 //!
 //! The rooms, each of which uses only rooms named before it: [`sys`] is the wall around `unsafe`; [`open`] opens files
 //! by name; [`event`] waits for signals, descriptors and a deadline; [`process`] pins processes and starts COMMAND;

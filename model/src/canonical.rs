@@ -4,8 +4,8 @@ use crate::kernel::{File, Flock, World};
 use crate::numbers::{INODES, Inode, OFDS, Ofd};
 
 impl World {
-    /// The same state with files and open file descriptions numbered in the order in which one comes across them: what
-    /// differs by these numbers only is one state.
+    /// Renumbers files and open file descriptions in the order in which they occur, so that states that differ only by
+    /// these numbers become one state.
     pub fn canonical(&mut self) {
         let mut order: Vec<Ofd> = Vec::with_capacity(OFDS);
         for process in self.processes.iter().flatten() {

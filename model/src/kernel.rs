@@ -82,7 +82,7 @@ impl World {
         self.processes[slot as usize].as_ref().expect("a slot that is taken")
     }
 
-    /// The same, to be changed.
+    /// The process in a slot that is known to be taken, for a change.
     pub fn process_mut(&mut self, slot: Slot) -> &mut Process {
         self.processes[slot as usize].as_mut().expect("a slot that is taken")
     }

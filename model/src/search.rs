@@ -69,7 +69,7 @@ pub fn beginning(setup: &Setup) -> World {
     world
 }
 
-/// The same, from another beginning.
+/// Searches from another beginning.
 pub fn search_from(start: World, setup: &Setup) -> Found {
     let mut found =
         Found { states: IndexSet::from_iter([start]), steps: 0, code: BTreeSet::new(), counter_example: None };

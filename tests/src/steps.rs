@@ -65,7 +65,7 @@ impl Steps {
         Steps { traced: vec![first], program: child, held: Some(first), failing: None, status: None }
     }
 
-    /// The same for a program that a shell becomes (`sh -c 'exec "$@"'`): the shell's own calls are not stepped.
+    /// Steps a program that a shell becomes (`sh -c 'exec "$@"'`). The calls of the shell are not stepped.
     ///
     /// # Panics
     /// As [`Steps::of`].

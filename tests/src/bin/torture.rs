@@ -270,7 +270,7 @@ impl Worker {
         "read"
     }
 
-    /// The same for one that is to be signalled, but held: whoever is held is what it was.
+    /// Pins the claimant for a signal and checks that it is no stranger. A pinned process stays what it was.
     fn look_and_signal(&mut self, file: u64) -> &'static str {
         if let Ok(Pinned::Running(process, _)) = pin::pin(Path::new(&path_of(file))) {
             let name = fs::read_to_string(format!("/proc/{}/comm", process.pid())).unwrap_or_default();

@@ -24,7 +24,7 @@ impl Answer {
         Answer::No(reason.into())
     }
 
-    /// Neither yes nor no, for this reason.
+    /// The answer is not known, for this reason.
     pub(crate) fn unclear(reason: impl Into<Reason>) -> Answer {
         Answer::Unclear(reason.into())
     }

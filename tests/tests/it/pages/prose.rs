@@ -1,4 +1,5 @@
-//! What holds for every page: it uses the words of docs/glossary.md, and its links lead to files.
+//! What holds for every page: it uses the words of docs/glossary.md, and its links lead to files. And for every doc comment:
+//! it begins with a sentence that can be read alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -69,4 +70,34 @@ fn every_link_of_a_page_leads_to_a_file() {
         }
     }
     assert!(seen > 20, "only {seen}");
+}
+
+/// Beginnings of a sentence that needs the line above it.
+const NEEDS_THE_LINE_ABOVE: [&str; 6] = ["The same", "Neither", "And", "Likewise", "As above", "Nor"];
+
+/// The first lines of the doc comments of a source.
+fn beginnings(source: &str) -> impl Iterator<Item = &str> {
+    let is_comment = |line: &str| line.starts_with("///") || line.starts_with("//!");
+    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
+    let begins = move |at: usize| is_comment(lines[at]) && (at == 0 || !is_comment(lines[at - 1]));
+    source.lines().enumerate().filter(move |(at, _)| begins(*at)).map(|(_, line)| line.trim_start())
+}
+
+#[test]
+fn no_doc_comment_begins_with_words_that_need_the_line_above() {
+    let packages = ["core", "pidfile", "withlock", "waitfor", "logwatch", "model", "tests"];
+    let (mut found, mut seen) = (Vec::new(), 0);
+    for (path, source) in packages.iter().flat_map(|package| sources::below(&format!("{package}/src"))) {
+        for line in beginnings(&source) {
+            seen += 1;
+            let text = line[3..].trim_start();
+            let needs =
+                |start: &str| text.strip_prefix(start).is_some_and(|rest| !rest.starts_with(char::is_alphabetic));
+            if NEEDS_THE_LINE_ABOVE.iter().any(|start| needs(start)) {
+                found.push(format!("{}: {text}", path.display()));
+            }
+        }
+    }
+    assert!(seen > 500, "only {seen}");
+    assert!(found.is_empty(), "{found:#?}");
 }
