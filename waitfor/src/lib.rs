@@ -36,7 +36,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let targets = cli.targets.iter().map(|named| Ok((named.to_string(), named.target(&options)?)));
     let ended = Wait::begin(policy, cli.json, tables, targets.collect::<Result<_>>()?).until_decided(cli.process)?;
     match ended {
-        Exit::Done if !cli.command.is_empty() => Err(child::become_command(child::command(&cli.command))),
+        Exit::Done if !cli.command.is_empty() => Err(child::become_command(child::command_to_become(&cli.command))),
         ended => Ok(ended),
     }
 }

@@ -60,7 +60,7 @@ impl Cli {
         // Race: wrapper-killed (docs/races.md)
         held.iter().try_for_each(lock::LockGuard::let_children_inherit)?;
         if self.no_fork {
-            return Err(child::become_command(child::command(words)));
+            return Err(child::become_command(child::command_to_become(words)));
         }
         let ended = child::run(words, &Events::armed_for_command()?)?;
         // Race: daemon-keeps-lock (docs/races.md)

@@ -4,7 +4,8 @@ use crate::error::{Context, Result};
 use crate::event::time::Deadline;
 use crate::event::{Arrived, Event, Events, Watched};
 use crate::listener;
-pub use crate::process::command::{command, find, not_executed, shell};
+use crate::process::command::by_shell;
+pub use crate::process::command::{command, command_to_become, find, not_executed, shell};
 use crate::process::pidfd::PidFd;
 use crate::process::posix_spawn;
 pub use crate::process::pre_exec::{
@@ -76,7 +77,18 @@ pub fn become_command(mut command: Command) -> anyhow::Error {
     if let Ok(mask) = SigSet::thread_get_mask() {
         restore_signals(&mut command, mask);
     }
-    let error = command.exec();
+    let mut error = command.exec();
+    if cfg!(target_env = "musl") && error.raw_os_error() == Some(nix::libc::ENOEXEC) {
+        // The steps before the exec have been taken, in this very process.
+        let mut again = by_shell(command.get_program(), command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => again.env(name, value),
+                None => again.env_remove(name),
+            };
+        }
+        error = again.exec();
+    }
     not_executed(command.get_program(), &error)
 }
 

@@ -15,12 +15,25 @@ use std::process::Command;
 /// `words` is empty: clap requires a COMMAND wherever one is run.
 pub fn command(words: &[OsString]) -> Command {
     if cfg!(target_env = "musl") && needs_shell(&words[0]) {
-        let mut command = shell(OsStr::new("exec \"$0\" \"$@\""));
-        command.args(words);
-        return command;
+        return by_shell(&words[0], &words[1..]);
     }
+    command_to_become(words)
+}
+
+/// COMMAND and its arguments, for [`become_command`](super::child::become_command).
+///
+/// # Panics
+/// `words` is empty.
+pub fn command_to_become(words: &[OsString]) -> Command {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
+    command
+}
+
+/// COMMAND by a shell's exec, which gives a script without `#!` to the shell.
+pub(super) fn by_shell(name: &OsStr, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Command {
+    let mut command = shell(OsStr::new("exec \"$0\" \"$@\""));
+    command.arg(name).args(arguments);
     command
 }
 

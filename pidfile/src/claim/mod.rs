@@ -61,7 +61,7 @@ impl Claim {
     fn look_ahead(&self) -> Result<()> {
         child::find(&self.command[0])?;
         self.run_as.prepare()?;
-        Output::of(self.detached.log.as_deref()).map(|_| ())
+        self.detached.log.as_deref().map_or(Ok(()), |log| Output::of(Some(log)).map(|_| ()))
     }
 
     /// Changes to the directory in which COMMAND runs. Paths that the user gave relative to the old directory keep
@@ -80,7 +80,7 @@ impl Claim {
     fn become_command(&self) -> Result<Exit> {
         let Some(held) = hold::claim(self)? else { return Ok(Exit::Done) };
         held.record_this_process()?;
-        let mut command = child::command(&self.command);
+        let mut command = child::command_to_become(&self.command);
         self.run_as.apply(&mut command)?;
         let error = child::become_command(command);
         held.unname()?;
