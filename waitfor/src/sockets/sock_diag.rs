@@ -29,8 +29,13 @@ pub(crate) struct SockDiag {
 }
 
 impl SockDiag {
+    /// # Errors
+    /// The kernel may not be asked, or was built without the answers. A question for one socket would not tell: ENOENT means
+    /// both "no such socket" and "no such question".
     pub(crate) fn open() -> Result<SockDiag, Errno> {
-        Ok(SockDiag { netlink: RefCell::new(Netlink::open()?) })
+        let diag = SockDiag { netlink: RefCell::new(Netlink::open()?) };
+        diag.on_port(Transport::Tcp, Some(1))?;
+        Ok(diag)
     }
 
     /// The sockets that listen (TCP) or are bound (UDP) on a port, or on any port.
