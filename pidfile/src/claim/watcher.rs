@@ -1,4 +1,4 @@
-//! logwatch(1) as an ancestor of this start: what it shows and judges is not told a second time.
+//! A logwatch(1) that is an ancestor of this start. pidfile does not repeat what logwatch shows and judges.
 
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::tree::descends_from;
@@ -6,28 +6,28 @@ use racefree_core::signal::Signal;
 use rustix::process::{Pid, getpid};
 use std::fmt;
 
-/// The variable by which logwatch names itself to its COMMAND.
+/// The environment variable by which logwatch names itself to its COMMAND.
 pub(crate) const VARIABLE: &str = "LOGWATCH_PID";
 
-/// The logwatch that has started us.
+/// The logwatch that has started this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Watcher(Pid);
 
 impl Watcher {
-    /// `None` if no ancestor of this process is one.
+    /// Finds it among the ancestors of this process; `None` if there is none.
     pub(crate) fn find() -> Option<Watcher> {
         let pid = Pid::from_raw(std::env::var(VARIABLE).ok()?.parse().ok().filter(|pid| *pid > 0)?)?;
         let us = PidFd::open(getpid()).ok()??;
         descends_from(&us, pid).then_some(Watcher(pid))
     }
 
-    /// Whether it has sent this signal.
+    /// Whether this logwatch has sent the signal.
     pub(crate) fn has_sent(self, sender: Option<Pid>) -> bool {
         sender == Some(self.0)
     }
 }
 
-/// The failure of a start that logwatch has judged: it has said why.
+/// The error of a start that logwatch has judged. logwatch has printed the reason.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JudgedByWatcher(pub(crate) Signal);
 
