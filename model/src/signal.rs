@@ -76,7 +76,7 @@ pub fn moves(m: &mut Mover) {
             let orphan = inherited(m.world, p.first) && !busy;
             let next = if orphan { At::HolderKill } else { At::Read(Reading::Open) };
             m.go(
-                "pidfile::stop::one_daemon::Stopping::kill",
+                "pidfile::stop::workers::Workers::kill",
                 "asks whether it has inherited the lock, and no restart is under way",
                 next,
                 |_| {},
@@ -130,7 +130,7 @@ fn holder_kill(m: &mut Mover, p: &Process) {
         _ => false,
     };
     let kills = holds && (flawed || is_orphaned(world));
-    m.go("pidfile::stop::one_daemon::Stopping::kill", "looks once more, and kills", At::Read(Reading::Open), |w| {
+    m.go("pidfile::stop::workers::Workers::kill", "looks once more, and kills", At::Read(Reading::Open), |w| {
         let pidfd = std::mem::take(&mut w.process_mut(slot).pidfd);
         w.process_mut(slot).first = 0;
         if let (true, PidFd::At(other)) = (kills, pidfd) {

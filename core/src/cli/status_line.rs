@@ -78,13 +78,19 @@ impl StatusLine {
         let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
         // A terminal that does not know its width has 0 columns.
         let columns = if columns == 0 { 80 } else { columns.max(20) };
-        let line = one_line(&format!("{name}: {} ({})", awaited(), for_people(waited)));
-        let line: String = line.chars().take(columns - 1).collect();
+        let line = fitting(&one_line(&format!("{name}: {}", awaited())), &for_people(waited), columns - 1);
         let (dim, plain) =
             if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) { ("", "") } else { ("\x1b[2m", "\x1b[0m") };
         // If the terminal is gone, the status line is not needed.
         let _ = write!(std::io::stderr().lock(), "{ERASE}{dim}{line}{plain}");
     }
+}
+
+/// The text and the time on one line. Where they do not fit, the text is cut: the time shows that the wait goes on.
+fn fitting(text: &str, time: &str, columns: usize) -> String {
+    let time = format!(" ({time})");
+    let room = columns.saturating_sub(time.chars().count());
+    text.chars().take(room).chain(time.chars()).take(columns).collect()
 }
 
 impl Drop for StatusLine {
@@ -93,5 +99,17 @@ impl Drop for StatusLine {
             // If the terminal is gone, there is nothing to erase.
             let _ = write!(std::io::stderr().lock(), "{ERASE}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fitting;
+
+    #[test]
+    fn the_time_stays_where_the_line_is_too_narrow() {
+        assert_eq!(fitting("waiting for x", "2.0 s", 40), "waiting for x (2.0 s)");
+        assert_eq!(fitting("waiting for x", "2.0 s", 19), "waiting for (2.0 s)");
+        assert_eq!(fitting("waiting for x", "2.0 s", 4), " (2.");
     }
 }

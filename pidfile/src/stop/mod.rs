@@ -1,5 +1,6 @@
 //! `pidfile stop`: ask the claimants to end, and wait until processes and claims are gone.
 
+mod old_text;
 mod one_daemon;
 mod options;
 mod workers;

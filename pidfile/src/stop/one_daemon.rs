@@ -2,19 +2,18 @@
 
 use crate::group::Group;
 use crate::send::send;
+use crate::stop::old_text::OldText;
 use crate::stop::options::Stop;
 use crate::stop::workers::Workers;
 use racefree_core::claim::leftovers::leftovers;
-use racefree_core::claim::pid_text::{LONGEST, Text, parse};
+use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::status::Status;
-use racefree_core::claim::{Claimed, try_claim};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::Watched;
 use racefree_core::lock::holders::{Holder, Holders};
-use racefree_core::open::{self, Links};
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::signal::Signal;
 use std::os::fd::AsFd;
@@ -24,8 +23,7 @@ pub(crate) struct Stopping<'a> {
     stop: &'a Stop,
     pidfile: &'a Path,
     state: State,
-    /// The text of the file before.
-    text: Option<Text>,
+    old_text: OldText,
     workers: Workers,
     /// What descends from the claimant, under `--group`.
     group: Option<Group<'a>>,
@@ -46,18 +44,8 @@ enum State {
 impl<'a> Stopping<'a> {
     /// Asks the claimant to end.
     pub(crate) fn begin(stop: &'a Stop, pidfile: &'a Path) -> Stopping<'a> {
-        let text = open::read_small(pidfile, Links::TrustedNotLast, LONGEST as u64).ok().map(|text| parse(&text));
-        let state = State::Over(Ok(()));
-        let mut one = Stopping {
-            stop,
-            pidfile,
-            state,
-            text,
-            workers: Workers::default(),
-            group: None,
-            killing: false,
-            killed: false,
-        };
+        let (state, old_text, workers) = (State::Over(Ok(())), OldText::of(pidfile), Workers::default());
+        let mut one = Stopping { stop, pidfile, state, old_text, workers, group: None, killing: false, killed: false };
         one.state = one.ask().unwrap_or_else(|e| State::Over(Err(e)));
         one
     }
@@ -91,17 +79,13 @@ impl<'a> Stopping<'a> {
             }
             Pinned::Nobody(reading) => {
                 let words = format!("stop {}: {}", self.pidfile.display(), self.stop.unlocked.in_words(&reading));
-                match reading {
-                    // Somebody may have meant this process.
-                    Status::Stale(Text::Names(pid)) if PidFd::is_alive(pid) => {
-                        self.text = None;
-                        output::notice(&format!("{words}; nothing was signalled"));
-                    }
-                    Status::Unfit(..) => {
-                        self.text = None;
-                        output::notice(&format!("{words}; nothing was signalled"));
-                    }
-                    _ => output::detail(|| words),
+                let lives = matches!(reading, Status::Stale(Text::Names(pid)) if PidFd::is_alive(pid));
+                if lives || matches!(reading, Status::Unfit(..)) {
+                    // The caller may have meant this process.
+                    self.old_text.keep();
+                    output::notice(&format!("{words}; nothing was signalled"));
+                } else {
+                    output::detail(|| words);
                 }
                 State::Over(Ok(()))
             }
@@ -242,22 +226,12 @@ impl<'a> Stopping<'a> {
         matches!(self.state, State::Over(_))
     }
 
-    /// Empties the file, if it still says what it said and the claim is free. A file that may not be written stays as it is.
-    fn forget(&self) {
-        // Race: pid-left-behind (docs/races.md)
-        if let Some(text @ Text::Names(_)) = &self.text
-            && matches!(Status::of(self.pidfile), Status::Stale(now) if now == *text)
-            && let Ok(Claimed::Ours(held)) = try_claim(self.pidfile)
-            && let Err(e) = held.forget(text)
-        {
-            output::failure(&e);
-        }
-    }
-
     /// How it ended, once it is over.
     pub(crate) fn outcome(self) -> Result<Exit> {
-        if matches!(self.state, State::Over(Ok(()))) {
-            self.forget();
+        if matches!(self.state, State::Over(Ok(())))
+            && let Err(e) = self.old_text.empty(self.pidfile)
+        {
+            output::failure(&e);
         }
         match self.state {
             State::Over(Err(e)) => Err(e),

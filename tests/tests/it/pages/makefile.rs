@@ -35,7 +35,7 @@ fn make_test_starts_what_it_needs_and_stops_only_that() {
     let said = place.says("make up; make up; before=$(pidfile read d.pid); make -s test; [ $before = $(pidfile read d.pid) ]; make status | grep -c held; make down");
     assert_eq!(said, "check-set: ok\ncheck-list: ok\n1\n");
     assert_eq!(daemons(&place), 0);
-    assert_eq!(place.sh("make status").code, 2);
+    assert!(place.says("make status").contains("empty"));
 }
 
 #[test]
