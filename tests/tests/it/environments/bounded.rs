@@ -111,8 +111,8 @@ const OTHERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("pidfile read", &["json", "table", "holders", "unlocked"]),
-    ("pidfile signal", &["signal", "unlocked"]),
-    ("pidfile stop", &["signal", "kill_holders", "unlocked"]),
+    ("pidfile signal", &["signal", "group", "unlocked"]),
+    ("pidfile stop", &["signal", "group", "kill_holders", "unlocked"]),
     (
         "withlock",
         &[
