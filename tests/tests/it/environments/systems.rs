@@ -85,7 +85,7 @@ fn without_proc_claims_hold_and_what_needs_it_says_so() {
         pidfile claim -b --supervise p true; echo supervise $?
         pidfile claim -b --ready false p sleep 1000; echo ready $?; pidfile stop p",
     );
-    let expected = "read 0\nclaim 75\nreplace 0\nstop 0\nread 3\nlock 75\nlock 0\nwait 0\nwait 124\nlog 1\nlog 1\n\
+    let expected = "read 0\nclaim 75\nreplace 0\nstop 0\nread 3\nlock 75\nlock 0\nwait 0\nwait 124\nlog 1\nlog 125\n\
                     supervise 127\nready 1\n";
     assert_eq!(said.stdout, expected, "{said:?}");
     for words in [
