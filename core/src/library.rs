@@ -1,6 +1,6 @@
 //! The front door for Rust programs: claim a PID file for this process, read one, pin and stop a claimant.
 
-use crate::claim::authority::{Trust, pin_to_signal};
+use crate::claim::evidence::{Trust, pin_to_signal};
 use crate::claim::own;
 use crate::claim::pin;
 use crate::claim::status::{Claimant, Status};

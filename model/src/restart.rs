@@ -54,7 +54,7 @@ pub fn moves(m: &mut Mover) {
 
 fn share(m: &mut Mover, p: &Process) {
     let (slot, world) = (m.slot, m.world);
-    let code = "core::claim::guard::ClaimGuard::shared_with";
+    let code = "core::claim::ways::ClaimGuard::shared_with";
     let theirs = world.path.and_then(|inode| match (p.old, world.files[inode as usize].flock) {
         (PidFd::At(old), Flock::Exclusive(ofd)) if world.process(old).fds & (1 << ofd) != 0 => Some(ofd),
         _ => None,
@@ -77,7 +77,7 @@ fn share(m: &mut Mover, p: &Process) {
         });
     }
     if theirs.is_none() || m.setup.unshared {
-        m.step("core::claim::guard::ClaimGuard::unlocked", "cannot share the claim, and opens the file", |w| {
+        m.step("core::claim::ways::ClaimGuard::unlocked", "cannot share the claim, and opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
             held(w, ofd, true);
             Some(())

@@ -34,13 +34,13 @@ pub fn moves(m: &mut Mover) {
         }
         At::Prove => match is_enough(m.world, &p, slot, setup) {
             true if p.plan == Plan::Replace => {
-                m.go("core::claim::authority::pin_to_signal", "has proof enough", At::Share, |w| {
+                m.go("core::claim::evidence::pin_to_signal", "has proof enough", At::Share, |w| {
                     let p = w.process_mut(slot);
                     (p.old, p.pidfd, p.believed, p.by_descriptor) = (p.pidfd, PidFd::None, PidFd::None, false);
                 });
             }
-            true => m.go("core::claim::authority::pin_to_signal", "has proof enough", At::Send, |_| {}),
-            false => m.exit("core::claim::authority::pin_to_signal", "refuses to signal it"),
+            true => m.go("core::claim::evidence::pin_to_signal", "has proof enough", At::Send, |_| {}),
+            false => m.exit("core::claim::evidence::pin_to_signal", "refuses to signal it"),
         },
         At::Send => m.step("pidfile::signal::send", "sends the signal", |w| {
             if let PidFd::At(other) = p.pidfd {

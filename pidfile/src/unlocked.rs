@@ -1,7 +1,7 @@
 //! `--unlocked`: the PID files of daemons that write their own and take no lock.
 
 use clap::Args;
-use racefree_core::claim::authority::{Trust, pin_to_signal};
+use racefree_core::claim::evidence::{Trust, pin_to_signal};
 use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::status::Status;

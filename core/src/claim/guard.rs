@@ -14,18 +14,16 @@ use crate::claim::restart_lock;
 use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
-use crate::lock::fdinfo::flocked_descriptor;
-use crate::lock::holders::{AT_MOST, Holds, holds};
+use crate::lock::holders::{Holds, holds};
 use crate::lock::locked_file::LockedFile;
-use crate::lock::wait::try_flock;
 use crate::process::child::not_executed;
 use crate::process::pidfd::PidFd;
 use crate::sys::steps::{Step, Told, before_exec, write_pid};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdGetfdFlags, pidfd_getfd};
+use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::process::Command;
 
@@ -40,82 +38,6 @@ pub struct ClaimGuard {
 impl ClaimGuard {
     pub(crate) fn new(file: PidFile, before: Vec<u8>) -> ClaimGuard {
         ClaimGuard { file, before }
-    }
-
-    /// Claims through a descriptor that another process has opened and keeps. The flock belongs to the open file
-    /// description, so it stays when this process ends. `None` if another process has the claim, also at the deadline.
-    ///
-    /// # Errors
-    /// The descriptor is not of the file at `path`, cannot be written at its beginning, or the file was never a PID file.
-    pub fn through(descriptor: OwnedFd, until: Deadline, path: &Path) -> Result<Option<ClaimGuard>> {
-        let file = PidFile::through(descriptor, path);
-        file.check_descriptor()?;
-        let before = file.check_content()?;
-        let at_path = |file: &PidFile| {
-            let why = "the descriptor is of another file (open it by the same path)";
-            if file.still_at_path() { Ok(()) } else { Err(refused("claim", path.display(), Why::Unfit(why.into()))) }
-        };
-        at_path(&file)?;
-        if !take_flock(&file, until)? {
-            return Ok(None);
-        }
-        let guard = ClaimGuard::new(file, before);
-        // It may have been replaced before we got the lock.
-        // Race: file-replaced (docs/races.md)
-        if let Err(e) = at_path(&guard.file) {
-            guard.give_back()?;
-            return Err(e);
-        }
-        if !matches!(owner::judge(&guard.file)?, Verdict::Nobody) {
-            guard.give_back()?;
-            return Ok(None);
-        }
-        Ok(Some(guard))
-    }
-
-    /// Takes part in the claim that the launcher has or will have, by the same open file description.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn inherited(descriptor: OwnedFd, path: &Path) -> Result<ClaimGuard> {
-        let file = PidFile::through(descriptor, path);
-        let before = file.check_content()?;
-        Ok(ClaimGuard::new(file, before))
-    }
-
-    /// Shares the open file description of a living claimant, so that the claim is never free while one of the two
-    /// lives (pidfd_getfd(2)). `None` if the kernel refuses, as for another user's daemon, or if the PID cannot be
-    /// written through the daemon's descriptor.
-    ///
-    /// # Errors
-    /// The file cannot be opened.
-    pub fn shared_with(process: &PidFd, path: &Path) -> Result<Option<ClaimGuard>> {
-        let Some(file) = PidFile::open(path)? else { return Ok(None) };
-        let found = flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));
-        let Ok(Some(descriptor)) = found else { return Ok(None) };
-        // Race: restart-gap (docs/races.md)
-        let Ok(shared) = pidfd_getfd(process, descriptor.number, PidfdGetfdFlags::empty()) else { return Ok(None) };
-        // The daemon may have closed that descriptor meanwhile and opened another file under its number. Then this is
-        // not its claim.
-        let file = PidFile::through(shared, path);
-        if !file.still_at_path()
-            || file.check_descriptor().is_err()
-            || !try_flock(file.file()).act("share", path.display())?
-        {
-            return Ok(None);
-        }
-        let before = file.check_content()?;
-        Ok(Some(ClaimGuard::new(file, before)))
-    }
-
-    /// Opens the file that this process claims once its claimant has left: see [`ClaimGuard::take_by`].
-    ///
-    /// # Errors
-    /// As [`crate::claim::claim_by`].
-    pub fn unlocked(path: &Path) -> Result<ClaimGuard> {
-        let file = PidFile::open_for_claim(path, None)?;
-        let before = file.check_content()?;
-        Ok(ClaimGuard::new(file, before))
     }
 
     /// Takes the flock, for every process that shares the descriptor; `false` if another process has it until the
@@ -318,6 +240,10 @@ impl ClaimGuard {
     /// more.
     pub fn still_at_path(&self) -> bool {
         self.file.still_at_path()
+    }
+
+    pub(crate) fn file(&self) -> &PidFile {
+        &self.file
     }
 
     fn path(&self) -> &Path {

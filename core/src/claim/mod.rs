@@ -9,6 +9,7 @@
 pub mod authority;
 pub mod byte_lock;
 mod claiming;
+pub mod evidence;
 pub(crate) mod flock;
 pub mod guard;
 pub mod leftovers;
@@ -23,6 +24,7 @@ pub mod record_pid;
 pub mod restart_lock;
 pub mod status;
 pub mod unlocked;
+mod ways;
 
 pub use claiming::{ClaimOptions, Claimed, claim_by, try_claim};
 pub use guard::ClaimGuard;

@@ -12,7 +12,7 @@ use crate::claim::service_manager::{self, Told};
 use crate::claim::start::{Daemon, Start};
 use crate::claim::{leftovers, ready};
 use crate::send::send;
-use racefree_core::claim::authority::{Trust, pin_to_signal};
+use racefree_core::claim::evidence::{Trust, pin_to_signal};
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::claim::status::Status;
