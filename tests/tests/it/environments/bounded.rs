@@ -70,6 +70,7 @@ const TIMES: &[(&str, &str, &str)] = &[
         "pidfile claim -b --kill-after D --ready 'waitfor file:ready; false' q perl stubborn ready",
     ),
     ("pidfile stop timeout", STUBBORN, "pidfile stop --timeout D p"),
+    ("pidfile stop timeout", STUBBORN, "pidfile stop --group --timeout D p"),
     ("pidfile stop kill_after", STUBBORN, "pidfile stop --timeout none --kill-after D p"),
     ("withlock timeout", "withlock -F l sleep 1000 & waitfor lock:l", "withlock -w D l true"),
     ("waitfor timeout", "", "waitfor -t D file:never"),
