@@ -78,7 +78,7 @@ impl Arena {
         }
         loop {
             let end = self.end.load(Ordering::Acquire);
-            let start = end.next_multiple_of(layout.align());
+            let start = aligned(end, layout);
             let after = start.checked_add(layout.size()).filter(|after| *after <= SIZE)?;
             if layout.align() > 4096 {
                 return None;
@@ -94,7 +94,7 @@ impl Arena {
     fn fill_hole(&self, layout: Layout) -> Option<usize> {
         let hole = self.hole.load(Ordering::Acquire);
         let (begin, end) = bounds(hole);
-        let start = begin.next_multiple_of(layout.align());
+        let start = aligned(begin, layout);
         let after = start + layout.size();
         let fits = after <= end && layout.align() <= 4096;
         (fits && self.hole.compare_exchange(hole, packed(after, end), Ordering::AcqRel, Ordering::Acquire).is_ok())
@@ -117,6 +117,12 @@ impl Arena {
         // 5.14 it is EINVAL, and the pages come one by one.
         unsafe { nix::libc::madvise(self.base().cast(), USED_BY_ALL, nix::libc::MADV_POPULATE_WRITE) };
     }
+}
+
+/// The first offset from here on that suits the layout. An alignment is a power of two: no division.
+fn aligned(offset: usize, layout: Layout) -> usize {
+    let mask = layout.align() - 1;
+    (offset + mask) & !mask
 }
 
 fn packed(begin: usize, end: usize) -> u64 {
