@@ -2,6 +2,7 @@
 //! stopped.
 
 use crate::claim::attempt::Attempt;
+use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
@@ -18,7 +19,7 @@ pub(crate) fn end(leftovers: Vec<PidFd>, kill_after: Duration) -> Result<()> {
         return Ok(());
     }
     let attempt = Attempt::unlimited("end the leftover of a restart".into(), Events::armed()?);
-    let mut kill_at = Deadline::after(kill_after);
+    let (mut killed, mut kill_at) = (false, Deadline::after(kill_after));
     for process in &leftovers {
         let holder = Holder::new(process.pid());
         output::notice(&format!("end the leftover of a restart that was killed: process {holder}"));
@@ -29,8 +30,12 @@ pub(crate) fn end(leftovers: Vec<PidFd>, kill_after: Duration) -> Result<()> {
         let watched: Vec<Watched> = left.iter().map(|process| Watched::Read(process.as_fd())).collect();
         match attempt.next(&watched, kill_at, String::new)? {
             Some(place) => drop(left.remove(place)),
+            None if kill_at.passed() && killed => {
+                let why = format!("process {} was killed, and has not ended after a second", left[0].pid());
+                return Err(attempt.failure(Exit::Failed, why));
+            }
             None if kill_at.passed() => {
-                kill_at = Deadline::NEVER;
+                (killed, kill_at) = (true, Deadline::after(Duration::from_secs(1)));
                 left.iter().try_for_each(|process| process.signal(Signal::KILL).map(|_| ()))?;
             }
             None => {}
