@@ -64,7 +64,12 @@ impl Follower {
         // What is open and comes after a file that is new is read again from where it was, after that file.
         let is_open = |unread: &Unread| self.files.is_at(unread.generation.inode, unread.offset());
         self.unread = plan.unread.into_iter().skip_while(is_open).collect();
-        self.unread.iter().for_each(|unread| self.files.close(unread.generation.inode));
+        for unread in &self.unread {
+            self.files.close(unread.generation.inode);
+            decision("log-rotated", || {
+                format!("{} is read from {}", unread.generation.path.display(), unread.offset())
+            });
+        }
         Ok(if self.unread.is_empty() { self.look_beyond_descriptor()? } else { Step::More })
     }
 

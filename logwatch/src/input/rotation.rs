@@ -193,7 +193,8 @@ impl<'a> Search<'a> {
                 // A daemon may still write into the file that it had open when the cursor was taken.
                 Some(place) => {
                     let may_grow = generation.is_log || self.continued[number] == last || generation.is_compressed();
-                    may_grow || generation.length > place.offset
+                    // A copy is opened although it holds nothing new, so that its own place is noted.
+                    may_grow || generation.length > place.offset || !place.inode.may_be(generation.inode)
                 }
                 None => generation.is_log || generation.modified >= self.cursor.taken && !self.copy[number],
             };
