@@ -31,6 +31,8 @@ pub enum Status {
     Orphaned(Pid, Holders),
     /// The status cannot be known, for this reason.
     Unknown(String),
+    /// The file cannot be read, and why: an error, which names the act and the file.
+    Unreadable(String),
 }
 
 /// The living process that a claim names.
@@ -65,14 +67,14 @@ impl Evidence {
 }
 
 impl Status {
-    /// Reads the PID file at `path`. It never fails: an unreadable file is [`Status::Unknown`].
+    /// Reads the PID file at `path`. It never fails: an unreadable file is [`Status::Unreadable`].
     pub fn of(path: &Path) -> Status {
         let file = match PidFile::open(path) {
             Ok(Some(file)) => file,
             Ok(None) => return Status::Absent,
-            Err(e) => return Status::Unknown(sentence(&e)),
+            Err(e) => return Status::Unreadable(sentence(&e)),
         };
-        Status::of_open(&file).act("read", path.display()).unwrap_or_else(|e| Status::Unknown(sentence(&e)))
+        Status::of_open(&file).act("read", path.display()).unwrap_or_else(|e| Status::Unreadable(sentence(&e)))
     }
 
     fn of_open(file: &PidFile) -> Result<Status> {
@@ -120,7 +122,7 @@ impl Status {
             Status::Stale(_) | Status::Unfit(..) => "stale",
             Status::Held(_) => "held",
             Status::Orphaned(..) => "orphaned",
-            Status::Unknown(_) => "unknown",
+            Status::Unknown(_) | Status::Unreadable(_) => "unknown",
         }
     }
 
@@ -136,7 +138,7 @@ impl Status {
             Status::Orphaned(pid, holders) => {
                 format!("orphaned: {pid} is dead, but its lock is {holders}")
             }
-            Status::Unknown(why) => why.clone(),
+            Status::Unknown(why) | Status::Unreadable(why) => why.clone(),
         }
     }
 }

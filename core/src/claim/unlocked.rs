@@ -16,7 +16,7 @@ pub fn reading(path: &Path, exe: Option<&Path>) -> Status {
     if matches!(status, Status::Held(_) | Status::Absent) {
         return status;
     }
-    by_text(path, exe, status).unwrap_or_else(|e| Status::Unknown(sentence(&e)))
+    by_text(path, exe, status).unwrap_or_else(|e| Status::Unreadable(sentence(&e)))
 }
 
 fn by_text(path: &Path, exe: Option<&Path>, status: Status) -> Result<Status> {

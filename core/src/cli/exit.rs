@@ -91,7 +91,7 @@ impl From<&Status> for Exit {
             Status::Stale(_) | Status::Unfit(..) => Exit::No,
             Status::Held(_) => Exit::Done,
             Status::Orphaned(..) => Exit::Orphaned,
-            Status::Unknown(_) => Exit::Unknown,
+            Status::Unknown(_) | Status::Unreadable(_) => Exit::Unknown,
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
 /// The error that names the claimant.
 pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
     let words = match theirs {
-        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) => theirs.in_words(),
+        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) | Status::Unreadable(_) => theirs.in_words(),
         // A shared lock is no claim, and it keeps us out. Or the process that had the lock has ended by now.
         _ => format!("no daemon, but its lock is {}", holders::at(path)),
     };

@@ -77,8 +77,8 @@ impl Read {
             _ if self.holders && !matches!(reading, Status::Absent) => say_holders(path)?,
             Status::Held(claimant) if !quiet => output::print(format!("{}\n", claimant.pid))?,
             Status::Held(_) => {}
-            // It names the act and the file by itself, and is an error, which nothing silences.
-            Status::Unknown(why) if why.contains(&format!(" {}: ", path.display())) => output::error(why),
+            // An error, which nothing silences.
+            Status::Unreadable(why) => output::error(why),
             _ => output::notice(&format!("read {}: {}", path.display(), self.unlocked.in_words(&reading))),
         }
         Ok(exit)

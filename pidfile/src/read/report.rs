@@ -47,7 +47,7 @@ impl Report {
             Status::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
             Status::Orphaned(pid, holders) => (Some(*pid), None, holders.seen.clone()),
             Status::Stale(Text::Names(pid)) | Status::Unfit(pid, _) => (Some(*pid), None, vec![]),
-            Status::Stale(_) | Status::Absent | Status::Unknown(_) => (None, None, vec![]),
+            Status::Stale(_) | Status::Absent | Status::Unknown(_) | Status::Unreadable(_) => (None, None, vec![]),
         };
         let living = pid.filter(|_| evidence.is_some());
         let started = living.and_then(procfs::stat).as_ref().map(Stat::started);

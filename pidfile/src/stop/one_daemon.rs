@@ -74,7 +74,7 @@ impl<'a> Stopping<'a> {
                 State::Ending(process)
             }
             Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(Holders::default(), vec![]),
-            Pinned::Nobody(reading @ Status::Unknown(_)) => {
+            Pinned::Nobody(reading @ (Status::Unknown(_) | Status::Unreadable(_))) => {
                 return Err(exit_as(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
             }
             Pinned::Nobody(reading) => {
@@ -146,7 +146,7 @@ impl<'a> Stopping<'a> {
                 return if left.is_empty() { State::Over(Ok(())) } else { State::Freeing(holders, left) };
             }
             Status::Orphaned(_, holders) => holders,
-            Status::Unknown(_) => Holders::default(),
+            Status::Unknown(_) | Status::Unreadable(_) => Holders::default(),
         };
         let held = holders.seen.iter().filter_map(|holder| PidFd::open(holder.pid).ok().flatten()).collect();
         State::Freeing(holders, held)

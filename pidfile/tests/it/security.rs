@@ -183,8 +183,9 @@ for my $pid ($ARGV[0], $child) {{
 }}
 wait; sleep 60;
 END
-         mkfifo go; {NOBODY} perl vouch $victim <go >told & exec 9>go
-         until test $(grep -c . told) = 1; do :; done; for verb in read 'signal TERM' 'stop --timeout 1'; do pidfile $verb p; echo $?; done
+         mkfifo go; {NOBODY} perl vouch $victim <go >told & vouch=$!; exec 9>go
+         until test $(grep -c . told) = 1; do :; done
+         until grep -qs 2000 /proc/$(pgrep -P $vouch)/cmdline; do :; done; for verb in read 'signal TERM' 'stop --timeout 1'; do pidfile $verb p; echo $?; done
          kill -0 $victim && echo the stranger lives; echo >&9; until test $(grep -c . told) = 2; do :; done
          until grep -q 2000 /proc/$(tail -n1 told)/cmdline; do :; done
          pidfile signal TERM p; echo $?; kill $(tail -n1 told); exec 9>&-"
