@@ -243,16 +243,16 @@ fn a_descendant_over_which_the_owner_of_the_file_has_no_power_is_left_alone() {
     let place = place_for_all();
     place.write(
         "worker",
-        format!("{CLOSES}; echo >d/ready; exec ./asroot --reuid 0 --regid 0 --clear-groups sleep 60\n"),
+        format!("{CLOSES}; echo >d/ready; exec ./asroot --reuid 0 --regid 0 --clear-groups sleep 6161\n"),
     );
     place
         .script(
             "cp \"$(command -v setpriv)\" asroot; chmod 4755 asroot; mkdir d; chown games d
-             setpriv --reuid games --regid games --clear-groups ./theirs claim -b --ready 'until test -e d/ready && pgrep -u 0 -xf sleep.60; do :; done' \
+             setpriv --reuid games --regid games --clear-groups ./theirs claim -b --ready 'until test -e d/ready && pgrep -u 0 -xf sleep.6161; do :; done' \
                  d/p sh -c 'sh worker & exec sleep 61' >/dev/null 2>&1; echo $?
              pidfile stop --group --kill-after 50ms d/p; echo $?",
         )
         .stdout("0\n0\n")
-        .stderr(predicate::str::contains("(sleep 60) descends from the claimant and is left alone: user games can write"));
-    assert_eq!(place.still_running(), ["sleep 60"]);
+        .stderr(predicate::str::contains("(sleep 6161) descends from the claimant and is left alone: user games can write"));
+    assert_eq!(place.still_running(), ["sleep 6161"]);
 }
