@@ -26,6 +26,7 @@ use racefree_core::error::Result;
 use racefree_core::event::time::Deadline;
 use racefree_core::process::child;
 use session::{Rules, Session};
+use std::path::PathBuf;
 use threshold::Threshold;
 
 /// Runs the utility.
@@ -81,7 +82,18 @@ fn is_an_answer(error: &anyhow::Error) -> bool {
 }
 
 impl Cli {
+    /// A program among the logs is probably a COMMAND without its `--`. It may be a log that is made later, too.
+    fn warn_of_a_command(&self) {
+        let is_program =
+            |log: &&PathBuf| log.components().count() == 1 && !log.exists() && child::find(log.as_os_str()).is_ok();
+        if let Some(program) = self.logs.iter().skip(1).find(is_program).filter(|_| self.command.is_empty()) {
+            let name = program.display();
+            output::notice(&format!("there is no log {name}, but a program; did you mean: -- {name}"));
+        }
+    }
+
     fn check(&self, matcher: &Matcher) -> Result<()> {
+        self.warn_of_a_command();
         let wrong = |why: &str| Err(exit_as(Exit::Usage, format!("watch: {why}")));
         if self.shown.capture && !matcher.captures_something() {
             return wrong("--capture needs a group in the pattern of --ready, such as 'port (\\d+)'");

@@ -398,3 +398,13 @@ fn the_archives_of_a_log_that_is_there_are_not_looked_for_at_the_start() {
         strace -f -e trace=getdents64 -o d/calls logwatch -e FATAL --timeout 0 l; grep -c getdents d/calls";
     place.script(script).stdout("0\n");
 }
+
+#[test]
+fn a_program_among_the_logs_is_answered_with_what_was_meant() {
+    let place = place();
+    place
+        .script("echo well >l; logwatch -e x l true --for 10ms")
+        .code(0)
+        .stderr(predicates::str::contains("logwatch: there is no log true, but a program; did you mean: -- true\n"));
+    place.script(": >true; logwatch -e x l true --for 10ms").code(0).stderr("");
+}
