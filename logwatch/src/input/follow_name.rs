@@ -18,7 +18,7 @@ impl Follower {
     /// Looks at what the name of the log stands for, after everything that is open has been read.
     pub(super) fn look_at_name(&mut self, begun: u64, budget: &Budget) -> Result<Step> {
         let named = match fs::metadata(self.path()) {
-            Ok(there) => Some(Inode::from(&there)),
+            Ok(there) => Some(Inode::at(self.path(), &there)),
             Err(e) if is_absent(&e) => None,
             Err(e) => {
                 output::detail(|| format!("look at {}: {e}", self.path().display()));

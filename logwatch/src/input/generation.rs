@@ -110,7 +110,7 @@ pub(crate) fn open_file(path: &Path) -> Result<Option<File>> {
 impl Generation {
     fn new(path: &Path, there: &Metadata, rank: Rank) -> Generation {
         let is_log = rank == Rank::Log;
-        let (inode, modified, length) = (Inode::from(there), modified(there), there.len());
+        let (inode, modified, length) = (Inode::at(path, there), modified(there), there.len());
         Generation { path: path.to_owned(), inode, modified, length, is_log, rank }
     }
 
@@ -164,7 +164,7 @@ impl Generation {
     pub(crate) fn open(&self) -> Result<Option<Reader>> {
         let Some(file) = open_file(&self.path)? else { return Ok(None) };
         let there = file.metadata().act("look at", self.path.display())?;
-        if !self.inode.may_be(Inode::from(&there)) {
+        if !self.inode.may_be(Inode::of(&file, &there)) {
             return Ok(None);
         }
         match self.is_compressed() {

@@ -1,8 +1,10 @@
 //! Which file it is: an inode number together with the time of its birth, because the kernel reuses the number at once.
 
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 use rustix::time::{ClockId, clock_gettime};
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The identity of a file.
@@ -22,9 +24,26 @@ impl Inode {
     }
 }
 
-impl From<&Metadata> for Inode {
-    fn from(metadata: &Metadata) -> Inode {
-        let born = metadata.created().map_or(0, nanoseconds);
+impl Inode {
+    /// The identity of what a path leads to.
+    pub(crate) fn at(path: &Path, metadata: &Metadata) -> Inode {
+        Inode::new(metadata, || statx(CWD, path, AtFlags::empty(), StatxFlags::BTIME))
+    }
+
+    /// The identity of an open file.
+    pub(crate) fn of(file: &File, metadata: &Metadata) -> Inode {
+        Inode::new(metadata, || statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME))
+    }
+
+    /// Rust's library tells the birth with some C libraries only, and not with musl. Then the kernel is asked.
+    fn new(metadata: &Metadata, ask: impl FnOnce() -> rustix::io::Result<Statx>) -> Inode {
+        let asked = || match ask() {
+            Ok(there) if there.stx_mask & StatxFlags::BTIME.bits() != 0 => {
+                there.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(there.stx_btime.tv_nsec)
+            }
+            _ => 0,
+        };
+        let born = metadata.created().map_or_else(|_| asked(), nanoseconds);
         Inode { device: metadata.dev(), number: metadata.ino(), born }
     }
 }
@@ -42,4 +61,20 @@ pub(crate) fn now() -> u64 {
 
 fn nanoseconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_birth_is_told_alike_by_path_by_descriptor_and_by_the_kernel() {
+        let file = tempfile::NamedTempFile::new().expect("a file of our own");
+        let metadata = file.as_file().metadata().expect("a file of our own");
+        let by_path = Inode::at(file.path(), &metadata);
+        assert_eq!(by_path, Inode::of(file.as_file(), &metadata));
+        let asked = statx(CWD, file.path(), AtFlags::empty(), StatxFlags::BTIME).expect("a file of our own");
+        let told = asked.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(asked.stx_btime.tv_nsec);
+        assert_eq!(by_path.born, if asked.stx_mask & StatxFlags::BTIME.bits() == 0 { 0 } else { told });
+    }
 }

@@ -7,7 +7,7 @@ use crate::input::reader::{Look, Reader};
 use crate::input::source::{Source, end_of_whole_lines, proof_of};
 use crate::input::utf16::Utf16;
 use racefree_core::error::{Context, Result};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -19,7 +19,8 @@ impl Reader {
     /// The file cannot be read.
     pub(crate) fn of_file(file: File, path: &Path, offset: u64) -> Result<Reader> {
         let there = file.metadata().act("look at", path.display())?;
-        let mut reader = Reader::new(Source::Regular(file), path, Some(&there));
+        let known = (Inode::of(&file, &there), inode::modified(&there));
+        let mut reader = Reader::new(Source::Regular(file), path, Some(known));
         if offset > 0 {
             let before = proof_of(reader.file(), offset).act("read", path.display())?;
             reader.buffer.pass_to(offset, &before, 0);
@@ -54,7 +55,8 @@ impl Reader {
     /// The tool for the format is not installed.
     pub(crate) fn of_archive(file: File, path: &Path) -> Result<Reader> {
         let there = file.metadata().act("look at", path.display())?;
-        Ok(Reader::new(Source::Once(decompress::open(path, file)?), path, Some(&there)))
+        let known = (Inode::of(&file, &there), inode::modified(&there));
+        Ok(Reader::new(Source::Once(decompress::open(path, file)?), path, Some(known)))
     }
 
     /// Reads stdin.
@@ -72,8 +74,10 @@ impl Reader {
         Reader::new(Source::Once(once), Path::new("-"), None)
     }
 
-    fn new(source: Source, path: &Path, there: Option<&Metadata>) -> Reader {
-        let (inode, modified) = (there.map(Inode::from), there.map_or(0, inode::modified));
+    /// `known` is the identity of the file and the time of its last write.
+    fn new(source: Source, path: &Path, known: Option<(Inode, u64)>) -> Reader {
+        let (inode, modified) = known.unzip();
+        let modified = modified.unwrap_or_default();
         Reader { source, path: path.to_owned(), inode, modified, buffer: LineBuffer::new() }
     }
 }
