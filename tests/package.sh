@@ -88,13 +88,13 @@ pages_render "$place/contents/usr/share/man/man1"
 lintian --allow-root --fail-on error,warning "$package"
 
 # Beside Debian's own logwatch no file is in two packages.
-mkdir -p "$place/root/var/lib/dpkg/info" "$place/root/var/lib/dpkg/updates"
-: >"$place/root/var/lib/dpkg/status"
+mkdir -p "$place/image/var/lib/dpkg/info" "$place/image/var/lib/dpkg/updates"
+: >"$place/image/var/lib/dpkg/status"
 download() (cd "$place" && apt-get download -q logwatch >/dev/null 2>&1)
 download || { apt-get update -q >/dev/null && download; } || fail "Debian's logwatch cannot be had"
-dpkg --root="$place/root" --force-depends,script-chrootless --unpack "$place"/logwatch_*.deb "$package" >/dev/null
-test -e "$place/root/usr/bin/racefree-logwatch" || fail "ours is not there"
-test -L "$place/root/usr/sbin/logwatch" || fail "Debian's is not there"
+dpkg --root="$place/image" --force-depends,script-chrootless --unpack "$place"/logwatch_*.deb "$package" >/dev/null
+test -e "$place/image/usr/bin/racefree-logwatch" || fail "ours is not there"
+test -L "$place/image/usr/sbin/logwatch" || fail "Debian's is not there"
 
 dpkg -i "$package" >/dev/null
 test "$(dpkg-deb -f "$package" Version)" = "$version" || fail "the package has another version"

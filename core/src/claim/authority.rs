@@ -138,10 +138,14 @@ fn group_name(gid: u32) -> String {
     Group::from_gid(Gid::from_raw(gid)).ok().flatten().map_or(gid.to_string(), |group| group.name)
 }
 
-/// Why another process than the claimant, one that descends from it, may not be signalled because of the file at `path`.
+/// The reason for which a process that descends from the claimant, or has its lock, may not be signalled because of the file
+/// at `path`. A file that is gone gives power over nobody: a writer of its directory could have removed it.
 ///
 /// # Errors
 /// The file cannot be looked at.
 pub fn objection_to(path: &Path, process: &PidFd) -> Result<Option<String>> {
-    PidFile::open(path)?.map_or(Ok(None), |file| Ok(Authority::over(&file)?.objection(process)))
+    match PidFile::open(path)? {
+        Some(file) => Ok(Authority::over(&file)?.objection(process)),
+        None => Ok(Some("the PID file is gone".into())),
+    }
 }

@@ -5,6 +5,7 @@
 //! the kernel can verify that the PID in the file is true. The close of *any* descriptor of the file in that process
 //! drops it.
 
+use crate::sys::steps::byte as byte_at;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -33,16 +34,6 @@ pub struct Owner {
 
 fn byte(kind: i32, pid: Pid) -> libc::flock {
     byte_at(kind, pid.as_raw_pid().into())
-}
-
-fn byte_at(kind: i32, offset: i64) -> libc::flock {
-    libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: offset,
-        l_len: 1,
-        l_pid: 0,
-    }
 }
 
 /// Locks the byte of `pid` for the calling process. Async-signal-safe.

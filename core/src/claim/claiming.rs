@@ -98,7 +98,7 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     // this process for the old daemon.
     if !restart_lock::try_take(&file)? {
         // Race: claim-beside-a-restart (docs/races.md)
-        decision("restart-during-claim", || format!("claim {}: a restart is under way, waiting", path.display()));
+        decision("claim-beside-a-restart", || format!("claim {}: a restart is under way, waiting", path.display()));
         drop(file);
         return match RestartLock::take_by(path, patience)? {
             Some(_) => Ok(Attempt::Waited),

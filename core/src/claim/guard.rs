@@ -70,7 +70,7 @@ impl ClaimGuard {
     /// # Errors
     /// [`Why::Busy`], with the processes.
     pub fn check_nobody_stands(&self) -> Result<()> {
-        refuse_beside(&self.file, &owner::standing(&self.file)?.unwrap_or_default())
+        refuse_beside(&self.file, owner::standing(&self.file)?)
     }
 
     /// Releases the claim for every process that shares it.

@@ -42,12 +42,16 @@ impl RestartLock {
     /// # Errors
     /// [`Why::Busy`], with the processes.
     pub fn check_nobody_is_left(&self) -> Result<()> {
-        refuse_beside(self.file(), &candidates(self.file())?)
+        refuse_beside(self.file(), candidates(self.file())?)
     }
 }
 
-/// Fails if there are other processes that own their byte, and names them.
-pub(crate) fn refuse_beside(file: &PidFile, left: &[Standing]) -> Result<()> {
+/// Fails if other processes own their byte, and names them; `None` if they cannot be told apart.
+pub(crate) fn refuse_beside(file: &PidFile, left: Option<Vec<Standing>>) -> Result<()> {
+    let Some(left) = left else {
+        let why = "a process without a PID here owns a byte of it, or too many bytes are locked";
+        return Err(refused("claim", file.path().display(), Why::Busy(why.into())));
+    };
     if left.is_empty() {
         return Ok(());
     }
@@ -63,9 +67,11 @@ pub(crate) fn refuse_beside(file: &PidFile, left: &[Standing]) -> Result<()> {
 pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) -> Result<Vec<PidFd>> {
     let mut found = Vec::new();
     // Race: restart-killed (docs/races.md)
-    for seen in candidates(file)? {
+    // What cannot be told apart is not ended.
+    for seen in candidates(file)?.unwrap_or_default() {
         if let Some(process) = PidFd::open(seen.pid)?
-            && let Some(standing) = candidates(file)?.into_iter().find(|again| again.pid == seen.pid)
+            && let Some(standing) =
+                candidates(file)?.unwrap_or_default().into_iter().find(|again| again.pid == seen.pid)
             && !under_way()?
             && may_be_ended(file, &standing, &process)?
             && !process.has_ended()?
@@ -77,16 +83,16 @@ pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) ->
     Ok(found)
 }
 
-/// The processes that own their byte and are not the claimant.
-fn candidates(file: &PidFile) -> Result<Vec<Standing>> {
+/// The processes that own their byte and are not the claimant; `None` if they cannot be told apart.
+fn candidates(file: &PidFile) -> Result<Option<Vec<Standing>>> {
     let named = owner::named(file)?;
-    let all = owner::standing(file)?.unwrap_or_default();
+    let Some(all) = owner::standing(file)? else { return Ok(None) };
     let leftover = |one: &Standing| match named {
         Some(named) if named.pid == one.pid => false,
         Some(named) => one.is_successor || named.is_successor,
         None => one.is_successor,
     };
-    Ok(all.into_iter().filter(leftover).collect())
+    Ok(Some(all.into_iter().filter(leftover).collect()))
 }
 
 /// Whether every writer, who could have made the process look like a leftover, has power over it.

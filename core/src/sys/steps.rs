@@ -172,7 +172,8 @@ impl Drop for SharedByte {
     }
 }
 
-fn byte(kind: i32, offset: i64) -> libc::flock {
+/// A lock of this kind on the one byte at an offset, as fcntl(2) takes it.
+pub(crate) fn byte(kind: i32, offset: i64) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,

@@ -1,5 +1,6 @@
 //! The workers that keep the lock of a daemon, and the rule which of them may be killed.
 
+use racefree_core::claim::authority::objection_to;
 use racefree_core::claim::leftovers::leftovers;
 use racefree_core::claim::restart_lock;
 use racefree_core::claim::status::Status;
@@ -43,7 +44,9 @@ impl Workers {
                 && fdinfo::has_inherited(process.pid(), locked, Deadline::after(AT_MOST));
             let worker = self.0.iter().find(|worker| worker.pid() == process.pid());
             let process = if all { Some(process) } else { worker };
-            if let Some(process) = process.filter(|_| orphaned) {
+            // A worker may run as another user by now, over which a writer of the file has no power.
+            let may_be = |process: &&PidFd| objection_to(pidfile, process).is_ok_and(|objection| objection.is_none());
+            if let Some(process) = process.filter(|_| orphaned).filter(may_be) {
                 killed |= process.signal(Signal::KILL).unwrap_or(false);
             }
         }

@@ -256,3 +256,24 @@ fn a_descendant_over_which_the_owner_of_the_file_has_no_power_is_left_alone() {
         .stderr(predicate::str::contains("(sleep 6161) descends from the claimant and is left alone: user games can write"));
     assert_eq!(place.still_running(), ["sleep 6161"]);
 }
+
+/// A worker that has inherited the lock and has become root is none over which the owner of the file has power.
+#[test]
+fn a_worker_over_which_the_owner_of_the_file_has_no_power_is_named_and_not_killed() {
+    if !tests::needs_root() {
+        return;
+    }
+    let place = place_for_all();
+    place.write("worker", "echo >d/ready; trap '' TERM; exec ./asroot --reuid 0 --regid 0 --clear-groups sleep 7171\n");
+    place
+        .script(
+            "cp \"$(command -v setpriv)\" asroot; chmod 4755 asroot; mkdir d; chown games d
+             setpriv --reuid games --regid games --clear-groups ./theirs claim -b --ready 'until test -e d/ready && pgrep -u 0 -xf sleep.7171; do :; done' \
+                 d/p sh -c 'sh worker & exec sleep 7172' >/dev/null 2>&1; echo $?
+             pidfile stop --timeout 300ms --kill-after 50ms d/p; echo $?
+             pidfile stop --timeout 300ms --kill-after 50ms --kill-holders d/p; echo $?",
+        )
+        .stdout("0\n124\n124\n")
+        .stderr(predicate::str::contains("(sleep 7171) after 300 ms").count(2));
+    assert_eq!(place.still_running(), ["sleep 7171"]);
+}
