@@ -366,6 +366,26 @@ fn a_daemon_of_three_generations_is_found_however_the_second_ends() {
     assert_eq!(said, "");
 }
 
+/// /proc is hidden here, as one listing of it can miss a process whose parent ends meanwhile.
+#[test]
+fn an_empty_listing_of_proc_does_not_prove_that_no_daemon_is_left() {
+    if !needs_root() || !needs("unshare", "util-linux") {
+        return;
+    }
+    let place = place();
+    place.write(
+        "daemon.pl",
+        "exit if fork; open F, '>', 'new'; print F \"$$\\n\"; close F; rename 'new', 'q'; sleep 1000",
+    );
+    script(
+        &place,
+        "unshare -m sh -c 'mount -t tmpfs none /proc
+             pidfile claim --forking --pid-from q --timeout 300ms --kill-after 0 p perl daemon.pl; echo $?'
+         kill $(cat q)",
+    )
+    .stdout("124\n");
+}
+
 #[test]
 fn a_process_whose_main_thread_has_ended_lives() {
     if !needs_python() {
@@ -417,9 +437,14 @@ fn without_dev_null_no_message_goes_into_the_pid_file() {
         return;
     }
     let place = place();
+    // The PID file would be opened as descriptor 2, into which the trace of a claim that is refused goes.
     place
-        .script("unshare -m sh -c 'mount -t tmpfs none /dev; pidfile claim p no-such-command 2>&-; pidfile claim -b p sleep 1 0<&- 2>&-'; cat p")
-        .stdout(predicate::function(|text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '\n')));
+        .script(
+            "echo 4000000 >p; flock p sleep 1000 & holder=$!; until ! flock -n p true; do :; done
+             unshare -m sh -c 'mount -t tmpfs none /dev; pidfile -vv claim p true 2>&-; echo $?'; cat p
+             pkill -P $holder; wait $holder",
+        )
+        .stdout("75\n4000000\n");
 }
 
 #[test]
