@@ -437,11 +437,12 @@ fn without_dev_null_no_message_goes_into_the_pid_file() {
         return;
     }
     let place = place();
-    // The PID file would be opened as descriptor 2, into which the trace of a claim that is refused goes.
+    // The name of the file would be opened as descriptor 1, and the PID file as descriptor 2, into which the trace of a
+    // claim that is refused goes.
     place
         .script(
             "echo 4000000 >p; flock p sleep 1000 & holder=$!; until ! flock -n p true; do :; done
-             unshare -m sh -c 'mount -t tmpfs none /dev; pidfile -vv claim p true 2>&-; echo $?'; cat p
+             unshare -m sh -c 'mount -t tmpfs none /dev; pidfile -vv claim p true >&- 2>&-; echo $?'; cat p
              pkill -P $holder; wait $holder",
         )
         .stdout("75\n4000000\n");
