@@ -14,6 +14,7 @@ mod options;
 mod ready;
 mod ready_command;
 mod replace;
+mod replaced;
 mod role;
 mod run_as;
 mod sd_notify;

@@ -2,6 +2,7 @@
 
 use crate::claim::mode::Launch;
 use crate::claim::ready_command::ReadyCommand;
+use crate::claim::replaced;
 use crate::claim::start::{Daemon, Start};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::status_line::StatusLine;
@@ -115,13 +116,8 @@ fn alive_and_claimed(start: &Start<'_>, daemon: &mut Daemon, notified: &Notified
         let why = format!("it has closed the descriptor of its claim; {instead}");
         return Err(start.attempt.failure(Exit::Failed, why));
     }
-    // Readers would find a file that nobody has claimed.
-    // Race: daemon-replaces-file (docs/races.md)
     if !start.held.still_at_path() {
-        let path = start.options.pidfile.display();
-        let why =
-            format!("{path} is not the claimed file any more; if it writes {path} itself, let it write another file");
-        return Err(start.attempt.failure(Exit::Failed, why));
+        return Err(start.attempt.failure(Exit::Failed, replaced::why(&start.options.pidfile)));
     }
     Ok(())
 }

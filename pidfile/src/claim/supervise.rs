@@ -4,6 +4,7 @@
 //! not free before COMMAND has ended.
 
 use crate::claim::options::Claim;
+use crate::claim::replaced::PathOfClaim;
 use crate::claim::role::Role;
 use crate::claim::run_as::RunAs;
 use clap::Parser;
@@ -31,8 +32,9 @@ pub(crate) fn in_foreground(options: &Claim, held: &ClaimGuard) -> Result<Exit> 
     let Claim { ignore_int, run_as, command, .. } = options;
     let supervised = Supervised { role: Role::Claimant, ignore_int: *ignore_int, run_as, command };
     let events = Events::armed_for_command()?;
+    let path = PathOfClaim::watch(held, &options.pidfile);
     let child = supervised.spawn(held, &events)?;
-    supervised.watch_over(child, &events)
+    supervised.watch_over(child, &events, Some(path))
 }
 
 /// The child of a supervisor.
@@ -68,15 +70,28 @@ impl Supervised<'_> {
         Ok(child)
     }
 
-    fn watch_over(&self, mut child: Child, events: &Events) -> Result<Exit> {
+    /// Waits for the end of COMMAND. If COMMAND takes the path of its PID file, it is asked to end, and has failed.
+    fn watch_over(&self, mut child: Child, events: &Events, mut path: Option<PathOfClaim<'_>>) -> Result<Exit> {
+        let mut failure = None;
         loop {
-            match events.next(&[Watched::Read(child.process().as_fd())], Deadline::NEVER)? {
+            let mut watched = vec![Watched::Read(child.process().as_fd())];
+            watched.extend(path.iter().filter_map(|path| Some(Watched::Read(path.descriptor()?))));
+            match events.next(&watched, Deadline::NEVER)? {
                 Event::Signal(arrived) if arrived.signal == Signal::INT && self.ignore_int => {
                     child.process().signal(Signal::TERM)?;
                 }
                 Event::Signal(arrived) if arrived.signal == Signal::CHLD => child.reap_others()?,
                 Event::Signal(arrived) => child.pass_on(arrived)?,
-                Event::Ready(_) => return child.reap().map(Exit::from),
+                Event::Ready(0) => {
+                    let ended = child.reap()?;
+                    return failure.map_or_else(|| Ok(Exit::from(ended)), Err);
+                }
+                Event::Ready(_) => {
+                    if let Some(taken) = path.take_if(|path| path.is_taken_by(child.process().pid())) {
+                        failure = Some(exit_as(Exit::Failed, taken.why()));
+                        child.process().signal(Signal::TERM)?;
+                    }
+                }
                 Event::Deadline => {}
             }
         }
@@ -182,6 +197,7 @@ impl Supervisor {
         let _ = report.write_all(said.as_bytes());
         drop(report);
         let (_held, events, child) = begun?;
-        supervised.watch_over(child, &events)
+        // Nobody reads what a supervisor in the background says: the launcher has looked at the path.
+        supervised.watch_over(child, &events, None)
     }
 }

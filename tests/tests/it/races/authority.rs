@@ -339,6 +339,34 @@ fn a_daemon_that_replaces_its_pid_file_has_not_started() {
 }
 
 #[test]
+fn a_supervised_daemon_that_replaces_its_pid_file_is_ended_however_late() {
+    let place = place();
+    // It has slept before: no look at the start of the daemon finds this.
+    let replace = r#"sleep 0.3; echo $$ >q; mv q p; exec sleep 1"#;
+    for daemon in [replace.to_owned(), format!("({}); :", replace.replace("$$", "$(exec sh -c \"echo \\$PPID\")"))] {
+        place.write("daemon", &daemon);
+        script(&place, "rm -f p; pidfile claim --supervise p sh daemon; echo $?")
+            .stdout("125\n")
+            .stderr(predicate::str::contains("let it write another file"));
+    }
+}
+
+#[test]
+fn a_supervised_daemon_outlives_the_file_that_somebody_else_puts_at_its_path() {
+    let place = place();
+    for other in ["rm p", "rm p; echo $PPID >p", "echo 1 >q; mv q p", "rm p; mkdir p; rmdir p"] {
+        script(
+            &place,
+            &format!(
+                "rm -f p; pidfile claim --supervise p sh -c 'sleep 0.5; exit 7' & sleep 0.1; {other}; wait $!; echo $?"
+            ),
+        )
+        .stdout("7\n")
+        .stderr("");
+    }
+}
+
+#[test]
 fn a_daemon_that_closes_its_descriptors_has_not_started() {
     let place = place();
     script(

@@ -1,0 +1,62 @@
+//! A daemon that puts a file of its own at the path of its PID file. Readers would find a file that nobody has claimed.
+//!
+//! Race: daemon-replaces-file (docs/races.md)
+
+use racefree_core::claim::ClaimGuard;
+use racefree_core::claim::pid_text::{self, Text};
+use racefree_core::event::path_watch::PathWatch;
+use racefree_core::open::{self, Links};
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::process::tree::descends_from;
+use rustix::process::Pid;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+/// The reason for which a start fails whose daemon has replaced its PID file.
+pub(crate) fn why(path: &Path) -> String {
+    let path = path.display();
+    format!("{path} is not the claimed file any more; if it writes {path} itself, let it write another file")
+}
+
+/// A watch on the path of a claimed file, for as long as the daemon runs.
+pub(crate) struct PathOfClaim<'a> {
+    held: &'a ClaimGuard,
+    watch: PathWatch,
+}
+
+impl<'a> PathOfClaim<'a> {
+    /// Begins to watch. Begin before the daemon starts: then no change is missed.
+    pub(crate) fn watch(held: &'a ClaimGuard, path: &Path) -> PathOfClaim<'a> {
+        let mut watch = PathWatch::on(path);
+        watch.arm();
+        PathOfClaim { held, watch }
+    }
+
+    /// The descriptor that is readable when something has happened to the path.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.descriptor()
+    }
+
+    /// Whether `daemon`, or a process that it has started, has put a file of its own there. A file that names another
+    /// process, or a removal, is the act of somebody else: the daemon runs on.
+    pub(crate) fn is_taken_by(&mut self, daemon: Pid) -> bool {
+        self.watch.drain();
+        self.watch.arm();
+        !self.held.still_at_path() && self.names(daemon)
+    }
+
+    /// The reason for which the start has failed then.
+    pub(crate) fn why(&self) -> String {
+        why(self.watch.path())
+    }
+
+    fn names(&self, daemon: Pid) -> bool {
+        // This many bytes show that a file is no PID file.
+        let content = open::read_small(self.watch.path(), Links::Trusted, 4096);
+        match content.map(|content| pid_text::parse(&content)) {
+            Ok(Text::Names(pid)) if pid == daemon => true,
+            Ok(Text::Names(pid)) => matches!(PidFd::open(pid), Ok(Some(process)) if descends_from(&process, daemon)),
+            _ => false,
+        }
+    }
+}
