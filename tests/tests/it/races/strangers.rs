@@ -158,6 +158,8 @@ fn four_hostile_writers_hit_no_stranger_and_make_no_second_daemon() {
     };
     let mut hostile: Vec<Started> = modes.iter().map(|mode| start(mode, 0)).collect();
     let (mut rounds, mut claims) = (0, 0);
+    // No process of another run of this test has this command line.
+    let daemon = format!("sleep 8888{}", std::process::id());
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(seconds) {
         place.sh(
@@ -166,11 +168,11 @@ fn four_hostile_writers_hit_no_stranger_and_make_no_second_daemon() {
              pidfile claim --replace --timeout 300ms --kill-after 0 theirs/p sleep 0.01",
         );
         // Root's own file, which the hostile may read.
-        let said = place.sh(
-            "if pidfile claim -b roots/p sleep 8888888; then echo claimed; pidfile claim -b roots/p sleep 8888888 && echo twice; fi
-             pidfile claim --replace --timeout 2s --kill-after 0 roots/p sleep 8888888; pgrep -fxc 'sleep 8888888'
-             pidfile stop --timeout 2s --kill-after 0 roots/p; pgrep -fxc 'sleep 8888888'",
-        );
+        let said = place.sh(&format!(
+            "if pidfile claim -b roots/p {daemon}; then echo claimed; pidfile claim -b roots/p {daemon} && echo twice; fi
+             pidfile claim --replace --timeout 2s --kill-after 0 roots/p {daemon}; pgrep -fxc '{daemon}'
+             pidfile stop --timeout 2s --kill-after 0 roots/p; pgrep -fxc '{daemon}'"
+        ));
         assert!(!said.stdout.contains("twice"), "{said:?}");
         let running = said.stdout.lines().filter_map(|line| line.parse::<u32>().ok());
         assert!(running.max() <= Some(1), "two daemons at once: {said:?}");
