@@ -6,7 +6,7 @@ mod locks;
 
 pub use cli::Cli;
 
-use racefree_core::cli::end_by;
+use racefree_core::cli::ended_by;
 use racefree_core::cli::exit::{Ending, Exit};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
@@ -78,12 +78,6 @@ impl Cli {
     /// Nothing is to be undone while no lock is held: what hangs past the deadline is ended.
     fn within_time<T>(&self, hold: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
         let deadline = self.deadline();
-        let backstop = end_by(deadline);
-        let held = hold(deadline);
-        if let (Some(backstop), Err(_)) = (backstop, &held) {
-            // The message of the failure may be what hangs.
-            backstop.stay();
-        }
-        held
+        ended_by(deadline, || hold(deadline))
     }
 }

@@ -32,8 +32,10 @@ pub fn pin(path: &Path) -> Result<Pinned> {
 /// # Errors
 /// As [`pin`].
 pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
+    // Each turn of the loop is a whole life of a daemon, which ends at this moment.
+    const TURNS_AT_MOST: usize = 1000;
     let mut reading = read();
-    loop {
+    for _ in 0..TURNS_AT_MOST {
         let Status::Held(claimant) = reading else { return Ok(Pinned::Nobody(reading)) };
         let process = PidFd::open(claimant.pid)?;
         reading = read();
@@ -42,10 +44,30 @@ pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
             Some(process) if matches!(&reading, Status::Held(still) if still.pid == claimant.pid) => {
                 return Ok(Pinned::Running(process, claimant));
             }
-            // A restart has put another claimant in place. Each turn of this loop is a whole life of a daemon.
+            // A restart has put another claimant in place.
             _ => {
                 decision("recycled-before-kill", || format!("pin {}: the second reading differs, again", claimant.pid))
             }
         }
+    }
+    Ok(Pinned::Nobody(Status::Unknown("its claimant keeps changing".into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::status::Evidence;
+    use rustix::process::{getpid, getppid};
+    use std::cell::Cell;
+
+    #[test]
+    fn a_claimant_that_keeps_changing_is_unknown_and_does_not_hold_the_reader_up() {
+        let turn = Cell::new(0);
+        let read = || {
+            turn.set(turn.get() + 1);
+            let pid = if turn.get() % 2 == 0 { getpid() } else { getppid().unwrap() };
+            Status::Held(Claimant { pid, evidence: Evidence::Vouched })
+        };
+        assert!(matches!(pin_as(read).unwrap(), Pinned::Nobody(Status::Unknown(_))));
     }
 }

@@ -69,6 +69,20 @@ pub fn end_by(deadline: Deadline) -> Option<Backstop> {
     deadline.left().and_then(|left| Backstop::after(left, speaker::name()).ok())
 }
 
+/// Lets `act`, which leaves nothing to undo, take until the deadline: see [`end_by`]. The timers stay if it fails, because
+/// the message of the failure may be what hangs.
+///
+/// # Errors
+/// Those of `act`.
+pub fn ended_by<T>(deadline: Deadline, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    let backstop = end_by(deadline);
+    let done = act();
+    if let (Some(backstop), Err(_)) = (backstop, &done) {
+        backstop.stay();
+    }
+    done
+}
+
 fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
     output::speak_as(name, Verbosity::default());
     let text = error.render();

@@ -20,6 +20,7 @@ use crate::options::Cli;
 use crate::output::printer::Printer;
 use begin::Beginnings;
 use command::Started;
+use racefree_core::cli::end_by;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::error::Result;
@@ -41,6 +42,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let matcher = Matcher::of(&cli.patterns)?;
     cli.check(&matcher)?;
     let until = Deadline::within(cli.stop_when.timeout);
+    // A COMMAND would be left behind.
+    let backstop = if cli.command.is_empty() { end_by(until) } else { None };
     let file = cli.start_at.cursor_file.as_deref().map(|file| CursorFile::open(file, cli.stop_when.patience()));
     let file = file.transpose()?;
     let unless_told = if cli.stop_when.no_follow || file.is_some() { "start" } else { "end" };
@@ -60,6 +63,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
     let logs = (0..at_once).map(|at| begin.follow(at, &budget)).collect::<Result<_>>()?;
     let mut session = Session::new(&matcher, printer, names, logs, threshold, rules)?;
     let exit = if no_follow { scan::scan(&mut session, &begin, ready_wanted) } else { cli.watch(&mut session, until) };
+    drop(backstop);
     session.printer.count_rest();
     if cli.stop_when.drain {
         session.drain()?;

@@ -98,9 +98,9 @@ fn an_archive_that_unpacks_without_end_ends_at_the_deadline() {
 #[test]
 fn more_archives_than_descriptors_are_read() {
     let place = place();
-    let script = "echo x >l; c=$(logwatch --mark l); for n in $(seq 300); do echo FATAL $n >l.$n; done; ulimit -n 64
+    let script = "echo x >l; c=$(logwatch --mark l); for n in $(seq 1100); do echo FATAL $n >l.$n; done; ulimit -n 1024
         logwatch --no-follow -e FATAL --from $c l | wc -l";
-    place.script(script).code(0).stdout("300\n").stderr("");
+    place.script(script).code(0).stdout("1100\n").stderr("");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::claim::options::Claim;
 use racefree_core::claim::leftovers as abandoned;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
+use racefree_core::cli::ended_by;
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
 use racefree_core::lock::holders;
@@ -13,10 +14,11 @@ use std::path::Path;
 /// Claims PIDFILE. `None` if another process has claimed it and `--ensure` makes that a success.
 pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
     let kill_after = options.detached.kill_after;
-    let mut attempt = claim_by(options.terms(), &options.pidfile)?;
+    let claim = || ended_by(options.hangs_after(), || claim_by(options.terms(), &options.pidfile));
+    let mut attempt = claim()?;
     if let Claimed::Busy(Status::Orphaned(..)) = attempt {
         leftovers::end(abandoned::leftovers(&options.pidfile)?, kill_after)?;
-        attempt = claim_by(options.terms(), &options.pidfile)?;
+        attempt = claim()?;
     }
     match attempt {
         Claimed::Ours(held) => {

@@ -1,5 +1,6 @@
 //! The options of `pidfile claim`.
 
+use crate::claim::mode::Mode;
 use crate::claim::run_as::RunAs;
 use crate::claim::sd_notify::Name;
 use clap::{ArgGroup, Args};
@@ -141,6 +142,15 @@ impl Claim {
     pub(crate) fn terms(&self) -> ClaimOptions {
         let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
         ClaimOptions { until, mode: self.mode }
+    }
+
+    /// The time after which a claim that is not made yet hangs.
+    pub(crate) fn hangs_after(&self) -> Deadline {
+        match (self.wait, Mode::of(self)) {
+            (Some(wait), _) => Deadline::within(wait),
+            (None, Mode::Background(_) | Mode::Replace(_)) => Deadline::within(self.detached.timeout),
+            (None, _) => Deadline::NEVER,
+        }
     }
 
     /// The name of the daemon in messages before it runs.

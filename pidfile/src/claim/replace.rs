@@ -17,6 +17,7 @@ use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock::RestartLock;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
+use racefree_core::cli::ended_by;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
 use racefree_core::cli::output;
 use racefree_core::cli::status_line::StatusLine;
@@ -39,18 +40,19 @@ const ACT: &str = "replace the claimant of";
 pub(crate) fn replace(options: &Claim, launch: Launch) -> Result<Exit> {
     let deadline = Deadline::within(options.detached.timeout);
     loop {
-        let Some(restart) = RestartLock::take_by(&options.pidfile, deadline)? else {
+        let taken = ended_by(deadline, || RestartLock::take_by(&options.pidfile, deadline))?;
+        let Some(restart) = taken else {
             let why = format!("{ACT} {}: another restart is under way", options.pidfile.display());
             return Err(exit_as(Exit::Busy, why));
         };
         leftovers::end(restart.leftovers()?, options.detached.kill_after)?;
         restart.check_nobody_is_left()?;
-        match pin_to_signal(ACT, &options.pidfile, Trust::Locks)? {
+        match ended_by(deadline, || pin_to_signal(ACT, &options.pidfile, Trust::Locks))? {
             Pinned::Running(old, _) => return Restart::prepare(options, launch, deadline, restart, old)?.run(),
             Pinned::Nobody(_) => drop(restart),
         }
         // Nobody runs. Another may have started one since: then that is the one to replace.
-        match claim_by(options.terms(), &options.pidfile)? {
+        match ended_by(deadline, || claim_by(options.terms(), &options.pidfile))? {
             Claimed::Ours(held) => return launch_claimant(options, launch, deadline, held),
             Claimed::Busy(Status::Held(_)) => {}
             Claimed::Busy(status) => return Err(busy(&options.pidfile, &status)),
