@@ -1,6 +1,7 @@
 //! The claim of PIDFILE: taken, left to another claimant (`--ensure`), or refused with the name of the claimant.
 
 use crate::claim::leftovers;
+use crate::claim::mode::Mode;
 use crate::claim::options::Claim;
 use racefree_core::claim::leftovers as abandoned;
 use racefree_core::claim::status::Status;
@@ -8,13 +9,14 @@ use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
 use racefree_core::cli::ended_by;
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::Result;
+use racefree_core::event::time::Deadline;
 use racefree_core::lock::holders;
 use std::path::Path;
 
 /// Claims PIDFILE. `None` if another process has claimed it and `--ensure` makes that a success.
 pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
     let kill_after = options.detached.kill_after;
-    let claim = || ended_by(options.hangs_after(), || claim_by(options.terms(), &options.pidfile));
+    let claim = || ended_by(hangs_after(options), || claim_by(options.terms(), &options.pidfile));
     let mut attempt = claim()?;
     if let Claimed::Busy(Status::Orphaned(..)) = attempt {
         leftovers::end(abandoned::leftovers(&options.pidfile)?, kill_after)?;
@@ -28,6 +30,15 @@ pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
         }
         Claimed::Busy(Status::Held(_)) if options.ensure => Ok(None),
         Claimed::Busy(status) => Err(busy(&options.pidfile, &status)),
+    }
+}
+
+/// The time after which a claim that is not made yet hangs.
+fn hangs_after(options: &Claim) -> Deadline {
+    match (options.wait, Mode::of(options)) {
+        (Some(wait), _) => Deadline::within(wait),
+        (None, Mode::Background(_) | Mode::Replace(_)) => Deadline::within(options.detached.timeout),
+        (None, _) => Deadline::NEVER,
     }
 }
 

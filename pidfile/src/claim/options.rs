@@ -1,6 +1,5 @@
 //! The options of `pidfile claim`.
 
-use crate::claim::mode::Mode;
 use crate::claim::run_as::RunAs;
 use crate::claim::sd_notify::Name;
 use clap::{ArgGroup, Args};
@@ -73,7 +72,7 @@ pub(crate) struct Claim {
     pub(crate) ensure: bool,
     /// Wait until another claimant leaves, at most DUR
     #[arg(long, help_heading = START, value_name = "DUR", value_parser = Limit::parse, conflicts_with = "ensure")]
-    wait: Option<Limit>,
+    pub(crate) wait: Option<Limit>,
     /// The permission bits of PIDFILE, in octal (default for a new file: 0644 less the umask)
     #[arg(long, help_heading = SURROUNDINGS, value_name = "MODE", value_parser = parse_mode)]
     mode: Option<u32>,
@@ -142,15 +141,6 @@ impl Claim {
     pub(crate) fn terms(&self) -> ClaimOptions {
         let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
         ClaimOptions { until, mode: self.mode }
-    }
-
-    /// The time after which a claim that is not made yet hangs.
-    pub(crate) fn hangs_after(&self) -> Deadline {
-        match (self.wait, Mode::of(self)) {
-            (Some(wait), _) => Deadline::within(wait),
-            (None, Mode::Background(_) | Mode::Replace(_)) => Deadline::within(self.detached.timeout),
-            (None, _) => Deadline::NEVER,
-        }
     }
 
     /// The name of the daemon in messages before it runs.
