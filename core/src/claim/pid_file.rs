@@ -136,7 +136,8 @@ impl PidFile {
 
     /// Reads as much of the beginning of the file as decides whether it is a PID file.
     fn read_start(&self) -> Result<Vec<u8>> {
-        let mut start = vec![0; pid_text::LONGEST + 1];
+        // On the stack: musl would map and unmap a block of this size.
+        let mut start = [0; pid_text::LONGEST + 1];
         let mut filled = 0;
         // Less than was asked for, up to the end of a line, is all there is: a second read would say so.
         while filled < start.len() && !start[..filled].ends_with(b"\n") {
@@ -147,8 +148,7 @@ impl PidFile {
                 Err(e) => return Err(e).act("read", "the PID file"),
             }
         }
-        start.truncate(filled);
-        Ok(start)
+        Ok(start[..filled].to_vec())
     }
 
     /// Restores an earlier text.
