@@ -3,8 +3,8 @@
 //! `/proc/PID/fdinfo` shows the holders to their own user and to root. `/proc/locks` shows every process that *called*
 //! flock(2), which may be long gone, and every process that waits; it hides other PID namespaces.
 
-use crate::event::time::for_people;
-use crate::lock::holders::{self, Holder, Holders};
+use crate::event::time::{Deadline, for_people};
+use crate::lock::holders::{self, AT_MOST, Holder, Holders, Holds, holds_by};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::proc_locks::flocks;
 use crate::process::pidfd::PidFd;
@@ -30,14 +30,23 @@ impl LockReport {
         let Ok(file) = LockedFile::of(file) else {
             return LockReport { holders: Holders::default(), callers: vec![], waiting: 0 };
         };
-        let mut holders = holders::of(file);
-        // This process may have inherited a copy. The report leaves it out.
-        holders.seen.retain(|holder| holder.pid != getpid());
         let (waiting, granted): (Vec<_>, Vec<_>) =
             flocks(&file).unwrap_or_default().into_iter().partition(|lock| lock.waits);
-        let callers = granted.into_iter().filter_map(|lock| lock.caller).collect();
+        let callers: Vec<Pid> = granted.into_iter().filter_map(|lock| lock.caller).collect();
+        let mut holders = still_held_by(&callers, file).unwrap_or_else(|| holders::of(file));
+        // This process may have inherited a copy. The report leaves it out.
+        holders.seen.retain(|holder| holder.pid != getpid());
         LockReport { holders, callers, waiting: waiting.len() }
     }
+}
+
+/// The processes that took the lock, if each of them still has it. Then no other process needs to be looked at, and there
+/// may be thousands. Others that have inherited the lock are not named.
+fn still_held_by(callers: &[Pid], file: LockedFile) -> Option<Holders> {
+    let deadline = Deadline::after(AT_MOST);
+    let hold = |pid: &Pid| *pid != getpid() && holds_by(*pid, file, deadline) == Holds::Yes;
+    let named = !callers.is_empty() && callers.len() <= NAMED_AT_MOST && callers.iter().all(hold);
+    named.then(|| Holders { seen: callers.iter().copied().map(Holder::new).collect(), cut_short: false })
 }
 
 impl fmt::Display for LockReport {

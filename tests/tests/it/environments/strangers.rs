@@ -170,7 +170,7 @@ fn a_reader_with_many_descriptors_and_locks_costs_a_busy_lock_a_second_at_most()
     }
     let place = place();
     place.write("reader", READER);
-    place.says("withlock -F l sleep 1000 & waitfor lock:l; ulimit -n 20000; perl reader l 19000 60000 & waitfor -t 50 file:reads");
+    place.says("withlock -F l sleep 1000 & waitfor lock:l; ulimit -n 20000; perl reader l 19000 20000 & waitfor -t 50 file:reads");
     let (said, took) = timed(&place, "withlock -n l true");
     assert_eq!(said.code, 75, "{said:?}");
     assert!(
