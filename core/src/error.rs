@@ -77,7 +77,6 @@ pub fn reason(cause: &(dyn StdError + 'static)) -> String {
     let number = cause
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::raw_os_error)
-        .or_else(|| cause.downcast_ref::<rustix::io::Errno>().map(|e| e.raw_os_error()))
         .or_else(|| cause.downcast_ref::<nix::errno::Errno>().map(|e| *e as i32));
     match number {
         Some(number) => {

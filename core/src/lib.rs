@@ -21,7 +21,7 @@
 //!
 //! assert!(matches!(read(&path), Status::Absent));
 //! let claim = claim_for_current_process(&path)?;
-//! assert!(matches!(read(&path), Status::Held(claimant) if claimant.pid.as_raw_pid() as u32 == std::process::id()));
+//! assert!(matches!(read(&path), Status::Held(claimant) if claimant.pid.as_raw() as u32 == std::process::id()));
 //!
 //! // A second claim is refused, here and in every other process.
 //! assert!(matches!(claim_for_current_process(&path), Err(racefree::Error::Busy(..))));
@@ -60,6 +60,7 @@ pub mod library;
 pub mod listener;
 pub mod lock;
 pub mod open;
+pub mod pid;
 pub mod process;
 pub mod signal;
 pub mod sys;

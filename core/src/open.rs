@@ -15,8 +15,9 @@ pub use how::{Access, How, Kinds, Links};
 pub use refused::Refused;
 pub use walk::{Directory, directories_of};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat, openat2};
-use rustix::io::Errno;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
 use std::ffi::OsStr;
 use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
@@ -43,14 +44,14 @@ const CHANGED_AT_MOST: usize = 20;
 pub fn open(path: &Path, how: How) -> Result<Opened, Refused> {
     for _ in 0..CHANGED_AT_MOST {
         let found = match find(path, how.links) {
-            Err(Refused::Errno(Errno::NOENT)) if how.create.is_some() => match create(path, how) {
-                Err(Refused::Errno(Errno::EXIST)) => continue,
+            Err(Refused::Errno(Errno::ENOENT)) if how.create.is_some() => match create(path, how) {
+                Err(Refused::Errno(Errno::EEXIST)) => continue,
                 made => return made,
             },
             found => found?,
         };
         match reopen(path, found, how) {
-            Err(Refused::Errno(Errno::NOENT)) if how.create.is_some() => {}
+            Err(Refused::Errno(Errno::ENOENT)) if how.create.is_some() => {}
             opened => return opened,
         }
     }
@@ -77,8 +78,8 @@ pub fn read_small(path: &Path, links: Links, limit: u64) -> Result<Vec<u8>, Refu
 /// # Errors
 /// A refused open(2) or read(2).
 pub fn read_proc(path: &str, limit: u64) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = File::from(openat(AT_FDCWD, path, flags, Mode::empty())?);
     Ok(read_at_most(&file, limit)?)
 }
 
@@ -87,25 +88,23 @@ fn read_at_most(file: &File, limit: u64) -> Result<Vec<u8>, Errno> {
     let mut content = Vec::with_capacity(usize::try_from(limit.min(4096)).unwrap_or(4096));
     match file.take(limit).read_to_end(&mut content) {
         Ok(_) => Ok(content),
-        Err(e) => Err(Errno::from_io_error(&e).unwrap_or(Errno::IO)),
+        Err(e) => Err(Errno::try_from(e).unwrap_or(Errno::EIO)),
     }
 }
 
 /// Finds the file at a path without opening it (`O_PATH`). The close of this descriptor drops none of our record locks
 /// on the file.
 pub fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let found = match links {
-        Links::Follow => return Ok(rustix::fs::open(path, flags, Mode::empty())?),
-        Links::Trusted => openat2(rustix::fs::CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS),
-        Links::TrustedNotLast => {
-            openat2(rustix::fs::CWD, path, flags | OFlags::NOFOLLOW, Mode::empty(), ResolveFlags::NO_SYMLINKS)
-        }
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let flags = match links {
+        Links::Follow => return Ok(openat(AT_FDCWD, path, flags, Mode::empty())?),
+        Links::Trusted => flags,
+        Links::TrustedNotLast => flags | OFlag::O_NOFOLLOW,
     };
-    match found {
+    match openat2(AT_FDCWD, path, OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS)) {
         // LOOP: the path contains a link, so walk and check each one. The other errors: the kernel is older than 5.6,
         // or a filter refuses openat2(2).
-        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk::to(path, links)?.end.ok_or(Errno::NOENT.into()),
+        Err(Errno::ELOOP | Errno::ENOSYS | Errno::EPERM) => walk::to(path, links)?.end.ok_or(Errno::ENOENT.into()),
         found => Ok(found?),
     }
 }
@@ -113,13 +112,13 @@ pub fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
 /// Opens the file that was found. Without /proc it opens the path again and compares.
 fn reopen(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
     let found = File::from(found);
-    let metadata = found.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    let metadata = found.metadata().map_err(|e| Errno::try_from(e).unwrap_or(Errno::EIO))?;
     fit(metadata.file_type(), how)?;
     // Race: swap-before-open (docs/races.md). Another object may have the name by now.
     let by_number = format!("/proc/self/fd/{}", found.as_raw_fd());
-    let opened = match rustix::fs::open(by_number, how.flags(), Mode::empty()) {
-        Err(Errno::NOENT | Errno::NOTDIR) => by_name(path, &metadata, how)?,
-        Err(Errno::AGAIN) => return Err(Refused::Lease),
+    let opened = match openat(AT_FDCWD, &*by_number, how.flags(), Mode::empty()) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => by_name(path, &metadata, how)?,
+        Err(Errno::EAGAIN) => return Err(Refused::Lease),
         opened => opened?,
     };
     Ok(Opened { file: opened.into(), metadata })
@@ -128,13 +127,13 @@ fn reopen(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
 /// Opens the name in the directory to which the path has led, and compares the file with the one that was found.
 fn by_name(path: &Path, found: &Metadata, how: How) -> Result<OwnedFd, Refused> {
     let way = walk::to(path, how.links)?;
-    let opened = openat(&way.directory, &way.name, how.flags() | OFlags::NOFOLLOW, Mode::empty());
+    let opened = openat(&way.directory, &*way.name, how.flags() | OFlag::O_NOFOLLOW, Mode::empty());
     match opened.map(File::from) {
         Ok(file) => match file.metadata() {
             Ok(now) if (now.dev(), now.ino()) == (found.dev(), found.ino()) => Ok(file.into()),
             _ => Err(Refused::Changing),
         },
-        Err(Errno::AGAIN) => Err(Refused::Lease),
+        Err(Errno::EAGAIN) => Err(Refused::Lease),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -146,16 +145,16 @@ fn by_name(path: &Path, found: &Metadata, how: How) -> Result<OwnedFd, Refused> 
 fn create(path: &Path, how: How) -> Result<Opened, Refused> {
     let way = walk::to(path, how.links)?;
     if way.end.is_some() {
-        return Err(Errno::EXIST.into());
+        return Err(Errno::EEXIST.into());
     }
     let file = File::from(create_in(way.directory.as_fd(), &way.name, how)?);
-    let metadata = file.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    let metadata = file.metadata().map_err(|e| Errno::try_from(e).unwrap_or(Errno::EIO))?;
     Ok(Opened { file, metadata })
 }
 
 fn create_in(directory: BorrowedFd<'_>, name: &OsStr, how: How) -> Result<OwnedFd, Errno> {
     let mode = Mode::from_bits_truncate(how.create.unwrap_or(0o600));
-    openat(directory, name, how.flags() | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)
+    openat(directory, name, how.flags() | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)
 }
 
 /// Makes a file, which must be absent.

@@ -1,6 +1,7 @@
 //! `--group`: the descendants of a claimant, such as the daemon behind a shell or behind sudo(8).
 
 use crate::send::send;
+use nix::unistd::{Pid, getpid};
 use racefree_core::claim::authority;
 use racefree_core::cli::output;
 use racefree_core::error::Result;
@@ -9,7 +10,6 @@ use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use racefree_core::process::tree::descendants_of;
 use racefree_core::signal::Signal;
-use rustix::process::{Pid, getpid};
 use std::path::Path;
 
 /// The descendants of a claimant, and the processes of the session that it leads. Each is pinned while the claimant
@@ -68,7 +68,7 @@ impl<'a> Group<'a> {
 
 /// The processes of the session that a living process leads. This finds a worker that was put in the background twice.
 fn session_of(leader: &PidFd) -> Vec<PidFd> {
-    let number = leader.pid().as_raw_pid();
+    let number = leader.pid().as_raw();
     let belongs = |pid: Pid| procfs::stat(pid).is_some_and(|stat| stat.session == number);
     if !belongs(leader.pid()) {
         return vec![];

@@ -10,9 +10,9 @@ use std::path::Path;
 /// Sends a signal; `false` if the process has ended. The error of a refused signal names the process and its user.
 pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: Signal) -> Result<bool> {
     process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
-        let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&rustix::io::Errno::PERM));
+        let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&nix::errno::Errno::EPERM));
         match denied.then(|| procfs::user(process.pid())).flatten() {
-            Some(user) => Err(rustix::io::Errno::PERM).act(
+            Some(user) => Err(nix::errno::Errno::EPERM).act(
                 &format!("{verb} {}: send {signal} to", pidfile.display()),
                 format!("{}, which runs as {user}", Holder::new(process.pid())),
             ),

@@ -40,7 +40,7 @@ pub fn needs(program: &str, debian_package: &str) -> bool {
 /// # Panics
 /// As [`needs`].
 pub fn needs_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
+    let root = nix::unistd::geteuid().is_root();
     if !root {
         skip("needs root");
     }

@@ -1,10 +1,11 @@
 //! A port of 127.0.0.1, and who answers on it.
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn};
+use nix::sys::socket::{bind, getsockname, listen, socket};
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::OwnedFd;
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// A port that is ours, and refuses until it is told to listen. It is written as `127.0.0.1:PORT`.
 #[derive(Debug)]
@@ -20,10 +21,10 @@ impl Port {
     /// There is no free port.
     pub fn reserved() -> Port {
         // Not to be inherited: what other tests start would keep it open.
-        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+        let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
         let socket = socket.expect("a socket");
-        bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
-        let address = SocketAddr::try_from(getsockname(&socket).expect("its name")).expect("an address");
+        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a free port");
+        let address: SockaddrIn = getsockname(socket.as_raw_fd()).expect("its name");
         Port { socket, number: address.port() }
     }
 
@@ -42,7 +43,7 @@ impl Port {
     /// # Panics
     /// It is refused.
     pub fn listen(&self) {
-        listen(&self.socket, 4096).expect("a socket of our own");
+        listen(&self.socket, Backlog::new(4096).expect("a length")).expect("a socket of our own");
     }
 
     /// Its number.

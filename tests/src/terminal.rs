@@ -1,9 +1,11 @@
 //! A terminal of its own for a program, with somebody at the keys.
 
-use rustix::fs::OFlags;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::unistd::setsid;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 
 /// A terminal, and the program in its foreground.
@@ -20,20 +22,21 @@ impl Terminal {
     /// # Panics
     /// There is no terminal to be had, or no such program.
     pub fn of(mut command: Command) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let master = posix_openpt(flags).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("our own terminal");
-        let name = ptsname(&master, Vec::new()).expect("our own terminal");
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let slave = File::from(rustix::fs::open(name, flags, rustix::fs::Mode::empty()).expect("our own terminal"));
+        let name = ptsname_r(&master).expect("our own terminal");
+        let slave =
+            File::from(nix::fcntl::open(&*name, flags, nix::sys::stat::Mode::empty()).expect("our own terminal"));
         let copy = || slave.try_clone().expect("a descriptor");
         command.stdin(copy()).stdout(copy()).stderr(copy());
         crate::before_exec::before_exec(&mut command, || {
-            rustix::process::setsid()?;
-            Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
+            setsid()?;
+            crate::before_exec::control_terminal()
         });
         let program = command.spawn().expect("the program");
-        rustix::io::ioctl_fionbio(&master, true).expect("our own terminal");
-        Terminal { line: File::from(master), screen: String::new(), program }
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).expect("our own terminal");
+        Terminal { line: File::from(OwnedFd::from(master)), screen: String::new(), program }
     }
 
     /// Presses keys.

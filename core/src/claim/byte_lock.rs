@@ -5,11 +5,12 @@
 //! the kernel can verify that the PID in the file is true. The close of *any* descriptor of the file in that process
 //! drops it.
 
+use crate::pid;
 use crate::sys::steps::byte as byte_at;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::ops::RangeInclusive;
 use std::os::fd::AsFd;
 
@@ -33,7 +34,7 @@ pub struct Owner {
 }
 
 fn byte(kind: i32, pid: Pid) -> libc::flock {
-    byte_at(kind, pid.as_raw_pid().into())
+    byte_at(kind, pid.as_raw().into())
 }
 
 /// Locks the byte of `pid` for the calling process. Async-signal-safe.
@@ -50,7 +51,7 @@ pub fn take(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
 /// As [`take`].
 pub(crate) fn mark_successor(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
     // Race: claim-taken-for-leftover (docs/races.md)
-    fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, SUCCESSOR + i64::from(pid.as_raw_pid())))).map(|_| ())
+    fcntl(file, FcntlArg::F_SETLK(&byte_at(libc::F_WRLCK, SUCCESSOR + i64::from(pid.as_raw())))).map(|_| ())
 }
 
 /// Asks for the owner of the byte that marks `pid` as the successor of a restart.
@@ -58,7 +59,7 @@ pub(crate) fn mark_successor(file: impl AsFd, pid: Pid) -> Result<(), Errno> {
 /// # Errors
 /// As [`owner`].
 pub(crate) fn successor_mark(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
-    owner_at(file, SUCCESSOR + i64::from(pid.as_raw_pid()))
+    owner_at(file, SUCCESSOR + i64::from(pid.as_raw()))
 }
 
 /// Asks for the owner of the byte of `pid` without taking a lock (fcntl(2), F_GETLK). The kernel does not report the
@@ -67,7 +68,7 @@ pub(crate) fn successor_mark(file: impl AsFd, pid: Pid) -> Result<Option<Owner>,
 /// # Errors
 /// EBADF, EINVAL, ENOLCK: the file system has no such locks.
 pub fn owner(file: impl AsFd, pid: Pid) -> Result<Option<Owner>, Errno> {
-    owner_at(file, pid.as_raw_pid().into())
+    owner_at(file, pid.as_raw().into())
 }
 
 fn owner_at(file: impl AsFd, offset: i64) -> Result<Option<Owner>, Errno> {
@@ -76,7 +77,7 @@ fn owner_at(file: impl AsFd, offset: i64) -> Result<Option<Owner>, Errno> {
     if i32::from(asked.l_type) == libc::F_UNLCK {
         return Ok(None);
     }
-    Ok(Some(Owner { pid: Pid::from_raw(asked.l_pid.max(0)), whole_file: asked.l_len == 0 }))
+    Ok(Some(Owner { pid: pid::numbered(asked.l_pid), whole_file: asked.l_len == 0 }))
 }
 
 /// Locks one byte for the open file description (fcntl(2), F_OFD_SETLK). Every process that shares the description
@@ -184,5 +185,5 @@ fn conflict(file: impl AsFd, kind: i32, start: i64, end: i64) -> Result<Option<R
         return Ok(None);
     }
     // The kernel reports the whole range of the other lock, which may begin before the part that was asked for.
-    Ok(Some(Range { start: asked.l_start, length: asked.l_len, pid: Pid::from_raw(asked.l_pid.max(0)) }))
+    Ok(Some(Range { start: asked.l_start, length: asked.l_len, pid: pid::numbered(asked.l_pid) }))
 }

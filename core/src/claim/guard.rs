@@ -19,8 +19,8 @@ use crate::lock::locked_file::LockedFile;
 use crate::process::child::not_executed;
 use crate::process::pidfd::PidFd;
 use crate::sys::steps::{Step, Told, before_exec, write_pid};
-use rustix::io::Errno;
-use rustix::process::Pid;
+use nix::errno::Errno;
+use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -98,7 +98,7 @@ impl ClaimGuard {
     /// of this process has opened and closed the file, which drops the byte lock.
     pub fn status(&self) -> Status {
         let evidence = self.file.locked_file().map_or(Evidence::Descriptor, own::evidence);
-        Status::Held(Claimant { pid: rustix::process::getpid(), evidence })
+        Status::Held(Claimant { pid: nix::unistd::getpid(), evidence })
     }
 
     /// Lets the children of `command` inherit the claim: it lasts until the last of them has ended, too.
@@ -164,12 +164,12 @@ impl ClaimGuard {
     /// Makes the error of steps that could not record the PID. It names the process that has locked the byte.
     pub fn not_recorded(&self, error: io::Error) -> anyhow::Error {
         let path = self.path().display();
-        match Errno::from_io_error(&error) {
+        match error.raw_os_error().map(Errno::from_raw) {
             // Other steps can fail with this error, too.
-            Some(Errno::AGAIN | Errno::ACCESS) if byte_lock::is_locked(&self.file, 1..=HIGHEST_PID) => {
+            Some(Errno::EAGAIN | Errno::EACCES) if byte_lock::is_locked(&self.file, 1..=HIGHEST_PID) => {
                 record_locked(&self.file)
             }
-            Some(Errno::ILSEQ) => refused("claim", path, Why::Unfit("its descriptor is in append mode".into())),
+            Some(Errno::EILSEQ) => refused("claim", path, Why::Unfit("its descriptor is in append mode".into())),
             _ => anyhow::Error::from(error).context(format!("record the PID in {path}")),
         }
     }

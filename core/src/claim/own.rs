@@ -8,7 +8,7 @@ use crate::event::time::Deadline;
 use crate::lock::fdinfo::owns_byte;
 use crate::lock::holders::AT_MOST;
 use crate::lock::locked_file::LockedFile;
-use rustix::process::getpid;
+use nix::unistd::getpid;
 use std::path::Path;
 
 /// The status of a file whose byte this process has locked; `None` for every other file.
@@ -24,5 +24,5 @@ pub(crate) fn evidence(locked: LockedFile) -> Evidence {
 }
 
 fn has_byte(locked: LockedFile) -> bool {
-    owns_byte(getpid(), locked, getpid().as_raw_pid().into(), Deadline::after(AT_MOST)).unwrap_or(false)
+    owns_byte(getpid(), locked, getpid().as_raw().into(), Deadline::after(AT_MOST)).unwrap_or(false)
 }

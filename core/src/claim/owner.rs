@@ -13,10 +13,11 @@ use crate::error::{Context, Result};
 use crate::event::time::Deadline;
 use crate::lock::fdinfo;
 use crate::lock::holders::AT_MOST;
+use crate::pid;
 use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use nix::errno::Errno;
-use rustix::process::Pid;
+use nix::unistd::Pid;
 
 /// A process with a verified owner of its byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(crate) enum Verdict {
 /// Asks the kernel for the claimant without taking a lock.
 pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
     let named = named(file)?;
-    let others = match named.map(|standing| standing.byte.as_raw_pid()) {
+    let others = match named.map(|standing| standing.byte.as_raw()) {
         Some(byte) => byte_lock::is_locked(file, 1..=byte - 1) || byte_lock::is_locked(file, byte + 1..=HIGHEST_PID),
         None => byte_lock::is_locked(file, 1..=HIGHEST_PID),
     };
@@ -77,7 +78,7 @@ pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
     // Race: recycled-pid (docs/races.md)
     let byte = match file.text()? {
         Text::Names(pid) => pid,
-        Text::Empty => Pid::INIT,
+        Text::Empty => Pid::from_raw(1),
         Text::Garbage(_) => return Ok(None),
     };
     let Some(Owner { pid: Some(owner), whole_file }) = owner(file, byte)? else { return Ok(None) };
@@ -99,9 +100,9 @@ pub(crate) fn standing(file: &PidFile) -> Result<Option<Vec<Standing>>> {
     let mut found = Vec::new();
     for range in ranges {
         let Some(owner) = range.pid else { return Ok(None) };
-        let own = i64::from(owner.as_raw_pid());
+        let own = i64::from(owner.as_raw());
         let covers_own = own >= range.start && (range.length == 0 || own < range.start + range.length);
-        let byte = i32::try_from(range.start).ok().and_then(Pid::from_raw);
+        let byte = i32::try_from(range.start).ok().and_then(pid::numbered);
         let byte = if covers_own { Some(owner) } else { byte.filter(|_| range.length == 1) };
         if let Some(byte) = byte
             && let Some(one) = verify_owner(file, owner, byte)?
@@ -161,14 +162,14 @@ fn verify_owner(file: &PidFile, by: Pid, byte: Pid) -> Result<Option<Standing>> 
 fn resolve(owner: Pid, named: Pid) -> Option<Pid> {
     let inner = procfs::numbers_in_namespaces(owner);
     if inner.len() > 1 {
-        let is_named = |pid: &Pid| procfs::numbers_in_namespaces(*pid).last() == Some(&named.as_raw_pid());
+        let is_named = |pid: &Pid| procfs::numbers_in_namespaces(*pid).last() == Some(&named.as_raw());
         return is_named(&owner).then_some(owner).or_else(|| children(owner).find(is_named));
     }
     is_child(named, owner).then_some(named)
 }
 
 fn is_child(pid: Pid, parent: Pid) -> bool {
-    procfs::stat(pid).is_some_and(|stat| stat.parent == parent.as_raw_pid()) && PidFd::is_alive(pid)
+    procfs::stat(pid).is_some_and(|stat| stat.parent == parent.as_raw()) && PidFd::is_alive(pid)
 }
 
 fn children(parent: Pid) -> impl Iterator<Item = Pid> {
@@ -190,7 +191,7 @@ pub(crate) enum Proof {
 impl Standing {
     /// Looks for the byte in the list of the process itself or of its parent. The caller has pinned that process.
     pub(crate) fn proof(&self, file: &PidFile) -> Proof {
-        let (byte, deadline) = (self.byte.as_raw_pid().into(), Deadline::after(AT_MOST));
+        let (byte, deadline) = (self.byte.as_raw().into(), Deadline::after(AT_MOST));
         let owns = file.locked_file().map(|locked| fdinfo::owns_byte(self.owner, locked, byte, deadline));
         match owns {
             Ok(Ok(true)) => Proof::Proven,

@@ -4,7 +4,8 @@ use crate::claim::pid_text::{self, Text};
 use crate::error::{Context, Result, Why, refused};
 use crate::lock::locked_file::LockedFile;
 use crate::open::{self, How, Links, Refused};
-use rustix::fs::{Mode, OFlags, fchmod, fcntl_getfl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{Mode, fchmod};
 use std::fs::{File, Metadata};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -118,11 +119,12 @@ impl PidFile {
     /// # Errors
     /// It is open for reading only, for writing only, or in append mode.
     pub(crate) fn check_descriptor(&self) -> Result<()> {
-        let flags = fcntl_getfl(&self.file).act("look at", "the descriptor")?;
-        let why = match flags & OFlags::ACCMODE {
-            _ if flags.contains(OFlags::APPEND) => "in append mode",
-            OFlags::RDWR => return Ok(()),
-            OFlags::WRONLY => "for writing only",
+        let flags =
+            fcntl(&self.file, FcntlArg::F_GETFL).map(OFlag::from_bits_retain).act("look at", "the descriptor")?;
+        let why = match flags & OFlag::O_ACCMODE {
+            _ if flags.contains(OFlag::O_APPEND) => "in append mode",
+            OFlag::O_RDWR => return Ok(()),
+            OFlag::O_WRONLY => "for writing only",
             _ => "for reading only",
         };
         let why = format!("the descriptor is open {why} (in a shell, open it with <> as in `exec 9<>FILE`)");

@@ -3,7 +3,8 @@
 //! The FHS asks readers to ignore blanks, leading zeros, a missing newline and further lines. Other readers take more
 //! texts for a PID (`-1`: every process; `0`: one's own group; 4294967297: init). This one refuses them.
 
-use rustix::process::Pid;
+use crate::pid;
+use nix::unistd::Pid;
 
 /// A longer file cannot have been a PID file.
 pub const LONGEST: usize = 4096;
@@ -42,7 +43,7 @@ pub fn parse(text: &[u8]) -> Text {
         let n = n * 10 + i32::from(digit - b'0');
         (n <= HIGHEST_PID).then_some(n)
     });
-    match number.map(Pid::from_raw) {
+    match number.map(pid::numbered) {
         Some(Some(pid)) => Text::Names(pid),
         Some(None) => Text::Garbage("0 is no process"),
         None => Text::Garbage("its number is higher than any PID"),
@@ -55,7 +56,7 @@ mod tests {
     use crate::sys::steps::PidLine;
 
     fn names(number: i32) -> Text {
-        Text::Names(Pid::from_raw(number).expect("not 0"))
+        Text::Names(pid::numbered(number).expect("not 0"))
     }
 
     #[test]
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for number in [1, 9, 10, 4_194_304, i32::MAX] {
-            let pid = Pid::from_raw(number).expect("not 0");
+            let pid = pid::numbered(number).expect("not 0");
             assert_eq!(PidLine::of(pid).as_bytes(), format!("{number}\n").as_bytes());
         }
     }
@@ -141,7 +142,7 @@ mod properties {
         #[test]
         fn a_number_is_read_only_where_the_first_line_is_one(text in near_pid_file()) {
             let read = match parse(&text) {
-                Text::Names(pid) => Some(pid.as_raw_pid()),
+                Text::Names(pid) => Some(pid.as_raw()),
                 Text::Empty | Text::Garbage(_) => None,
             };
             prop_assert_eq!(read, oracle(&text));
@@ -149,7 +150,7 @@ mod properties {
 
         #[test]
         fn whatever_is_written_is_read_as_it_was(number in 1..=HIGHEST_PID, rest in "(\n[ -~\n]{0,20})?") {
-            let pid = Pid::from_raw(number).expect("not 0");
+            let pid = pid::numbered(number).expect("not 0");
             let line = PidLine::of(pid);
             prop_assert_eq!(parse(line.as_bytes()), Text::Names(pid));
             // One write over a longer text leaves its end behind until the cut.

@@ -57,7 +57,7 @@ pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
 mod tests {
     use super::*;
     use crate::claim::status::Evidence;
-    use rustix::process::{getpid, getppid};
+    use nix::unistd::{getpid, getppid};
     use std::cell::Cell;
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
         let turn = Cell::new(0);
         let read = || {
             turn.set(turn.get() + 1);
-            let pid = if turn.get() % 2 == 0 { getpid() } else { getppid().unwrap() };
+            let pid = if turn.get() % 2 == 0 { getpid() } else { getppid() };
             Status::Held(Claimant { pid, evidence: Evidence::Vouched })
         };
         assert!(matches!(pin_as(read).unwrap(), Pinned::Nobody(Status::Unknown(_))));

@@ -7,7 +7,7 @@ use crate::lock::file_id::FileId;
 use crate::lock::holders::Holder;
 use crate::process::pidfd::PidFd;
 use crate::process::procfs::{self, Stat};
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn misfit(pid: Pid, file: &Metadata, exe: Option<&Path>) -> Option<String> {
     }
     let Some(stat) = procfs::stat(pid).filter(|_| PidFd::is_alive(pid)) else { return Some("it is dead".into()) };
     let process = Holder::new(pid);
-    if pid == Pid::INIT && exe.is_none() {
+    if pid == Pid::from_raw(1) && exe.is_none() {
         return Some(format!("{process} is the init process, which is believed only with --exe"));
     }
     if !written_in_its_lifetime(stat, file) {

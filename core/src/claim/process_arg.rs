@@ -2,8 +2,9 @@
 
 use crate::claim::pin::{self, Pinned};
 use crate::error::Result;
+use crate::pid;
 use crate::process::pidfd::PidFd;
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -33,7 +34,7 @@ impl FromStr for ProcessArg {
 /// Parses the N of `pid:N`: digits only, and not 0.
 pub fn parse_pid(digits: &[u8]) -> Option<Pid> {
     let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
-    Pid::from_raw(digits.parse().ok()?)
+    pid::numbered(digits.parse().ok()?)
 }
 
 impl fmt::Display for ProcessArg {

@@ -12,7 +12,7 @@ use crate::listener::decision;
 use crate::lock::holders::{self, Holder, Holders, Holds, holds};
 use crate::process::pidfd::PidFd;
 use fs4::{FileExt, TryLockError};
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::path::Path;
 
 /// The status of a PID file.

@@ -10,7 +10,7 @@ use crate::lock::fdinfo::flocked_descriptor;
 use crate::lock::holders::AT_MOST;
 use crate::lock::wait::try_flock;
 use crate::process::pidfd::PidFd;
-use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
+use crate::sys::beyond_nix::pidfd_getfd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -67,7 +67,7 @@ impl ClaimGuard {
         let found = flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));
         let Ok(Some(descriptor)) = found else { return Ok(None) };
         // Race: restart-gap (docs/races.md)
-        let Ok(shared) = pidfd_getfd(process, descriptor.number, PidfdGetfdFlags::empty()) else { return Ok(None) };
+        let Ok(shared) = pidfd_getfd(process, descriptor.number) else { return Ok(None) };
         // The daemon may have closed that descriptor meanwhile and opened another file under its number. Then this is
         // not its claim.
         let file = PidFile::through(shared, path);

@@ -2,6 +2,7 @@
 
 use crate::cli::speaker::{name, verbosity};
 use crate::event::time::{Deadline, for_people};
+use crate::sys::beyond_nix::columns;
 use crate::text::one_line;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io::{IsTerminal, Write};
@@ -75,7 +76,7 @@ impl StatusLine {
         }
         STATUS_IS_SHOWN.store(true, Ordering::Relaxed);
         let name = name();
-        let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        let columns = columns(std::io::stderr()).map_or(0, usize::from);
         // A terminal that does not know its width has 0 columns.
         let columns = if columns == 0 { 80 } else { columns.max(20) };
         let line = fitting(&one_line(&format!("{name}: {}", awaited())), &for_people(waited), columns - 1);

@@ -6,31 +6,30 @@
 //! closes both (unix(7), SCM_RIGHTS). Before Linux 6.9 the collector runs inside our own close, and nothing is won or
 //! lost.
 
-use rustix::io;
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
-};
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use std::io::IoSlice;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ops::Deref;
+use std::os::fd::{AsFd, AsRawFd};
 
 /// A descriptor that is slow to close. Its drop is quick.
 #[derive(Debug)]
-pub struct DeferredClose(Option<OwnedFd>);
+pub struct DeferredClose<T: AsFd>(Option<T>);
 
-impl From<OwnedFd> for DeferredClose {
-    fn from(fd: OwnedFd) -> DeferredClose {
+impl<T: AsFd> From<T> for DeferredClose<T> {
+    fn from(fd: T) -> DeferredClose<T> {
         DeferredClose(Some(fd))
     }
 }
 
-impl AsFd for DeferredClose {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_ref().expect("it is taken only when dropped").as_fd()
+impl<T: AsFd> Deref for DeferredClose<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is taken only when dropped")
     }
 }
 
-impl Drop for DeferredClose {
+impl<T: AsFd> Drop for DeferredClose<T> {
     fn drop(&mut self) {
         if let Some(fd) = self.0.take() {
             // If too many descriptors are in flight already (ETOOMANYREFS), we close it ourselves, and that takes its
@@ -40,13 +39,11 @@ impl Drop for DeferredClose {
     }
 }
 
-fn leave_to_the_kernel(fd: OwnedFd) -> io::Result<()> {
-    let (outer, inner) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut message = SendAncillaryBuffer::new(&mut room);
-    let both = [inner.as_fd(), fd.as_fd()];
-    message.push(SendAncillaryMessage::ScmRights(&both));
-    sendmsg(&outer, &[IoSlice::new(b"x")], &mut message, SendFlags::NOSIGNAL)?;
+fn leave_to_the_kernel(fd: impl AsFd) -> nix::Result<()> {
+    let (outer, inner) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    let both = [inner.as_raw_fd(), fd.as_fd().as_raw_fd()];
+    let message = [ControlMessage::ScmRights(&both)];
+    sendmsg::<()>(outer.as_raw_fd(), &[IoSlice::new(b"x")], &message, MsgFlags::MSG_NOSIGNAL, None)?;
     // The close of the last socket wakes the collector. By then the other two are garbage.
     drop(fd);
     drop(inner);
@@ -63,7 +60,7 @@ mod tests {
     #[test]
     fn what_is_left_to_the_kernel_is_closed() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        drop(DeferredClose::from(OwnedFd::from(theirs)));
+        drop(DeferredClose::from(theirs));
         // The reader sees the end only once the last copy is closed.
         assert_eq!(ours.read(&mut [0]).unwrap(), 0);
     }

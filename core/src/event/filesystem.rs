@@ -1,5 +1,6 @@
 //! What is known of a file system by its type: whether the kernel here sees every change, and every lock (statfs(2), f_type).
 
+use nix::sys::statfs::{fstatfs, statfs};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -48,13 +49,13 @@ impl FileSystem {
     pub fn of_path(path: &Path) -> FileSystem {
         // "" is what remains of a relative path: the working directory.
         let nearest = path.ancestors().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
-        let found = nearest.into_iter().find_map(|above| rustix::fs::statfs(above).ok());
-        found.map_or(FileSystem::Other, |found| FileSystem::of_type(found.f_type as u32))
+        let found = nearest.into_iter().find_map(|above| statfs(above).ok());
+        found.map_or(FileSystem::Other, |found| FileSystem::of_type(found.filesystem_type().0 as u32))
     }
 
     /// The file system of an open file.
     pub fn of_file(file: impl AsFd) -> FileSystem {
-        rustix::fs::fstatfs(file).map_or(FileSystem::Other, |found| FileSystem::of_type(found.f_type as u32))
+        fstatfs(file).map_or(FileSystem::Other, |found| FileSystem::of_type(found.filesystem_type().0 as u32))
     }
 
     fn of_type(kind: u32) -> FileSystem {

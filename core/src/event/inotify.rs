@@ -5,41 +5,39 @@
 //! wait last: so no change is missed.
 
 use crate::event::deferred_close::DeferredClose;
-use rustix::fs::inotify::{CreateFlags, Reader, WatchFlags, add_watch, init, remove_watch};
-use rustix::io::Errno;
+use nix::errno::Errno;
+use nix::sys::inotify::{self, AddWatchFlags, InitFlags, WatchDescriptor};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The watches behind one descriptor. It is readable when an event has come.
 #[derive(Debug)]
 pub struct Inotify {
-    fd: DeferredClose,
+    kernel: DeferredClose<inotify::Inotify>,
 }
 
 /// One watched file or directory. A second watch on the same file is the same watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watch(i32);
+pub struct Watch(WatchDescriptor);
 
 /// Events of a file: growth, truncation, renaming, removal, a change of permissions.
-const OF_A_FILE: WatchFlags = WatchFlags::MODIFY
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::CLOSE_WRITE);
+const OF_A_FILE: AddWatchFlags = AddWatchFlags::IN_MODIFY
+    .union(AddWatchFlags::IN_ATTRIB)
+    .union(AddWatchFlags::IN_MOVE_SELF)
+    .union(AddWatchFlags::IN_DELETE_SELF)
+    .union(AddWatchFlags::IN_CLOSE_WRITE);
 
 /// Events of a directory: names that come and go, and its own end.
-const OF_A_DIRECTORY: WatchFlags = WatchFlags::CREATE
-    .union(WatchFlags::MOVE)
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::ONLYDIR);
+const OF_A_DIRECTORY: AddWatchFlags = AddWatchFlags::IN_CREATE
+    .union(AddWatchFlags::IN_MOVE)
+    .union(AddWatchFlags::IN_DELETE)
+    .union(AddWatchFlags::IN_ATTRIB)
+    .union(AddWatchFlags::IN_MOVE_SELF)
+    .union(AddWatchFlags::IN_DELETE_SELF)
+    .union(AddWatchFlags::IN_ONLYDIR);
 
 impl Inotify {
     /// Opens a descriptor that has no watch yet.
@@ -47,7 +45,8 @@ impl Inotify {
     /// # Errors
     /// The user's instances (`fs.inotify.max_user_instances`) or our descriptors run out.
     pub fn new() -> io::Result<Inotify> {
-        Ok(Inotify { fd: init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?.into() })
+        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
+        Ok(Inotify { kernel: inotify::Inotify::init(flags)?.into() })
     }
 
     /// Watches a file's content and its removal. It follows a symbolic link.
@@ -55,7 +54,7 @@ impl Inotify {
     /// # Errors
     /// The file is absent or unreadable, or the user's watches (`fs.inotify.max_user_watches`) run out.
     pub fn on_file(&self, path: &Path) -> io::Result<Watch> {
-        Ok(Watch(add_watch(&self.fd, path, OF_A_FILE)?))
+        Ok(Watch(self.kernel.add_watch(path, OF_A_FILE)?))
     }
 
     /// Watches the names in a directory.
@@ -63,7 +62,7 @@ impl Inotify {
     /// # Errors
     /// As [`Inotify::on_file`]; also if the path is no directory.
     pub fn on_directory(&self, path: &Path) -> io::Result<Watch> {
-        Ok(Watch(add_watch(&self.fd, path, OF_A_DIRECTORY)?))
+        Ok(Watch(self.kernel.add_watch(path, OF_A_DIRECTORY)?))
     }
 
     /// Watches the directory of `path`, or the nearest existing directory above it. Watch again after each event: a
@@ -76,9 +75,7 @@ impl Inotify {
         let here = PathBuf::from(".");
         let mut above = path.ancestors().skip(1).map(|a| if a.as_os_str().is_empty() { &here } else { a });
         let nearest = above.find_map(|directory| match self.on_directory(directory) {
-            Err(e) if matches!(e.raw_os_error().map(Errno::from_raw_os_error), Some(Errno::NOENT | Errno::NOTDIR)) => {
-                None
-            }
+            Err(e) if matches!(e.raw_os_error().map(Errno::from_raw), Some(Errno::ENOENT | Errno::ENOTDIR)) => None,
             watched => Some(watched),
         });
         nearest.unwrap_or_else(|| self.on_directory(&here))
@@ -88,7 +85,7 @@ impl Inotify {
     pub fn keep_only(&self, before: &BTreeSet<Watch>, now: &BTreeSet<Watch>) {
         for gone in before.difference(now) {
             // EINVAL: the kernel has removed the watch, because the file is gone.
-            let _ = remove_watch(&self.fd, gone.0);
+            let _ = self.kernel.rm_watch(gone.0);
         }
     }
 
@@ -100,12 +97,10 @@ impl Inotify {
     /// Discards the events that have come so far. Returns whether one of them was about a name for which `concerns` is
     /// true, or about a watched file itself. In a directory like /tmp most events are about other programs' files.
     pub fn drain_about(&self, concerns: impl Fn(&OsStr) -> bool) -> bool {
-        let mut room = [MaybeUninit::uninit(); 4096];
-        let mut reader = Reader::new(&self.fd, &mut room);
         let mut concerned = false;
         // The loop ends with EAGAIN. Another error ends it too, because an event only wakes.
-        while let Ok(hint) = reader.next() {
-            concerned |= hint.file_name().is_none_or(|name| concerns(OsStr::from_bytes(name.to_bytes())));
+        while let Ok(events) = self.kernel.read_events() {
+            concerned |= events.iter().any(|event| event.name.as_deref().is_none_or(&concerns));
         }
         concerned
     }
@@ -113,7 +108,7 @@ impl Inotify {
 
 impl AsFd for Inotify {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.kernel.as_fd()
     }
 }
 

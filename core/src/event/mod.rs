@@ -11,13 +11,16 @@ pub mod time;
 
 use crate::error::{Context, Result};
 use crate::event::time::Deadline;
+use crate::pid;
 use crate::signal::Signal;
 use crate::sys;
+use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{self as mask, SigSet, SigmaskHow};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::Pid;
+use nix::sys::time::TimeSpec;
+use nix::unistd::{Pid, getpid};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The event that ended a wait.
@@ -102,11 +105,7 @@ impl Events {
     /// # Errors
     /// As [`Events::armed`].
     pub fn armed_for_command() -> Result<Events> {
-        if rustix::process::getpid() == rustix::process::Pid::INIT {
-            Events::armed_for_orphans()
-        } else {
-            Events::armed()
-        }
+        if getpid() == Pid::from_raw(1) { Events::armed_for_orphans() } else { Events::armed() }
     }
 
     /// A loop that collects no signal: each ends the process by its default action, wherever the process is.
@@ -142,17 +141,17 @@ impl Events {
     /// A refused poll(2).
     pub fn next(&self, watched: &[Watched<'_>], deadline: Deadline) -> Result<Event> {
         let mut polled = Vec::with_capacity(watched.len() + 1);
-        polled.push(PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN));
+        polled.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
         polled.extend(watched.iter().map(Watched::polled));
         loop {
-            match poll(&mut polled, left(deadline).as_ref()) {
+            match ppoll(&mut polled, left(deadline), None) {
                 Ok(0) => return Ok(Event::Deadline),
                 Ok(_) => {}
                 // SIGCONT after a stop interrupts poll(2) although no handler runs.
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(Errno::EINTR) => continue,
                 Err(e) => return Err(e).act("wait for", "events"),
             }
-            if !polled[0].revents().is_empty()
+            if is_ready(&polled[0])
                 && let Some(info) = self.signals.read_signal().act("read", "signals")?
                 && let Some(signal) = Signal::new(info.ssi_signo as i32)
             {
@@ -160,10 +159,10 @@ impl Events {
                 return Ok(Event::Signal(Arrived {
                     signal,
                     from_terminal: info.ssi_code == libc::SI_KERNEL,
-                    sender: sent.filter(|pid| *pid > 0).and_then(Pid::from_raw),
+                    sender: sent.and_then(pid::numbered),
                 }));
             }
-            if let Some(place) = polled[1..].iter().position(|fd| !fd.revents().is_empty()) {
+            if let Some(place) = polled[1..].iter().position(is_ready) {
                 return Ok(Event::Ready(place));
             }
         }
@@ -209,10 +208,10 @@ pub fn first_ready(watched: &[Watched<'_>], deadline: Deadline) -> Result<Option
 pub fn all_ready(watched: &[Watched<'_>], deadline: Deadline) -> Result<Vec<usize>> {
     let mut polled: Vec<PollFd> = watched.iter().map(Watched::polled).collect();
     loop {
-        match poll(&mut polled, left(deadline).as_ref()) {
-            Err(rustix::io::Errno::INTR) => {}
+        match ppoll(&mut polled, left(deadline), None) {
+            Err(Errno::EINTR) => {}
             Err(e) => return Err(e).act("wait for", "events"),
-            Ok(_) => return Ok((0..polled.len()).filter(|&place| !polled[place].revents().is_empty()).collect()),
+            Ok(_) => return Ok((0..polled.len()).filter(|&place| is_ready(&polled[place])).collect()),
         }
     }
 }
@@ -220,12 +219,17 @@ pub fn all_ready(watched: &[Watched<'_>], deadline: Deadline) -> Result<Vec<usiz
 impl Watched<'_> {
     fn polled(&self) -> PollFd<'_> {
         match *self {
-            Watched::Read(fd) => PollFd::from_borrowed_fd(fd, PollFlags::IN),
-            Watched::Write(fd) => PollFd::from_borrowed_fd(fd, PollFlags::OUT),
+            Watched::Read(fd) => PollFd::new(fd, PollFlags::POLLIN),
+            Watched::Write(fd) => PollFd::new(fd, PollFlags::POLLOUT),
         }
     }
 }
 
-fn left(deadline: Deadline) -> Option<Timespec> {
-    deadline.left().map(|left| Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() })
+fn left(deadline: Deadline) -> Option<TimeSpec> {
+    deadline.left().map(TimeSpec::from)
+}
+
+/// Whether poll(2) has reported anything about the descriptor, also a condition that nix has no name for.
+fn is_ready(polled: &PollFd<'_>) -> bool {
+    polled.any().unwrap_or(true)
 }

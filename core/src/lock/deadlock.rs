@@ -5,10 +5,11 @@ use crate::lock::holders::{AT_MOST, Holder, Holds, holds_by};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::proc_locks::flocks;
 use crate::lock::wait::AGAIN;
+use crate::pid;
 use crate::process::procfs;
 use crate::sys::Alarm;
 use nix::sys::signal::{SigSet, SigmaskHow};
-use rustix::process::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid};
 use std::fmt;
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -28,7 +29,7 @@ pub fn deadlock(file: &File) -> Option<Deadlock> {
 fn ancestry(file: LockedFile) -> Option<Deadlock> {
     let time = Deadline::after(AT_MOST);
     let mut chain = vec![getpid()];
-    let mut ancestors: Vec<Pid> = std::iter::successors(getppid(), |&pid| Pid::from_raw(procfs::stat(pid)?.parent))
+    let mut ancestors: Vec<Pid> = std::iter::successors(pid::parent(), |&pid| pid::numbered(procfs::stat(pid)?.parent))
         // A chain longer than this is no real one. Parents that change while we climb cannot make the climb endless.
         .take(1000)
         .collect();

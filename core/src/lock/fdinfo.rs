@@ -6,9 +6,10 @@
 use crate::event::time::Deadline;
 use crate::lock::locked_file::LockedFile;
 use crate::open::read_proc;
+use crate::pid;
 use crate::process::pidfd::PidFd;
 use crate::process::procfs;
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::io;
 use std::os::fd::RawFd;
 
@@ -80,7 +81,7 @@ fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
         let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace().skip(1);
         let (kind, _advisory, mode, caller) = (words.next()?, words.next()?, words.next()?, words.next()?);
         // -1 names no process, and 0 a process in another PID namespace.
-        let caller = caller.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw);
+        let caller = caller.parse().ok().and_then(pid::numbered);
         let (file, start, end) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
         let end = if end == "EOF" { i64::MAX } else { end.parse().ok()? };
         Some(Lock { kind, mode, caller, file, start, end })
@@ -177,9 +178,9 @@ mod tests {
     #[test]
     fn a_process_owns_the_byte_that_it_has_locked_and_no_other() {
         let file = tempfile::tempfile().unwrap();
-        let (own, key) = (rustix::process::getpid(), LockedFile::of(&file).unwrap());
+        let (own, key) = (nix::unistd::getpid(), LockedFile::of(&file).unwrap());
         let by = Deadline::after(Duration::from_secs(30));
-        let byte = i64::from(own.as_raw_pid());
+        let byte = i64::from(own.as_raw());
         assert!(!owns_byte(own, key, byte, by).unwrap());
         crate::sys::steps::Step::LockOwnByte(file.as_raw_fd(), 0).take().unwrap();
         assert!(owns_byte(own, key, byte, by).unwrap());

@@ -11,7 +11,7 @@ use crate::lock::fdinfo::flocked_descriptor;
 use crate::lock::locked_file::LockedFile;
 use crate::process::procfs;
 use crate::text::one_line;
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -100,7 +100,7 @@ pub fn of(file: LockedFile) -> Holders {
             break;
         }
     }
-    holders.seen.sort_by_key(|holder| holder.pid.as_raw_pid());
+    holders.seen.sort_by_key(|holder| holder.pid.as_raw());
     holders
 }
 

@@ -1,8 +1,9 @@
 //! The name of a file in the kernel's tables of locks: the number of its file system, and its inode.
 
 use crate::open::{self, Links, Refused};
-use rustix::fs::fstat;
-use rustix::io::Errno;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::stat::fstat;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
@@ -33,7 +34,7 @@ impl LockedFile {
         // ours.
         let inode = field("ino:").and_then(|number| number.parse().ok()).unwrap_or(stat.st_ino);
         let device = field("mnt_id:").and_then(device_of_mount);
-        let by_stat = || (rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
+        let by_stat = || (libc::major(stat.st_dev), libc::minor(stat.st_dev));
         Ok(LockedFile { device: device.unwrap_or_else(by_stat), inode })
     }
 
@@ -43,7 +44,7 @@ impl LockedFile {
     /// As [`open::open`].
     pub fn at(path: &Path) -> Result<LockedFile, Refused> {
         let found = open::find(path, Links::Trusted)?;
-        LockedFile::of(found).map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO).into())
+        LockedFile::of(found).map_err(|e| Errno::try_from(e).unwrap_or(Errno::EIO).into())
     }
 
     /// `fe:01:1234`, as the tables write it.

@@ -21,7 +21,7 @@ use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::open::{self, How, Links, Opened, Refused};
 use crate::sys;
 use fs4::FileExt;
-use rustix::io::Errno;
+use nix::errno::Errno;
 use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -90,7 +90,7 @@ pub fn open(path: &Path) -> Result<Lockfile> {
 fn open_any_way(path: &Path) -> std::result::Result<Opened, Refused> {
     let read_write = How::read_write(Links::Trusted).or_create(0o666).or_directory();
     match open::open(path, read_write) {
-        Err(why @ Refused::Errno(Errno::ACCESS | Errno::PERM | Errno::ISDIR | Errno::ROFS)) => {
+        Err(why @ Refused::Errno(Errno::EACCES | Errno::EPERM | Errno::EISDIR | Errno::EROFS)) => {
             match open::open(path, How::read(Links::Trusted).or_directory()) {
                 // The file is absent and could not be made.
                 Err(absent) if absent.is_absent() => Err(why),
@@ -182,9 +182,9 @@ impl Lockfile {
     }
 
     fn explained(&self, error: std::io::Error) -> anyhow::Error {
-        match (Errno::from_io_error(&error), self.kind) {
+        match (error.raw_os_error().map(Errno::from_raw), self.kind) {
             // NFS turns flocks into record locks, and a record lock needs a descriptor of the right kind (flock(2)).
-            (Some(Errno::BADF), Kind::Exclusive) => {
+            (Some(Errno::EBADF), Kind::Exclusive) => {
                 let why =
                     "an exclusive lock on NFS needs a file that may be written, and this one is open for reading only";
                 refused("lock", &self.name, Why::Unfit(why.into()))

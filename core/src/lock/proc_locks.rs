@@ -4,7 +4,8 @@
 use crate::event::filesystem::FileSystem;
 use crate::lock::locked_file::LockedFile;
 use crate::open;
-use rustix::process::Pid;
+use crate::pid;
+use nix::unistd::Pid;
 use std::fs::{self, File};
 
 /// One flock in the table.
@@ -48,8 +49,8 @@ fn parse(table: &str, file: &str) -> Vec<Flock> {
         let mut words = line.split_ascii_whitespace().skip(1).peekable();
         let waits = words.next_if_eq(&"->").is_some();
         let [kind, _, _, caller, at] = std::array::from_fn(|_| words.next().unwrap_or_default());
-        // -1 names no process, and Pid::from_raw refuses it.
-        let caller = caller.parse().ok().filter(|&number| number > 0).and_then(Pid::from_raw);
+        // -1 names no process.
+        let caller = caller.parse().ok().and_then(pid::numbered);
         (kind == "FLOCK" && at == file).then_some(Flock { waits, caller })
     };
     table.lines().filter_map(flock).collect()
@@ -63,7 +64,7 @@ mod tests {
     fn the_table_of_locks_is_read_by_file_and_kind() {
         let table = "1: FLOCK  ADVISORY  WRITE 12 fe:00:34 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 13 fe:00:34 0 EOF\n\
                      2: POSIX  ADVISORY  WRITE 14 fe:00:34 0 EOF\n3: FLOCK  ADVISORY  WRITE 15 fe:00:35 0 EOF\n4: FLOCK";
-        let pid = |number| Pid::from_raw(number);
+        let pid = |number| pid::numbered(number);
         let seen = [Flock { waits: false, caller: pid(12) }, Flock { waits: true, caller: pid(13) }];
         assert_eq!(parse(table, "fe:00:34"), seen);
     }
@@ -90,7 +91,7 @@ mod properties {
             let expected: Vec<Flock> = lines
                 .iter()
                 .filter(|&&(_, flock, _, _, ours)| flock && ours)
-                .map(|&(waits, _, _, caller, _)| Flock { waits, caller: Pid::from_raw(caller.max(0)) })
+                .map(|&(waits, _, _, caller, _)| Flock { waits, caller: pid::numbered(caller) })
                 .collect();
             prop_assert_eq!(parse(&table, "fe:00:34"), expected);
         }

@@ -9,7 +9,7 @@ use crate::lock::locked_file::LockedFile;
 use crate::lock::proc_locks::flocks;
 use crate::process::pidfd::PidFd;
 use crate::process::procfs;
-use rustix::process::{Pid, getpid};
+use nix::unistd::{Pid, getpid};
 use std::fmt;
 use std::fs::File;
 

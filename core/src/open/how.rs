@@ -1,6 +1,6 @@
 //! The ways in which a file may be opened.
 
-use rustix::fs::OFlags;
+use nix::fcntl::OFlag;
 
 /// The symbolic links that may be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +74,12 @@ impl How {
         How { kinds: Kinds::FileOrDirectory, ..self }
     }
 
-    pub(super) fn flags(self) -> OFlags {
+    pub(super) fn flags(self) -> OFlag {
         let access = match self.access {
-            Access::Read => OFlags::RDONLY,
-            Access::ReadWrite => OFlags::RDWR,
-            Access::Append => OFlags::WRONLY | OFlags::APPEND,
+            Access::Read => OFlag::O_RDONLY,
+            Access::ReadWrite => OFlag::O_RDWR,
+            Access::Append => OFlag::O_WRONLY | OFlag::O_APPEND,
         };
-        access | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
+        access | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY
     }
 }

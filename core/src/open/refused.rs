@@ -1,6 +1,6 @@
 //! The reasons why a file was not opened.
 
-use rustix::io::Errno;
+use nix::errno::Errno;
 use std::fmt;
 use std::io;
 
@@ -24,7 +24,7 @@ pub enum Refused {
 impl Refused {
     /// Whether the file is absent.
     pub fn is_absent(&self) -> bool {
-        matches!(self, Refused::Errno(Errno::NOENT))
+        matches!(self, Refused::Errno(Errno::ENOENT))
     }
 
     /// The error of the system call, if one failed.

@@ -69,7 +69,7 @@ fn a_file_is_made_where_there_is_none_and_only_then() {
         open(&path, How::read_write(links).or_create(0o600)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"kept");
         let exists = create_new(&path, Access::Append, links, 0o600).unwrap_err();
-        assert_eq!(exists.errno(), Some(Errno::EXIST));
+        assert_eq!(exists.errno(), Some(Errno::EEXIST));
         fs::remove_file(&path).unwrap();
     }
 }
@@ -97,9 +97,9 @@ fn our_own_links_are_followed_and_a_circle_of_them_ends() {
     for links in EVERY_LINKS {
         assert_eq!(read_small(&place.path().join("relative/file"), links, 10), Ok(b"here".to_vec()));
         let circle = read_small(&place.path().join("circle/file"), links, 10).unwrap_err();
-        assert_eq!(circle.errno(), Some(Errno::LOOP));
+        assert_eq!(circle.errno(), Some(Errno::ELOOP));
         let no_directory = read_small(&place.path().join("relative/file/x"), links, 10).unwrap_err();
-        assert_eq!(no_directory.errno(), Some(Errno::NOTDIR));
+        assert_eq!(no_directory.errno(), Some(Errno::ENOTDIR));
     }
     assert_eq!(read_small(&place.path().join("relative/file"), Links::Trusted, 3), Err(Refused::TooLong(3)));
 }

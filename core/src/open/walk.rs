@@ -3,9 +3,11 @@
 
 use crate::open::how::Links;
 use crate::open::refused::Refused;
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat};
-use rustix::io::Errno;
-use rustix::process::geteuid;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::geteuid;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -44,7 +46,7 @@ const LINKS_AT_MOST: usize = 40;
 /// The number of components that a path may have: the kernel's PATH_MAX.
 const COMPONENTS_AT_MOST: usize = 4096;
 
-const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+const LOOK: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC).union(OFlag::O_NOFOLLOW);
 
 /// The metadata of the file at a path, and every directory that the path passes.
 ///
@@ -52,8 +54,8 @@ const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW)
 /// The path leads to no file, or through a link that must not be followed.
 pub fn directories_of(path: &Path, links: Links) -> Result<(Metadata, Vec<Directory>), Refused> {
     let way = to(path, links)?;
-    let end = File::from(way.end.ok_or(Errno::NOENT)?);
-    let metadata = end.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    let end = File::from(way.end.ok_or(Errno::ENOENT)?);
+    let metadata = end.metadata().map_err(|e| Errno::try_from(e).unwrap_or(Errno::EIO))?;
     Ok((metadata, way.passed))
 }
 
@@ -70,7 +72,7 @@ struct Walk {
 /// Walks to the end of a path. The last name may be missing; a directory on the way may not.
 pub(super) fn to(path: &Path, links: Links) -> Result<Way, Refused> {
     if path.as_os_str().is_empty() {
-        return Err(Errno::NOENT.into());
+        return Err(Errno::ENOENT.into());
     }
     let mut walk = Walk::from(start_of(path.as_os_str()), links)?;
     walk.put_ahead(path.as_os_str());
@@ -78,14 +80,14 @@ pub(super) fn to(path: &Path, links: Links) -> Result<Way, Refused> {
         // "/" and "." have no last name, but they exist.
         let name = walk.ahead.pop_front().unwrap_or_else(|| ".".into());
         let last = walk.ahead.is_empty();
-        let end = match openat(&walk.directory, &name, LOOK, Mode::empty()) {
-            Err(Errno::NOENT) if last => None,
+        let end = match openat(&walk.directory, &*name, LOOK, Mode::empty()) {
+            Err(Errno::ENOENT) if last => None,
             found => Some(found?),
         };
         let Some(end) = end else { return Ok(walk.ended(name, None)) };
         let stat = fstat(&end)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Symlink if !(last && links == Links::TrustedNotLast) => match walk.follow(&name, &end, &stat)? {
+        match kind(&stat) {
+            SFlag::S_IFLNK if !(last && links == Links::TrustedNotLast) => match walk.follow(&name, &end, &stat)? {
                 Some(end) if last => return Ok(walk.ended(name, Some(end))),
                 Some(end) => walk.enter(&name, end)?,
                 None => {}
@@ -94,7 +96,7 @@ pub(super) fn to(path: &Path, links: Links) -> Result<Way, Refused> {
             _ => walk.enter(&name, end)?,
         }
     }
-    Err(Errno::NAMETOOLONG.into())
+    Err(Errno::ENAMETOOLONG.into())
 }
 
 fn start_of(path: &OsStr) -> &'static str {
@@ -103,7 +105,7 @@ fn start_of(path: &OsStr) -> &'static str {
 
 impl Walk {
     fn from(start: &str, links: Links) -> Result<Walk, Refused> {
-        let directory = openat(CWD, start, LOOK, Mode::empty())?;
+        let directory = openat(AT_FDCWD, start, LOOK, Mode::empty())?;
         let stat = fstat(&directory)?;
         let reached = PathBuf::from(start);
         let passed = vec![described(&reached, &stat)];
@@ -122,8 +124,8 @@ impl Walk {
 
     fn enter(&mut self, name: &OsStr, directory: OwnedFd) -> Result<(), Refused> {
         let stat = fstat(&directory)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-            return Err(Errno::NOTDIR.into());
+        if kind(&stat) != SFlag::S_IFDIR {
+            return Err(Errno::ENOTDIR.into());
         }
         if name != "." {
             self.reached.push(name);
@@ -134,21 +136,20 @@ impl Walk {
     }
 
     /// Puts the link's target ahead. Returns the file to which the link leads if only the kernel knows it.
-    fn follow(&mut self, name: &OsStr, link: &OwnedFd, stat: &Stat) -> Result<Option<OwnedFd>, Refused> {
+    fn follow(&mut self, name: &OsStr, link: &OwnedFd, stat: &FileStat) -> Result<Option<OwnedFd>, Refused> {
         self.followed += 1;
         if self.followed > LINKS_AT_MOST {
-            return Err(Errno::LOOP.into());
+            return Err(Errno::ELOOP.into());
         }
         if self.links != Links::Follow && !self.is_trusted(stat)? {
             let link = self.reached.join(name).display().to_string();
             return Err(Refused::Link(link, stat.st_uid));
         }
-        const PROC: i64 = 0x9fa0;
-        if fstatfs(link)?.f_type as i64 == PROC {
+        if fstatfs(link)?.filesystem_type() == PROC_SUPER_MAGIC {
             // The links in /proc belong to the kernel, and the text of some is no path (`/proc/self/fd/0`).
-            return Ok(Some(openat(&self.directory, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?));
+            return Ok(Some(openat(&self.directory, name, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?));
         }
-        let target = OsString::from(OsStr::from_bytes(readlinkat(link, "", Vec::new())?.as_bytes()));
+        let target = readlinkat(link, "")?;
         if target.as_bytes().starts_with(b"/") {
             let root = Walk::from("/", self.links)?;
             (self.directory, self.reached) = (root.directory, root.reached);
@@ -160,11 +161,11 @@ impl Walk {
 
     /// Whether root or the caller has made the link. The owner of the root directory is root, also in a user namespace
     /// that shows root by another number (user_namespaces(7)). There other users share that number.
-    fn is_trusted(&self, link: &Stat) -> Result<bool, Errno> {
+    fn is_trusted(&self, link: &FileStat) -> Result<bool, Errno> {
         if link.st_uid == 0 || link.st_uid == geteuid().as_raw() {
             return Ok(true);
         }
-        let owner_of_root = fstat(openat(CWD, "/", LOOK, Mode::empty())?)?.st_uid;
+        let owner_of_root = fstat(openat(AT_FDCWD, "/", LOOK, Mode::empty())?)?.st_uid;
         Ok(link.st_uid == owner_of_root && fstat(&self.directory)?.st_mode & 0o022 == 0)
     }
 
@@ -173,6 +174,11 @@ impl Walk {
     }
 }
 
-fn described(path: &Path, stat: &Stat) -> Directory {
+/// The type of a file, from the bits of its mode.
+fn kind(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits())
+}
+
+fn described(path: &Path, stat: &FileStat) -> Directory {
     Directory { path: path.to_owned(), uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode }
 }

@@ -4,6 +4,7 @@ use crate::error::{Context, Result};
 use crate::event::time::Deadline;
 use crate::event::{Arrived, Event, Events, Watched};
 use crate::listener;
+use crate::pid;
 use crate::process::command::by_shell;
 pub use crate::process::command::{command, command_to_become, find, not_executed, shell};
 use crate::process::pidfd::PidFd;
@@ -13,12 +14,13 @@ pub use crate::process::pre_exec::{
 };
 use crate::process::subreaper::reap_all_but;
 use crate::signal::Signal;
+use crate::sys::beyond_nix::wait_for;
 use crate::sys::runtime;
 use crate::sys::steps::{Step, before_exec};
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
-use nix::unistd::{getpgid, getpgrp, getpid, getsid};
-use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use nix::sys::signal::kill;
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -108,7 +110,7 @@ impl Child {
     pub fn spawn_unarmed(command: &mut Command) -> Result<Child> {
         restore_signals(command, SigSet::thread_get_mask().act("read", "the signal mask")?);
         match command.spawn() {
-            Ok(child) => Child::just_started(Pid::from_child(&child)),
+            Ok(child) => Child::just_started(pid::of_child(&child)),
             Err(e) => Err(not_executed(command.get_program(), &e)),
         }
     }
@@ -123,7 +125,7 @@ impl Child {
             Ok(child) => child,
             Err(e) => return Ok(Err(e)),
         };
-        Child::just_started(Pid::from_child(&child)).map(Ok)
+        Child::just_started(pid::of_child(&child)).map(Ok)
     }
 
     /// Takes a child that this process has just started. A child that cannot be pinned is ended, because it could be
@@ -131,8 +133,8 @@ impl Child {
     pub(crate) fn just_started(pid: Pid) -> Result<Child> {
         Child::of(pid).inspect_err(|_| {
             // The child is ours and unreaped, so the signal cannot fail, and the wait is short.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            while matches!(waitpid(Some(pid), WaitOptions::empty()), Err(Errno::INTR)) {}
+            let _ = kill(pid, nix::sys::signal::SIGKILL);
+            while wait_for(pid) == Err(Errno::EINTR) {}
         })
     }
 
@@ -142,7 +144,7 @@ impl Child {
     /// There is no such child.
     pub fn of(pid: Pid) -> Result<Child> {
         // The child is ours and unreaped, so its PID cannot have been reused yet.
-        let process = PidFd::open(pid)?.ok_or(Errno::CHILD).act("hold child", pid)?;
+        let process = PidFd::open(pid)?.ok_or(Errno::ECHILD).act("hold child", pid)?;
         Ok(Child { process, ended: None })
     }
 
@@ -161,13 +163,13 @@ impl Child {
         }
         let pid = self.process.pid();
         let status = loop {
-            match waitpid(Some(pid), WaitOptions::empty()) {
-                Ok(Some((_, status))) => break status,
-                Ok(None) | Err(Errno::INTR) => {}
+            match wait_for(pid) {
+                Ok(status) => break status,
+                Err(Errno::EINTR) => {}
                 Err(e) => return Err(e).act("wait for child", pid),
             }
         };
-        let ended = Ended::from(ExitStatus::from_raw(status.as_raw()));
+        let ended = Ended::from(status);
         self.ended = Some(ended);
         Ok(ended)
     }
@@ -195,10 +197,9 @@ impl Child {
     /// our group has not got it. A hang-up goes to the leader of the session alone, and to the group only once the
     /// leader has ended (credentials(7)).
     fn shares_terminal_signal(&self, signal: Signal) -> bool {
-        // A group or session that began outside of our PID namespace is 0, which rustix's `Pid` cannot be.
+        // A group or session that began outside of our PID namespace is 0, and no group or session of ours has that number.
         let leader = getsid(None).ok() == Some(getpid());
-        let child = nix::unistd::Pid::from_raw(self.process.pid().as_raw_pid());
-        let with_us = getpgid(Some(child)).ok() == Some(getpgrp());
+        let with_us = getpgid(Some(self.process.pid())).ok() == Some(getpgrp());
         with_us && !(signal == Signal::HUP && leader)
     }
 

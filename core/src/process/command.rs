@@ -2,7 +2,7 @@
 
 use crate::error::{Result, Why, refused};
 use crate::open::{How, Links, open};
-use rustix::fs::{Access, access};
+use nix::unistd::{AccessFlags, access};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -79,7 +79,7 @@ pub fn find(name: &OsStr) -> Result<()> {
 }
 
 fn executable(path: &Path) -> bool {
-    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }
 
 /// The paths at which exec looks for a name without a slash.

@@ -5,8 +5,10 @@
 use crate::error::{Context, Result};
 use crate::event::ready_now;
 use crate::signal::Signal;
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use crate::sys::beyond_nix::pidfd_open;
+use crate::sys::send_signal;
+use nix::errno::Errno;
+use nix::unistd::Pid;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A pinned process.
@@ -22,11 +24,11 @@ impl PidFd {
     /// # Errors
     /// A refused pidfd_open(2): descriptors run out, or a seccomp filter denies the call.
     pub fn open(pid: Pid) -> Result<Option<PidFd>> {
-        match pidfd_open(pid, PidfdFlags::empty()) {
+        match pidfd_open(pid) {
             Ok(fd) => Ok(Some(PidFd { pid, fd })),
             // EINVAL: the number is the ID of a thread, not of a process.
-            Err(Errno::SRCH | Errno::INVAL) => Ok(None),
-            Err(e @ (Errno::NOSYS | Errno::PERM)) => {
+            Err(Errno::ESRCH | Errno::EINVAL) => Ok(None),
+            Err(e @ (Errno::ENOSYS | Errno::EPERM)) => {
                 let needed = "pidfd_open(2) is needed: Linux 5.3 or newer, and a seccomp filter that allows it";
                 Err(e).act("hold process", format!("{pid}: {needed}"))
             }
@@ -60,17 +62,7 @@ impl PidFd {
     /// # Errors
     /// EPERM: the process is another user's.
     pub fn signal(&self, signal: Signal) -> Result<bool> {
-        self.try_signal(signal).act(&format!("send {signal} to process"), self.pid)
-    }
-
-    fn try_signal(&self, signal: Signal) -> std::result::Result<bool, Errno> {
-        match rustix::process::Signal::from_named_raw(signal.number()) {
-            Some(named) => match pidfd_send_signal(&self.fd, named) {
-                Err(Errno::SRCH) => Ok(false),
-                sent => sent.map(|()| true),
-            },
-            None => crate::sys::send_real_time(self.fd.as_fd(), signal),
-        }
+        send_signal(&self.fd, signal).act(&format!("send {signal} to process"), self.pid)
     }
 }
 

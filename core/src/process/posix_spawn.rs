@@ -7,7 +7,7 @@ use crate::sys;
 use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawnp};
 use nix::sys::signal::{SigSet, Signal};
-use rustix::process::Pid;
+use nix::unistd::Pid;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -27,7 +27,7 @@ pub(crate) fn quickly(words: &[OsString], events: &Events) -> Result<Option<Pid>
         return Ok(None);
     };
     match posix_spawnp(&arguments[0], &actions, &attributes, &arguments, &environment()) {
-        Ok(pid) => Pid::from_raw(pid.as_raw()).ok_or(Errno::ECHILD).map(Some),
+        Ok(pid) => Ok(Some(pid)),
         // COMMAND is a script without #!. execvp(3) gives it to /bin/sh.
         Err(Errno::ENOEXEC) => Ok(None),
         Err(e) => Err(e),

@@ -26,7 +26,7 @@ pub fn ignore_int(command: &mut Command) {
 /// Lets the kernel kill COMMAND when this process ends. A program with other privileges than its caller's, or one that
 /// changes them, loses this protection (PR_SET_PDEATHSIG(2const)).
 pub fn die_with_us(command: &mut Command) {
-    before_exec(command, &[Step::DieWithParent(rustix::process::getpid())]);
+    before_exec(command, &[Step::DieWithParent(nix::unistd::getpid())]);
 }
 
 /// Lets COMMAND and its whole process group be killed when this process ends.
@@ -35,7 +35,7 @@ pub fn die_with_us(command: &mut Command) {
 /// ends, and kills the group once its own parent has ended. A process that leaves the group escapes.
 pub fn end_group_with_us(command: &mut Command) {
     command.process_group(0);
-    before_exec(command, &[Step::LeaveGuard(rustix::process::getpid())]);
+    before_exec(command, &[Step::LeaveGuard(nix::unistd::getpid())]);
 }
 
 /// Takes back [`die_with_us`] as the last step before execve(2). COMMAND may outlive this process from then on.

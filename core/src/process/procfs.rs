@@ -1,8 +1,9 @@
 //! The facts about a process in /proc (proc(5)). They serve reports and second opinions, never the decision to claim.
 
 use crate::open::{self, Links, read_proc};
-use rustix::process::Pid;
-use rustix::time::{ClockId, clock_gettime};
+use crate::pid;
+use nix::time::ClockId;
+use nix::unistd::{Pid, getpid};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -57,8 +58,8 @@ impl Stat {
     pub fn started(&self) -> SystemTime {
         // USER_HZ is 100 on every architecture that Rust's standard library supports.
         let since_boot = Duration::from_millis(self.started * 10);
-        let now = clock_gettime(ClockId::Boottime);
-        let uptime = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+        // The kernel has had this clock since 2.6.39.
+        let uptime = ClockId::CLOCK_BOOTTIME.now().map_or(Duration::ZERO, Duration::from);
         SystemTime::now() - uptime.saturating_sub(since_boot)
     }
 }
@@ -124,7 +125,7 @@ pub fn user_name(uid: u32) -> String {
 pub fn is_ours() -> bool {
     static OURS: OnceLock<bool> = OnceLock::new();
     *OURS.get_or_init(|| {
-        let us = rustix::process::getpid().as_raw_pid().to_string();
+        let us = getpid().as_raw().to_string();
         fs::read_link("/proc/self").is_ok_and(|number| number.as_os_str() == us.as_str())
     })
 }
@@ -132,7 +133,7 @@ pub fn is_ours() -> bool {
 /// All processes that /proc shows.
 pub fn processes() -> impl Iterator<Item = Pid> {
     let entries = is_ours().then(|| fs::read_dir("/proc")).into_iter().flatten().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw))
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(pid::numbered))
 }
 
 #[cfg(test)]
@@ -153,7 +154,7 @@ mod tests {
         let long = "x".repeat(100_000);
         let mut child =
             std::process::Command::new("sh").args(["-c", "read line", &long]).stdin(Stdio::piped()).spawn().unwrap();
-        let pid = Pid::from_raw(child.id() as i32).unwrap();
+        let pid = pid::numbered(child.id() as i32).unwrap();
         // The parent goes on a moment before the arguments are in their place.
         let line =
             std::iter::repeat_with(|| command_line(pid)).flatten().find(|line| line.starts_with("sh -c")).unwrap();
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn this_process_began_in_the_past_minutes() {
-        let own = stat(rustix::process::getpid()).expect("our own /proc entry");
+        let own = stat(getpid()).expect("our own /proc entry");
         let age = own.started().elapsed().expect("began in the past");
         assert!(age < Duration::from_secs(600), "{age:?}");
     }

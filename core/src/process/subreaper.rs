@@ -10,9 +10,11 @@ use crate::process::pidfd::PidFd;
 use crate::process::procfs;
 use crate::process::tree::{descendants_of, descends_from};
 use crate::signal::Signal;
+use crate::sys::any_ended;
+use crate::sys::beyond_nix::{reap_any, wait_for};
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper, wait};
+use nix::sys::prctl::set_child_subreaper;
+use nix::unistd::{Pid, getpgrp, getpid};
 use std::collections::HashSet;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -27,13 +29,13 @@ impl Subreaper {
     /// # Errors
     /// A refused prctl(2).
     pub fn adopt() -> Result<Subreaper> {
-        set_child_subreaper(Some(getpid())).act("adopt", "orphans")?;
+        set_child_subreaper(true).act("adopt", "orphans")?;
         Ok(Subreaper(()))
     }
 
     /// The living children of this process: those that it has started, and the orphans that it has adopted.
     pub fn children(&self) -> Vec<Pid> {
-        let us = getpid().as_raw_pid();
+        let us = getpid().as_raw();
         let ours = |pid: &Pid| procfs::stat(*pid).is_some_and(|stat| stat.parent == us) && PidFd::is_alive(*pid);
         procfs::processes().filter(ours).collect()
     }
@@ -89,7 +91,7 @@ impl Subreaper {
     /// A refused wait(2) or poll(2).
     pub fn end_own_group(&self, events: &Events, kill_after: Duration) -> Result<()> {
         // The group is 0 if it began outside of our PID namespace, in /proc as well as here.
-        let group = nix::unistd::getpgrp().as_raw();
+        let group = getpgrp().as_raw();
         let mut asked = HashSet::new();
         let mut patience = Deadline::after(kill_after);
         let (mut with, mut gives_up) = (Signal::TERM, Deadline::NEVER);
@@ -139,14 +141,11 @@ impl Subreaper {
 
 /// Reaps the children that have ended, but not the one for which another part of the program waits.
 pub(crate) fn reap_all_but(but: Pid) -> Result<()> {
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     loop {
-        match waitid(Id::All, look) {
-            Ok(ended) => match ended.pid() {
-                // A zombie child stays a zombie until we reap it. So this call neither blocks nor hits another process.
-                Some(pid) if pid.as_raw() != but.as_raw_pid() => drop(waitid(Id::Pid(pid), WaitPidFlag::WEXITED)),
-                _ => return Ok(()),
-            },
+        match any_ended() {
+            // A zombie child stays a zombie until we reap it. So this call neither blocks nor hits another process.
+            Ok(Some(pid)) if pid != but => drop(wait_for(pid)),
+            Ok(_) => return Ok(()),
             Err(Errno::ECHILD) => return Ok(()),
             Err(Errno::EINTR) => {}
             Err(e) => return Err(e).act("wait for", "children"),
@@ -194,10 +193,10 @@ fn kill(events: &Events) -> Result<()> {
 /// Reaps every child that has ended. Returns whether no child is left.
 fn nobody_left() -> Result<bool> {
     loop {
-        match wait(WaitOptions::NOHANG) {
-            Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+        match reap_any() {
+            Ok(Some(_)) | Err(Errno::EINTR) => {}
             Ok(None) => return Ok(false),
-            Err(rustix::io::Errno::CHILD) => return Ok(true),
+            Err(Errno::ECHILD) => return Ok(true),
             Err(e) => return Err(e).act("wait for", "children"),
         }
     }

@@ -6,6 +6,7 @@
 use super::is_ignored;
 use crate::signal::Signal;
 use nix::libc;
+use nix::unistd::{Pid, getpid};
 use std::mem::MaybeUninit;
 
 /// The signals that people and supervisors end a program by.
@@ -19,7 +20,7 @@ extern "C" fn end(signal: libc::c_int) {
 /// Lets the signals that end every other process end this one too, if it is PID 1. execve(2) gives COMMAND the default
 /// actions again, and a signal that is ignored stays ignored.
 pub(crate) fn obey_signals_as_pid_1() {
-    if rustix::process::getpid().is_init() {
+    if getpid() == Pid::from_raw(1) {
         ENDINGS.into_iter().filter(|&signal| !is_ignored(signal)).for_each(handle);
     }
 }

@@ -5,18 +5,23 @@
 
 pub mod arena;
 pub mod backstop;
+pub mod beyond_nix;
 mod guard;
 pub(crate) mod init;
 pub mod names;
 pub mod runtime;
 pub mod steps;
 
+use crate::pid;
 use crate::signal::Signal;
+use nix::errno::Errno;
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::Pid;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Whether this process ignores `signal` (sigaction(2)).
@@ -41,9 +46,8 @@ pub(crate) fn set_ignored(signal: Signal, ignored: bool) -> io::Result<()> {
 /// Ends this process by `signal`, without a core dump, because COMMAND has dumped its own. It returns if the signal
 /// does not end the process, as in PID 1 of a namespace.
 pub(crate) fn die_of(signal: Signal) {
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     // If the core limit cannot be lowered, the cost is a second core file.
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     // KILL and STOP keep their action and need no change.
     let _ = set_ignored(signal, false);
     let mut only = MaybeUninit::<libc::sigset_t>::zeroed();
@@ -142,7 +146,7 @@ pub(crate) fn inherit_none_from(first: RawFd) {
     if marked == 0 {
         return;
     }
-    let highest = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
+    let highest = getrlimit(Resource::RLIMIT_NOFILE).map_or(65_536, |(current, _)| current);
     for number in first..RawFd::try_from(highest.min(1 << 20)).unwrap_or(1 << 20) {
         // EBADF: the descriptor is not open, so it needs no mark.
         let _ = set_inherited(number, false);
@@ -189,19 +193,34 @@ pub fn drop_all_received(socket: BorrowedFd<'_>) -> io::Result<()> {
     if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends a real-time signal through a pidfd (pidfd_send_signal(2)); `false` if the process has gone.
-pub(crate) fn send_real_time(pidfd: BorrowedFd<'_>, signal: Signal) -> std::result::Result<bool, rustix::io::Errno> {
-    let (fd, number, flags) = (pidfd.as_raw_fd(), signal.number(), 0);
+/// Sends a signal through a pidfd (pidfd_send_signal(2)); `false` if the process has gone. The functions of nix and rustix
+/// take no real-time signal.
+pub(crate) fn send_signal(pidfd: impl AsFd, signal: Signal) -> std::result::Result<bool, Errno> {
+    let (fd, number, flags) = (pidfd.as_fd().as_raw_fd(), signal.number(), 0);
     // SAFETY: a null siginfo asks the kernel to fill it in as for kill(2); the descriptor is borrowed, hence open.
     let sent =
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, number, std::ptr::null::<libc::siginfo_t>(), flags) };
-    if sent == 0 {
-        return Ok(true);
+    match Errno::result(sent) {
+        Err(Errno::ESRCH) => Ok(false),
+        sent => sent.map(|_| true),
     }
-    match rustix::io::Errno::from_io_error(&io::Error::last_os_error()) {
-        Some(rustix::io::Errno::SRCH) | None => Ok(false),
-        Some(other) => Err(other),
-    }
+}
+
+/// A child that has ended, which stays a zombie (waitid(2), WNOWAIT); `None` if all children live. nix's function fails for
+/// a child that a real-time signal has ended, and rustix's gives no PID.
+///
+/// # Errors
+/// EINTR; ECHILD: there is no child.
+pub(crate) fn any_ended() -> std::result::Result<Option<Pid>, Errno> {
+    let mut ended = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let look = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the kernel fills `ended`, for which zeroes are a valid value, too. They remain if no child has ended, and
+    // their PID is 0.
+    let number = unsafe {
+        Errno::result(libc::waitid(libc::P_ALL, 0, ended.as_mut_ptr(), look))?;
+        ended.assume_init().si_pid()
+    };
+    Ok(pid::numbered(number))
 }
 
 /// Borrows a descriptor by its number. Between fork(2) and execve(2) its owner cannot be reached.

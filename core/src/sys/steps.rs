@@ -1,15 +1,16 @@
 //! The steps of a child between fork(2) and execve(2), as a closed list. Each step is a few system calls on values that
 //! were prepared before the fork, and nothing else (signal-safety(7)). So [`before_exec`] is safe with any of them.
 
+use super::beyond_nix::nice;
 use super::{borrow, close_in_child, guard, set_ignored, set_inherited};
 use crate::signal::Signal;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::prctl::set_no_new_privs;
-use nix::sys::signal::SigSet;
+use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
+use nix::sys::signal::{SIGKILL, SigSet};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-use rustix::process::{Pid, getpid, getppid, set_parent_process_death_signal, setsid};
+use nix::sys::uio::{pread, pwrite};
+use nix::unistd::{Gid, Pid, Uid, ftruncate, getpid, getppid, setgroups, setresgid, setresuid, setsid};
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
@@ -66,16 +67,16 @@ impl Step {
             Step::Ignore(signal, ignored) => set_ignored(signal, ignored),
             Step::SetMask(mask) => Ok(mask.thread_set_mask()?),
             Step::DieWithParent(parent) => {
-                set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+                set_pdeathsig(SIGKILL)?;
                 // A parent that ended before the request sends no signal.
-                if getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
+                if getppid() == parent { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
             }
-            Step::LeaveGuard(parent) => guard::stay_behind(parent.as_raw_pid()),
-            Step::OutliveParent => Ok(set_parent_process_death_signal(None)?),
+            Step::LeaveGuard(parent) => guard::stay_behind(parent.as_raw()),
+            Step::OutliveParent => Ok(set_pdeathsig(None)?),
             Step::Close(fd) => close_in_child(fd),
             Step::Inherit(fd) => set_inherited(fd, true),
             Step::LockOwnByte(fd, base) => {
-                let lock = byte(libc::F_WRLCK, base + i64::from(getpid().as_raw_pid()));
+                let lock = byte(libc::F_WRLCK, base + i64::from(getpid().as_raw()));
                 Ok(fcntl(borrow(fd), FcntlArg::F_SETLK(&lock)).map(drop)?)
             }
             Step::WriteOwnPid(fd) => write_pid(fd, getpid()),
@@ -88,7 +89,7 @@ impl Step {
                 setresgid(gid, gid, gid)?;
                 Ok(setresuid(uid, uid, uid)?)
             }
-            Step::Nice(steps) => Ok(rustix::process::nice(steps).map(drop)?),
+            Step::Nice(steps) => Ok(nice(steps)?),
             Step::Umask(mask) => {
                 umask(mask);
                 Ok(())
@@ -192,12 +193,12 @@ pub fn write_pid(fd: RawFd, pid: Pid) -> io::Result<()> {
     // Race: half-written-text (docs/races.md)
     let (file, line) = (borrow(fd), PidLine::of(pid));
     let text = line.as_bytes();
-    if rustix::io::pwrite(file, text, 0)? < text.len() {
+    if pwrite(file, text, 0)? < text.len() {
         return Err(io::ErrorKind::WriteZero.into());
     }
-    rustix::fs::ftruncate(file, text.len() as u64)?;
+    ftruncate(file, text.len() as libc::off_t)?;
     let mut there = [0; 13];
-    let length = rustix::io::pread(file, &mut there, 0)?;
+    let length = pread(file, &mut there, 0)?;
     if there[..length] == *text { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EILSEQ)) }
 }
 
@@ -212,7 +213,7 @@ impl PidLine {
     /// The line that names this process.
     pub fn of(pid: Pid) -> PidLine {
         let mut line = PidLine { bytes: [b'\n'; 12], start: 11 };
-        let mut rest = pid.as_raw_pid().unsigned_abs();
+        let mut rest = pid.as_raw().unsigned_abs();
         while rest > 0 {
             line.start -= 1;
             line.bytes[line.start] = b'0' + (rest % 10) as u8;

@@ -33,7 +33,7 @@ impl CursorFile {
         match fs::symlink_metadata(path) {
             Ok(there) if there.is_symlink() => return refuse("it is a symbolic link"),
             Ok(there) if !there.is_file() => return refuse("it is not a regular file"),
-            Ok(there) if there.uid() != rustix::process::geteuid().as_raw() => return refuse("it is another user's"),
+            Ok(there) if there.uid() != nix::unistd::geteuid().as_raw() => return refuse("it is another user's"),
             // The lock creates an absent file, and reports one that cannot be opened.
             Ok(_) | Err(_) => {}
         }

@@ -7,9 +7,9 @@ use crate::input::decompress;
 use crate::input::inode::{Inode, modified};
 use crate::input::reader::Reader;
 use crate::input::source::proof_of;
+use nix::errno::Errno;
 use racefree_core::error::{Context, Result};
 use racefree_core::open::{How, Links, Refused, open};
-use rustix::io::Errno;
 use std::cmp::Reverse;
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -97,7 +97,7 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
 pub(crate) fn open_file(path: &Path) -> Result<Option<File>> {
     match open(path, How::read(Links::Follow)) {
         Ok(opened) => Ok(Some(opened.file)),
-        Err(Refused::Errno(Errno::NOENT | Errno::NOTDIR)) => Ok(None),
+        Err(Refused::Errno(Errno::ENOENT | Errno::ENOTDIR)) => Ok(None),
         Err(Refused::Kind("a FIFO")) => {
             Err(anyhow::anyhow!("it is a FIFO; read it through stdin (logwatch ... - < FIFO)"))
                 .act("watch", path.display())

@@ -1,11 +1,12 @@
 //! Which file it is: an inode number together with the time of its birth, because the kernel reuses the number at once.
 
-use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
-use rustix::time::{ClockId, clock_gettime};
+use nix::errno::Errno;
+use nix::time::ClockId;
+use racefree_core::sys::beyond_nix::{birth_at, birth_of};
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The identity of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,23 +28,17 @@ impl Inode {
 impl Inode {
     /// The identity of what a path leads to.
     pub(crate) fn at(path: &Path, metadata: &Metadata) -> Inode {
-        Inode::new(metadata, || statx(CWD, path, AtFlags::empty(), StatxFlags::BTIME))
+        Inode::new(metadata, || birth_at(path))
     }
 
     /// The identity of an open file.
     pub(crate) fn of(file: &File, metadata: &Metadata) -> Inode {
-        Inode::new(metadata, || statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME))
+        Inode::new(metadata, || birth_of(file))
     }
 
     /// Rust's library tells the birth with some C libraries only, and not with musl. Then the kernel is asked.
-    fn new(metadata: &Metadata, ask: impl FnOnce() -> rustix::io::Result<Statx>) -> Inode {
-        let asked = || match ask() {
-            Ok(there) if there.stx_mask & StatxFlags::BTIME.bits() != 0 => {
-                there.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(there.stx_btime.tv_nsec)
-            }
-            _ => 0,
-        };
-        let born = metadata.created().map_or_else(|_| asked(), nanoseconds);
+    fn new(metadata: &Metadata, ask: impl FnOnce() -> Result<Option<u64>, Errno>) -> Inode {
+        let born = metadata.created().map_or_else(|_| ask().ok().flatten().unwrap_or(0), nanoseconds);
         Inode { device: metadata.dev(), number: metadata.ino(), born }
     }
 }
@@ -55,8 +50,8 @@ pub(crate) fn modified(metadata: &Metadata) -> u64 {
 
 /// Now, by the clock of file timestamps: no later write gets an earlier timestamp.
 pub(crate) fn now() -> u64 {
-    let now = clock_gettime(ClockId::RealtimeCoarse);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    // The kernel has had this clock since 2.6.32.
+    ClockId::CLOCK_REALTIME_COARSE.now().map_or(0, |now| Duration::from(now).as_nanos() as u64)
 }
 
 fn nanoseconds(time: SystemTime) -> u64 {
@@ -73,8 +68,7 @@ mod tests {
         let metadata = file.as_file().metadata().expect("a file of our own");
         let by_path = Inode::at(file.path(), &metadata);
         assert_eq!(by_path, Inode::of(file.as_file(), &metadata));
-        let asked = statx(CWD, file.path(), AtFlags::empty(), StatxFlags::BTIME).expect("a file of our own");
-        let told = asked.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(asked.stx_btime.tv_nsec);
-        assert_eq!(by_path.born, if asked.stx_mask & StatxFlags::BTIME.bits() == 0 { 0 } else { told });
+        let asked = birth_at(file.path()).expect("a file of our own");
+        assert_eq!(by_path.born, asked.unwrap_or(0));
     }
 }

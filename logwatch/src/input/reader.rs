@@ -7,6 +7,7 @@ use crate::input::line_buffer::PROOF;
 use crate::input::piece::{LastRecord, Piece};
 use crate::input::source::{Source, proof_of};
 use crate::input::utf16::Utf16;
+use nix::unistd::{Whence, lseek};
 use racefree_core::error::{Context, Result};
 use std::fmt;
 use std::fs::File;
@@ -123,8 +124,8 @@ impl Reader {
     fn skip_hole(&mut self) -> Result<bool> {
         let at = self.buffer.end();
         let Source::Regular(file) = &self.source else { return Ok(false) };
-        let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(at));
-        match data {
+        let Ok(offset) = at.try_into() else { return Ok(false) };
+        match lseek(file, offset, Whence::SeekData).map(|data| data as u64) {
             Ok(data) if data > at && self.buffer.is_at_start_of_line() && self.buffer.unjudged().is_empty() => {
                 self.jump_to(data)?;
                 // The hole is no part of the line.

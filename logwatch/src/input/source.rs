@@ -68,7 +68,7 @@ impl Source {
                 Source::Regular(file) => file.read_at(room, at),
                 Source::Utf16(file) => file.read(room),
                 Source::Once(reader) => reader.read(room),
-                Source::Pipe(fd) => rustix::io::read(&*fd, &mut *room).map_err(io::Error::from),
+                Source::Pipe(fd) => nix::unistd::read(&*fd, room).map_err(io::Error::from),
             };
             match read {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

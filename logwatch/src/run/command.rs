@@ -34,7 +34,7 @@ impl<'a> Started<'a> {
         let family = Subreaper::adopt()?;
         let mut command = child::command(words);
         // By this, `pidfile claim` knows that its log is shown and judged here.
-        command.env("LOGWATCH_PID", rustix::process::getpid().to_string());
+        command.env("LOGWATCH_PID", nix::unistd::getpid().to_string());
         let command = Child::spawn(&mut command, session.events())?;
         Ok(Started { words, command, family, stop_when })
     }

@@ -2,10 +2,10 @@
 
 use crate::claim::kept_output::KeptOutput;
 use crate::claim::tail::Tail;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::file_id::FileId;
 use racefree_core::open::{self, How, Links, Opened};
-use rustix::fs::{OFlags, fcntl_setfl};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -101,7 +101,7 @@ impl<'a> Log<'a> {
         let Opened { file, metadata } =
             open::open(path, How::append(Links::Trusted).or_create(0o644)).act("open", path.display())?;
         // The daemon gets the descriptor as a shell opens it for `>>`.
-        fcntl_setfl(&file, OFlags::APPEND).act("open", path.display())?;
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).act("open", path.display())?;
         let same = |other: &Opened| FileId::from(&other.metadata) == FileId::from(&metadata);
         let reader = open::open(path, How::read(Links::Trusted)).ok().filter(same).map(|opened| opened.file);
         Ok(Log { path, file, reader, length_before: metadata.len() })

@@ -4,6 +4,7 @@
 //! child.
 
 use crate::claim::start::{Daemon, Start};
+use nix::unistd::Pid;
 use racefree_core::claim::pid_text::{self, Text};
 use racefree_core::cli::exit::Exit;
 use racefree_core::cli::output;
@@ -16,7 +17,6 @@ use racefree_core::open::{self, Links};
 use racefree_core::process::child::{Child, Ended};
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
-use rustix::process::Pid;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;

@@ -7,16 +7,16 @@
 //! long as the daemon lives.
 
 use crate::claim::tail::{Quote, Tail};
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::SendTimeout;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{bind, connect, getsockname, recv, setsockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 use racefree_core::error::{Context, Result};
 use racefree_core::sys;
-use rustix::io::Errno;
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::net::{bind, connect, getsockname, recv, socket_with};
 use std::cell::RefCell;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Stdio;
-use std::time::Duration;
 
 pub(crate) struct KeptOutput {
     socket: OwnedFd,
@@ -25,19 +25,20 @@ pub(crate) struct KeptOutput {
 
 /// The time that a write of COMMAND may block while this process does not read, because it was killed, for example.
 /// Then the write fails. There is room for about 200 KiB.
-const BLOCKS_AT_MOST: Duration = Duration::from_secs(1);
+const SECONDS_BLOCKED_AT_MOST: i64 = 1;
 
 fn socket() -> std::result::Result<OwnedFd, Errno> {
-    socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
+    nix::sys::socket::socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
 }
 
 /// The socket has an abstract name that the kernel chooses (unix(7), autobind). A connected socket receives only from
 /// the socket that it is connected to, here itself.
 fn connected_to_itself() -> std::result::Result<OwnedFd, Errno> {
     let socket = socket()?;
-    bind(&socket, &SocketAddrUnix::new_unnamed())?;
-    connect(&socket, &getsockname(&socket)?)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(BLOCKS_AT_MOST))?;
+    let number = socket.as_raw_fd();
+    bind(number, &UnixAddr::new_unnamed())?;
+    connect(number, &getsockname::<UnixAddr>(number)?)?;
+    setsockopt(&socket, SendTimeout, &TimeVal::seconds(SECONDS_BLOCKED_AT_MOST))?;
     Ok(socket)
 }
 
@@ -60,9 +61,9 @@ impl KeptOutput {
         const AT_ONCE: usize = 64;
         let mut datagram = [0; 64 * 1024];
         for _ in 0..AT_ONCE {
-            match recv(&self.socket, &mut datagram[..], RecvFlags::DONTWAIT) {
-                Ok((read, _)) => drop(self.tail.borrow_mut().push(&datagram[..read])),
-                Err(Errno::INTR) => {}
+            match recv(self.socket.as_raw_fd(), &mut datagram, MsgFlags::MSG_DONTWAIT) {
+                Ok(read) => drop(self.tail.borrow_mut().push(&datagram[..read])),
+                Err(Errno::EINTR) => {}
                 // No datagram is left, or it cannot be read. Then there is nothing to quote.
                 Err(_) => return,
             }
@@ -94,7 +95,7 @@ impl AsFd for KeptOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::io::write;
+    use nix::unistd::write;
 
     #[test]
     fn what_is_written_is_kept_until_it_is_let_go_and_writing_never_blocks_after_that() {

@@ -1,12 +1,13 @@
 //! The shell command of `--ready`.
 
 use crate::claim::tail::Tail;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{SIGCONT, SIGTERM, killpg};
+use nix::unistd::{Pid, pipe2, read};
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Events;
 use racefree_core::process::child::{self, Child, Ended};
-use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, kill_process_group};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -28,8 +29,8 @@ pub(crate) struct ReadyCommand {
 impl ReadyCommand {
     /// Starts the ready command with PIDFILE and PIDFILE_PID in its environment.
     pub(crate) fn begin(line: &OsStr, pidfile: &Path, pid: Pid, events: &Events) -> Result<ReadyCommand> {
-        let (output, theirs) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
-        rustix::io::ioctl_fionbio(&output, true).act("make", "a pipe")?;
+        let (output, theirs) = pipe2(OFlag::O_CLOEXEC).act("make", "a pipe")?;
+        fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).act("make", "a pipe")?;
         let mut command = child::shell(line);
         command.env("PIDFILE", pidfile).env("PIDFILE_PID", pid.to_string()).stdin(Stdio::null());
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
@@ -51,11 +52,11 @@ impl ReadyCommand {
         let mut bytes = [0; 4096];
         for _ in 0..AT_ONCE {
             let Some(output) = &self.output else { return };
-            match rustix::io::read(output, &mut bytes[..]) {
+            match read(output, &mut bytes) {
                 Ok(0) => self.output = None,
                 Ok(read) => to_stderr(&self.tail.push(&bytes[..read])),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return,
                 Err(_) => self.output = None,
             }
         }
@@ -105,8 +106,8 @@ impl Drop for ReadyCommand {
         if !self.answered {
             // It is not reaped yet, so the PID is its own. If it runs as another user now, it may not be signalled.
             let group = self.child.process().pid();
-            let _ = kill_process_group(group, rustix::process::Signal::TERM);
-            let _ = kill_process_group(group, rustix::process::Signal::CONT);
+            let _ = killpg(group, SIGTERM);
+            let _ = killpg(group, SIGCONT);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::claim::service_manager::{self, Told};
 use crate::claim::start::{Daemon, Start};
 use crate::claim::{leftovers, ready};
 use crate::send::send;
+use nix::unistd::Pid;
 use racefree_core::claim::evidence::{Trust, pin_to_signal};
 use racefree_core::claim::pin::Pinned;
 use racefree_core::claim::restart_lock::RestartLock;
@@ -26,7 +27,6 @@ use racefree_core::event::time::Deadline;
 use racefree_core::event::{Watched, first_ready};
 use racefree_core::listener::decision;
 use racefree_core::process::pidfd::PidFd;
-use rustix::process::Pid;
 use std::os::fd::AsFd;
 use std::time::Duration;
 

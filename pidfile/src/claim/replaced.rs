@@ -2,13 +2,13 @@
 //!
 //! Race: daemon-replaces-file (docs/races.md)
 
+use nix::unistd::Pid;
 use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::pid_text::{self, Text};
 use racefree_core::event::path_watch::PathWatch;
 use racefree_core::open::{self, Links};
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::tree::descends_from;
-use rustix::process::Pid;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 

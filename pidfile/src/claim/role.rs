@@ -1,12 +1,12 @@
 //! The role of a new daemon: the claimant at once, or the successor of a claimant that still runs.
 
 use clap::ValueEnum;
+use nix::unistd::Pid;
 use racefree_core::claim::ClaimGuard;
 use racefree_core::claim::record_pid::RecordPid;
 use racefree_core::error::Result;
 use racefree_core::process::child;
 use racefree_core::sys::steps::{Step, Told};
-use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::io;
 

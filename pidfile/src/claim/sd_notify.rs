@@ -1,18 +1,16 @@
 //! sd_notify(3), from a daemon to pidfile.
 
 use clap::ValueEnum;
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::PassCred;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket};
+use nix::time::ClockId;
+use nix::unistd::{Pid, Uid, chown, getpid};
 use racefree_core::error::{Context, Result};
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::subreaper::Subreaper;
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
-    UCred, bind, recvmsg, socket_with, sockopt,
-};
-use rustix::process::Pid;
-use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use racefree_core::sys::beyond_nix::{Sender, receive_with_sender};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,9 +49,9 @@ const AT_ONCE: usize = 64;
 impl Socket {
     /// Makes a socket for a daemon that runs as `user`, or as the caller.
     pub(crate) fn listen(name: Name, user: Option<u32>) -> Result<Socket> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act("make", "a notify socket")?;
-        sockopt::set_socket_passcred(&fd, true).act("make", "a notify socket")?;
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Unix, SockType::Datagram, flags, None).act("make", "a notify socket")?;
+        setsockopt(&fd, PassCred, &true).act("make", "a notify socket")?;
         match name {
             Name::Abstract => Socket::with_abstract_name(fd),
             Name::Path => Socket::at_a_path(fd, user),
@@ -62,10 +60,10 @@ impl Socket {
 
     /// Binds an abstract name. It needs no clean-up, and a daemon of any user can reach it.
     fn with_abstract_name(fd: OwnedFd) -> Result<Socket> {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let name = format!("pidfile-notify-{}-{}{:09}", rustix::process::getpid(), now.tv_sec, now.tv_nsec);
-        let address = SocketAddrUnix::new_abstract_name(name.as_bytes()).act("name", "a notify socket")?;
-        bind(&fd, &address).act("name", "a notify socket")?;
+        let now = ClockId::CLOCK_MONOTONIC.now().act("read", "the clock")?;
+        let name = format!("pidfile-notify-{}-{}{:09}", getpid(), now.tv_sec(), now.tv_nsec());
+        let address = UnixAddr::new_abstract(name.as_bytes()).act("name", "a notify socket")?;
+        bind(fd.as_raw_fd(), &address).act("name", "a notify socket")?;
         Ok(Socket { fd, name: format!("@{name}"), _directory: None })
     }
 
@@ -77,10 +75,10 @@ impl Socket {
         let directory = Directory(directory.act("make a directory in", parent.display())?);
         let path = directory.0.join("socket");
         let act = "make the notify socket";
-        bind(&fd, &SocketAddrUnix::new(&path).act(act, path.display())?).act(act, path.display())?;
-        let user = user.map(rustix::fs::Uid::from_raw);
+        bind(fd.as_raw_fd(), &UnixAddr::new(&path).act(act, path.display())?).act(act, path.display())?;
+        let user = user.map(Uid::from_raw);
         for path in [&path, &directory.0].into_iter().filter(|_| user.is_some()) {
-            rustix::fs::chown(path, user, None).act("give away", path.display())?;
+            chown(path, user, None).act("give away", path.display())?;
         }
         Ok(Socket { fd, name: path.to_string_lossy().into_owned(), _directory: Some(directory) })
     }
@@ -95,21 +93,14 @@ impl Socket {
         let mut heard = Vec::new();
         for _ in 0..AT_ONCE {
             let mut text = [0; 4096];
-            // There is room for the credentials only. The kernel closes descriptors that come along.
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
-            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-            match recvmsg(&self.fd, &mut [IoSliceMut::new(&mut text)], &mut ancillary, RecvFlags::DONTWAIT) {
-                Ok(got) => {
-                    let sender = ancillary.drain().find_map(|message| match message {
-                        RecvAncillaryMessage::ScmCredentials(sender) => Some(sender),
-                        _ => None,
-                    });
+            match receive_with_sender(&self.fd, &mut text) {
+                Ok((length, sender)) => {
                     if sender.is_some_and(|sender| is_believed(sender, family, daemon)) {
-                        heard.push(Message::parse(&String::from_utf8_lossy(&text[..got.bytes])));
+                        heard.push(Message::parse(&String::from_utf8_lossy(&text[..length])));
                     }
                 }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
                 Err(e) => return Err(e).act("read", "the notify socket"),
             }
         }
@@ -128,11 +119,11 @@ impl Drop for Directory {
 /// Whether to believe the sender. Race: ready-from-stranger (docs/races.md). It must descend from the daemon. A sender
 /// that has ended already, as systemd-notify(1) does at once, is judged by its user: a process of the daemon's user has
 /// power over the daemon anyway.
-fn is_believed(sender: UCred, family: &Subreaper, daemon: Pid) -> bool {
+fn is_believed(sender: Sender, family: &Subreaper, daemon: Pid) -> bool {
     match PidFd::open(sender.pid) {
         Ok(Some(process)) if family.includes(&process) => true,
         Ok(Some(process)) if !process.has_ended().unwrap_or(false) => false,
-        _ => std::fs::metadata(format!("/proc/{daemon}")).is_ok_and(|m| m.uid() == sender.uid.as_raw()),
+        _ => std::fs::metadata(format!("/proc/{daemon}")).is_ok_and(|m| m.uid() == sender.uid),
     }
 }
 

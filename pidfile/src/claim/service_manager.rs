@@ -1,16 +1,14 @@
 //! sd_notify(3), from pidfile to the service manager that has started it.
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{connect, sendmsg, socket};
+use nix::unistd::pipe2;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
-    connect, sendmsg, socket_with,
-};
-use rustix::pipe::{PipeFlags, pipe_with};
 use std::io::IoSlice;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 /// The fate of a message to the service manager.
@@ -32,17 +30,17 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Told::Read) };
     let act = format!("send {message} to");
     let address = match name.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddrUnix::new_abstract_name(name),
-        None => SocketAddrUnix::new(name.as_bytes()),
+        Some(name) => UnixAddr::new_abstract(name),
+        None => UnixAddr::new(name.as_bytes()),
     };
     let address = address.act(&act, name.display())?;
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None).act(&act, name.display())?;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None).act(&act, name.display())?;
     // poll(2) reports room in the queue of the other socket only for a connected socket.
-    connect(&socket, &address).act(&act, name.display())?;
+    connect(socket.as_raw_fd(), &address).act(&act, name.display())?;
     // The manager closes the descriptor of the barrier when it has come to the barrier (sd_notify_barrier(3)).
-    let (read, barrier) = pipe_with(PipeFlags::CLOEXEC).act("make", "a pipe")?;
-    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
+    let (read, barrier) = pipe2(OFlag::O_CLOEXEC).act("make", "a pipe")?;
+    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_raw_fd()][..])] {
         while !send(&socket, text, descriptors).act(&act, name.display())? {
             if !wait(Watched::Write(socket.as_fd()))? {
                 return Ok(Told::Unread);
@@ -54,15 +52,13 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
 }
 
 /// Sends a datagram; `false` if the queue of the receiver is full.
-fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::result::Result<bool, Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !descriptors.is_empty() {
-        ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
-    }
-    match sendmsg(socket, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::NOSIGNAL) {
+fn send(socket: &OwnedFd, text: &str, descriptors: &[RawFd]) -> std::result::Result<bool, Errno> {
+    let rights = [ControlMessage::ScmRights(descriptors)];
+    let along = if descriptors.is_empty() { &[][..] } else { &rights };
+    let text = [IoSlice::new(text.as_bytes())];
+    match sendmsg::<()>(socket.as_raw_fd(), &text, along, MsgFlags::MSG_NOSIGNAL, None) {
         // TOOMANYREFS: the limit of descriptors that are sent and not yet read is reached.
-        Err(Errno::AGAIN | Errno::TOOMANYREFS) => Ok(false),
+        Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => Ok(false),
         sent => sent.map(|_| true),
     }
 }

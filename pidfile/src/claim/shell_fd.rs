@@ -9,17 +9,17 @@ use racefree_core::claim::{ClaimGuard, ClaimOptions};
 use racefree_core::cli::exit::{Exit, exit_as};
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::{Holder, Holds, holds};
+use racefree_core::pid;
 use racefree_core::sys;
-use rustix::process::{Pid, getppid};
 use std::os::fd::RawFd;
 use std::path::Path;
 
-pub(crate) fn claim(fd: RawFd, pid: Option<i32>, terms: ClaimOptions, pidfile: &Path) -> Result<Exit> {
+pub(crate) fn claim(fd: RawFd, number: Option<i32>, terms: ClaimOptions, pidfile: &Path) -> Result<Exit> {
     let descriptor = sys::adopt(fd).act("use descriptor", fd)?;
     let Some(held) = ClaimGuard::through(descriptor, terms.until, pidfile)? else {
         return Err(busy(pidfile, &Status::of(pidfile)));
     };
-    let claimant = pid.and_then(Pid::from_raw).or_else(getppid);
+    let claimant = number.and_then(pid::numbered).or_else(pid::parent);
     match claimant {
         Some(pid) if holds(pid, held.locked_file()?) != Holds::No => match held.name(pid) {
             Ok(()) => Ok(Exit::Done),

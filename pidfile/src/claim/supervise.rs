@@ -8,6 +8,8 @@ use crate::claim::replaced::PathOfClaim;
 use crate::claim::role::Role;
 use crate::claim::run_as::RunAs;
 use clap::Parser;
+use nix::fcntl::OFlag;
+use nix::unistd::{Pid, pipe2};
 use racefree_core::claim::{ClaimGuard, record_pid};
 use racefree_core::cli::Cli;
 use racefree_core::cli::exit::{Exit, ending, exit_as};
@@ -15,10 +17,10 @@ use racefree_core::cli::output::Verbosity;
 use racefree_core::error::{Context, Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::event::{Event, Events, Watched};
+use racefree_core::pid;
 use racefree_core::process::child::{self, Child};
 use racefree_core::signal::Signal;
 use racefree_core::sys;
-use rustix::process::Pid;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -110,7 +112,7 @@ pub(crate) struct Background {
 impl Background {
     /// Prepares the supervisor. It inherits the claim, and a pipe for its report.
     pub(crate) fn prepare(options: &Claim, held: &ClaimGuard, role: Role) -> Result<(Background, OwnedFd)> {
-        let (report, to_report) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).act("make", "a pipe")?;
+        let (report, to_report) = pipe2(OFlag::O_CLOEXEC).act("make", "a pipe")?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("pidfile").arg(VERB).args(options.ignore_int.then_some("--ignore-int"));
         command.args(options.run_as.arguments());
@@ -141,7 +143,7 @@ impl Background {
         }
         let said = String::from_utf8_lossy(&said);
         let (code, rest) = said.split_once(' ').unwrap_or_default();
-        match (code.parse(), rest.parse().ok().and_then(Pid::from_raw)) {
+        match (code.parse(), rest.parse().ok().and_then(pid::numbered)) {
             (Ok(0), Some(pid)) => Ok(pid),
             (Ok(code), _) => Err(exit_as(Exit::Status(code), rest)),
             (Err(_), _) => Err(exit_as(Exit::Failed, "start the supervisor: it ended without a word")),

@@ -1,9 +1,10 @@
 //! A logwatch(1) that is an ancestor of this start. pidfile does not repeat what logwatch shows and judges.
 
+use nix::unistd::{Pid, getpid};
+use racefree_core::pid;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::tree::descends_from;
 use racefree_core::signal::Signal;
-use rustix::process::{Pid, getpid};
 use std::fmt;
 
 /// The environment variable by which logwatch names itself to its COMMAND.
@@ -16,7 +17,7 @@ pub(crate) struct Watcher(Pid);
 impl Watcher {
     /// Finds it among the ancestors of this process; `None` if there is none.
     pub(crate) fn find() -> Option<Watcher> {
-        let pid = Pid::from_raw(std::env::var(VARIABLE).ok()?.parse().ok().filter(|pid| *pid > 0)?)?;
+        let pid = pid::numbered(std::env::var(VARIABLE).ok()?.parse().ok()?)?;
         let us = PidFd::open(getpid()).ok()??;
         descends_from(&us, pid).then_some(Watcher(pid))
     }

@@ -54,7 +54,7 @@ impl Report {
         Report {
             path: path.to_string_lossy().into_owned(),
             state: reading.word(),
-            pid: pid.map(|pid| pid.as_raw_pid()),
+            pid: pid.map(|pid| pid.as_raw()),
             evidence,
             holders: holders.iter().map(ReportedHolder::from).collect(),
             command: living.and_then(procfs::command_line),
@@ -120,7 +120,7 @@ pub(crate) fn table(reports: &[Report]) -> String {
 
 impl From<&Holder> for ReportedHolder {
     fn from(holder: &Holder) -> Self {
-        ReportedHolder { pid: holder.pid.as_raw_pid(), command: holder.command.clone() }
+        ReportedHolder { pid: holder.pid.as_raw(), command: holder.command.clone() }
     }
 }
 

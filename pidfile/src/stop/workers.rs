@@ -1,5 +1,6 @@
 //! The workers that keep the lock of a daemon, and the rule which of them may be killed.
 
+use nix::unistd::Pid;
 use racefree_core::claim::authority::objection_to;
 use racefree_core::claim::leftovers::leftovers;
 use racefree_core::claim::restart_lock;
@@ -11,7 +12,6 @@ use racefree_core::lock::locked_file::LockedFile;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::tree::descendants_of;
 use racefree_core::signal::Signal;
-use rustix::process::Pid;
 use std::path::Path;
 
 /// The descendants of a claimant that have its lock too, pinned while the claimant lived.

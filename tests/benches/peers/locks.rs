@@ -1,7 +1,7 @@
 //! Lock wrappers: what one call costs, how fast a lock is handed on, how a long queue behaves.
 
 use crate::contest::{Report, Tools, commands, interleaved};
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::ClockId;
 use std::fs::File;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -92,8 +92,7 @@ pub fn hand_off(tools: &Tools, report: &mut Report) {
 }
 
 fn monotonic() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+    ClockId::CLOCK_MONOTONIC.now().expect("a clock").into()
 }
 
 /// A process that holds a lock until it is dropped. It must not be this one: withlock refuses at once to wait for a lock

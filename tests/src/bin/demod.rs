@@ -15,7 +15,7 @@ use racefree_core::sys;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::path::PathBuf;
@@ -104,7 +104,7 @@ fn run(cli: Cli) -> Result<Exit> {
         return cli.leave_behind();
     }
     if cli.new_session {
-        rustix::process::setsid().act("begin", "a session")?;
+        nix::unistd::setsid().act("begin", "a session")?;
     }
     let events = Events::armed()?;
     for _ in 0..cli.workers {
@@ -183,13 +183,14 @@ impl Cli {
     }
 
     fn listen_on(&self, port: u16) -> std::io::Result<TcpListener> {
-        use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
-        let family = if self.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        sockopt::set_socket_reuseaddr(&socket, true)?;
-        sockopt::set_socket_reuseport(&socket, self.reuse_port)?;
-        bind(&socket, &std::net::SocketAddr::new(self.address, port))?;
-        listen(&socket, 128)?;
+        use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage};
+        use nix::sys::socket::{bind, listen, setsockopt, socket, sockopt};
+        let family = if self.address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+        setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+        setsockopt(&socket, sockopt::ReusePort, &self.reuse_port)?;
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(std::net::SocketAddr::new(self.address, port)))?;
+        listen(&socket, Backlog::new(128)?)?;
         Ok(TcpListener::from(socket))
     }
 

@@ -6,14 +6,17 @@
 //! `pidfile` and `witness` are taken from PATH.
 
 use clap::Parser;
+use fs4::FileExt;
+use nix::sys::prctl::set_child_subreaper;
+use nix::sys::wait::{WaitStatus, wait, waitpid};
+use nix::unistd::Pid;
 use racefree_core::claim::byte_lock;
 use racefree_core::claim::pin::{self, Pinned};
 use racefree_core::claim::status::Status;
-use rustix::fs::{FlockOperation, flock};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, set_child_subreaper,
-    wait, waitid, waitpid,
-};
+use racefree_core::pid;
+use racefree_core::process::pidfd::PidFd;
+use racefree_core::signal::Signal;
+use racefree_core::sys::beyond_nix::reap_any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!("seed {seed}, {} operations, reaping {}", cli.operations, if cli.late { "late" } else { "at once" });
-    set_child_subreaper(Some(rustix::process::getpid())).expect("to adopt orphans");
+    set_child_subreaper(true).expect("to adopt orphans");
     let mut done = 0;
     for round in 0.. {
         round_of(&cli, seed.wrapping_add(round));
@@ -98,14 +101,15 @@ fn round_of(cli: &Cli, seed: u64) {
     // Whoever else ends here is an orphan.
     while !workers.is_empty() {
         let ended = match cli.late {
-            true => waitpid(Pid::from_raw(workers[0] as i32), WaitOptions::empty()),
-            false => wait(WaitOptions::empty()),
+            true => waitpid(Pid::from_raw(workers[0] as i32), None),
+            false => wait(),
         };
-        let (pid, status) = ended.expect("a child").expect("no option");
-        if workers.contains(&(pid.as_raw_pid() as u32)) && status.exit_status() != Some(0) {
-            violated(&format!("a worker failed: {status:?}"));
+        let ended = ended.expect("a child");
+        let number = ended.pid().expect("no child is traced or stopped").as_raw() as u32;
+        if workers.contains(&number) && !matches!(ended, WaitStatus::Exited(_, 0)) {
+            violated(&format!("a worker failed: {ended:?}"));
         }
-        workers.retain(|&worker| worker != pid.as_raw_pid() as u32);
+        workers.retain(|&worker| worker != number);
     }
     come_to_rest(cli.late);
 }
@@ -122,7 +126,7 @@ fn come_to_rest(late: bool) {
             stop.wait().expect("our own child");
         }
         if !late {
-            while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+            while let Ok(Some(_)) = reap_any() {}
         }
         let left = participants();
         // One may have been started by another that has ended, while we looked.
@@ -137,7 +141,7 @@ fn come_to_rest(late: bool) {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+    while let Ok(Some(_)) = reap_any() {}
     for file in 0..FILES {
         let mut command = pidfile(&["claim"], file);
         let status = command.arg("true").status().expect("pidfile");
@@ -165,14 +169,14 @@ fn path_of(file: u64) -> String {
 
 /// A process that takes part, held: whoever has its number later is not hit.
 struct Participant {
-    pidfd: std::os::fd::OwnedFd,
+    process: PidFd,
     line: String,
 }
 
 impl Participant {
     fn send(&self, signal: Signal) {
         // It may have ended.
-        let _ = pidfd_send_signal(&self.pidfd, signal);
+        let _ = self.process.signal(signal);
     }
 }
 
@@ -190,11 +194,11 @@ fn participant(number: i32, here: &Path) -> Option<Participant> {
     if !ours() {
         return None;
     }
-    let pidfd = pidfd_open(Pid::from_raw(number)?, PidfdFlags::empty()).ok()?;
+    let process = PidFd::open(pid::numbered(number)?).ok()??;
     // Held now, so this is about the very process. A zombie has no directory.
     let cwd = fs::read_link(format!("/proc/{number}/cwd")).ok()?;
     let line = fs::read_to_string(format!("/proc/{number}/cmdline")).ok()?.replace('\0', " ");
-    (cwd == here && ours()).then(|| Participant { pidfd, line: format!("{number} {}", line.trim_end()) })
+    (cwd == here && ours()).then(|| Participant { process, line: format!("{number} {}", line.trim_end()) })
 }
 
 /// SplitMix64.
@@ -254,7 +258,7 @@ impl Worker {
             925..945 => self.tool(pidfile(&["stop", "--timeout", "1", "--kill-after", "0.1"], file), "stop --kill"),
             945..960 => self.tool(pidfile(&["signal", "CONT"], file), "signal"),
             960..975 => self.hit(Signal::KILL, "kill -9"),
-            975..985 => self.hit(Signal::STOP, "SIGSTOP"),
+            975..985 => self.hit(Signal::new(nix::libc::SIGSTOP).expect("a signal"), "SIGSTOP"),
             _ => self.hit(Signal::CONT, "SIGCONT"),
         }
     }
@@ -306,12 +310,11 @@ impl Worker {
 
     /// Waits a little for its end, then helps.
     fn retire(&mut self, mut child: Child) {
-        let pid = Pid::from_child(&child);
+        let process = PidFd::open(pid::of_child(&child)).expect("a pidfd").expect("our own child");
         let ended = |within: u64| {
             let begun = Instant::now();
             loop {
-                let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-                if waitid(WaitId::Pid(pid), look).is_ok_and(|ended| ended.is_some()) {
+                if process.has_ended().expect("poll(2)") {
                     return true;
                 }
                 if begun.elapsed() > Duration::from_millis(within) {
@@ -320,8 +323,8 @@ impl Worker {
                 std::thread::sleep(Duration::from_micros(200));
             }
         };
-        // The child is unreaped, so its number is its own.
-        let send = |signal| rustix::process::kill_process(pid, signal).unwrap_or_default();
+        // It may have ended.
+        let send = |signal| drop(process.signal(signal));
         if !ended(20) {
             send(Signal::CONT);
             if self.random.below(2) == 0 {
@@ -358,7 +361,7 @@ impl Worker {
 /// What other tools do to see whether a lock is free.
 fn probe(file: u64) -> &'static str {
     if let Ok(opened) = File::open(path_of(file)) {
-        let _ = flock(&opened, FlockOperation::NonBlockingLockShared);
+        let _ = FileExt::try_lock_shared(&opened);
     }
     "probe"
 }
@@ -368,7 +371,7 @@ fn remove_while_free(file: u64) -> &'static str {
     use std::os::unix::fs::MetadataExt;
     let path = path_of(file);
     if let Ok(opened) = File::open(&path)
-        && flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok()
+        && FileExt::try_lock(&opened).is_ok()
         && let (Ok(ours), Ok(there)) = (opened.metadata(), fs::metadata(&path))
         && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
         && byte_lock::is_free(&opened)

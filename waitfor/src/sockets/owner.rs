@@ -1,12 +1,12 @@
 //! The process that owns a socket (`--by`): a stranger on the port is not the daemon.
 
+use nix::unistd::Pid;
 use racefree_core::claim::process_arg::ProcessArg;
 use racefree_core::error::Result;
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use racefree_core::process::tree::descendants_of;
-use rustix::process::Pid;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;

@@ -4,12 +4,12 @@ use super::{Answer, Target};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
 use racefree_core::event::time::for_people;
 use racefree_core::process::child::{self, Child, Ended};
+use racefree_core::sys::beyond_nix::reap_any_in;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
@@ -57,7 +57,7 @@ impl Run {
         command.stdout(theirs.try_clone().act("share", "a pipe")?).stderr(theirs);
         child::end_group_with_us(&mut command);
         let child = Child::spawn_unarmed(&mut command)?;
-        let group = Pid::from_raw(child.process().pid().as_raw_pid());
+        let group = child.process().pid();
         Ok(Run { group, child: Some(child), output, said: vec![], output_closed: false })
     }
 
@@ -110,9 +110,9 @@ impl Run {
 /// Reaps the members of a group that have ended and are ours, and returns whether there are others of ours.
 fn has_members_left(group: Pid) -> bool {
     loop {
-        match waitpid(Pid::from_raw(-group.as_raw()), Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => return true,
-            Ok(_) | Err(Errno::EINTR) => {}
+        match reap_any_in(group) {
+            Ok(None) => return true,
+            Ok(Some(_)) | Err(Errno::EINTR) => {}
             // ECHILD: there are none.
             Err(_) => return false,
         }

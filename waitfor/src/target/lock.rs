@@ -7,6 +7,7 @@
 use super::{Answer, ProbeOptions, Target};
 use crate::blocking_call::BlockingCall;
 use fs4::{FileExt, TryLockError};
+use nix::errno::Errno;
 use nix::libc;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::path_watch::PathWatch;
@@ -56,7 +57,7 @@ impl Lock {
 
 /// Whether there is no file of this name, nor a directory that it could be in.
 fn is_absent(refused: &Refused) -> bool {
-    refused.errno().is_some_and(|errno| matches!(errno.raw_os_error(), libc::ENOENT | libc::ENOTDIR))
+    matches!(refused.errno(), Some(Errno::ENOENT | Errno::ENOTDIR))
 }
 
 /// NFS gives an exclusive lock only on a file open for writing (flock(2)).

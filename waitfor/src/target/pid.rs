@@ -1,10 +1,10 @@
 //! `pid:` a process that lives. A zombie does not.
 
 use super::{Answer, Target};
+use nix::unistd::Pid;
 use racefree_core::error::Result;
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::pidfd::PidFd;
-use rustix::process::Pid;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Poll;
 

@@ -108,7 +108,7 @@ fn address(path: &Path) -> std::result::Result<(Option<OwnedFd>, UnixAddr), Errn
     }
     match (UnixAddr::new(path), path.parent(), path.file_name()) {
         (Err(Errno::ENAMETOOLONG), Some(parent), Some(name)) => {
-            let refused = |why: Refused| why.errno().map_or(Errno::EIO, |errno| Errno::from_raw(errno.raw_os_error()));
+            let refused = |why: Refused| why.errno().unwrap_or(Errno::EIO);
             let directory = find(parent, Links::Follow).map_err(refused)?;
             let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
             Ok((Some(directory), UnixAddr::new(&short)?))

@@ -1,6 +1,8 @@
 //! `--send`, `--expect` and `--stable`: what is said over a connection, and how long it lasts.
 
 use crate::common::{place, said, waitfor, waiting_for};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::Linger;
 use predicates::prelude::predicate;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -31,7 +33,7 @@ fn one_that_resets_the_connection_is_not_ready() {
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
-            rustix::net::sockopt::set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
+            setsockopt(&connection, Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
         }
     });
     for arguments in [["-t", "0", "--expect", "^220 "], ["-t", "300ms", "--stable", "200ms"]] {

@@ -4,11 +4,11 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::common::place;
-use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+use nix::sys::socket::sockopt::Linger;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::Stdio;
-use std::time::Duration;
 use tests::{alone, needs, needs_root};
 
 /// A minute of it: `RACEFREE_MINUTE=1 cargo test -p racefree-waitfor itself::`.
@@ -30,7 +30,7 @@ fn a_call_never_answers_itself_nor_keeps_the_port_from_the_daemon() {
     // What others do: the kernel takes the even port to call from, and the call is answered by itself.
     let to_itself = TcpStream::connect(address).unwrap();
     assert_eq!(to_itself.local_addr().unwrap(), to_itself.peer_addr().unwrap());
-    set_socket_linger(&to_itself, Some(Duration::ZERO)).unwrap();
+    setsockopt(&to_itself, Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 }).unwrap();
     drop(to_itself);
 
     let time = if std::env::var_os("RACEFREE_MINUTE").is_some() { "60s" } else { "2s" };
@@ -61,6 +61,6 @@ fn a_call_never_answers_itself_nor_keeps_the_port_from_the_daemon() {
 
 /// As a daemon would that does not ask for SO_REUSEADDR.
 fn bind_to(address: &SocketAddr) {
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-    bind(&socket, address).expect("the port is free for the daemon at any moment");
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(*address)).expect("the port is free for the daemon at any moment");
 }

@@ -1,9 +1,9 @@
 //! When real servers are ready, and when they only look it.
 
 use crate::common::place;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with};
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn};
+use nix::sys::socket::{bind, connect, getsockname, listen, setsockopt, socket, sockopt};
+use std::os::fd::{AsRawFd, OwnedFd};
 use tests::{Place, free_port, needs, needs_root};
 
 #[test]
@@ -208,10 +208,10 @@ fn a_unix_socket_is_not_taken_for_one_of_the_same_inode_elsewhere() {
 fn what_one_says_does_not_count_for_another_on_the_same_port() {
     let (place, port) = (place(), free_port());
     place.says(&format!("pidfile claim -b --ready 'waitfor listen:{port}' p demod --reuse-port --port {port}"));
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
-    rustix::net::sockopt::set_socket_reuseport(&socket, true).expect("an option");
-    bind(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).expect("a shared port");
-    listen(&socket, 128).expect("a queue");
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).expect("a socket");
+    setsockopt(&socket, sockopt::ReusePort, &true).expect("an option");
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, port)).expect("a shared port");
+    listen(&socket, Backlog::new(128).expect("a length")).expect("a queue");
     std::thread::spawn(move || {
         // Kept open: so the kernel can tell who has them.
         let mut kept = vec![];
@@ -232,17 +232,17 @@ fn what_one_says_does_not_count_for_another_on_the_same_port() {
 
 /// A port of 127.0.0.9 whose queue is full: whoever calls hears nothing, as from a host that drops all packets.
 fn silent_port() -> (u16, Vec<OwnedFd>) {
-    let stream =
-        || socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None);
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let stream = || socket(AddressFamily::Inet, SockType::Stream, flags, None);
     let silent = stream().expect("a socket");
-    bind(&silent, &SocketAddr::from(([127, 0, 0, 9], 0))).expect("a free port");
-    let address = SocketAddr::try_from(getsockname(&silent).expect("its name")).expect("an address");
-    listen(&silent, 0).expect("a queue");
+    bind(silent.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 9, 0)).expect("a free port");
+    let address: SockaddrIn = getsockname(silent.as_raw_fd()).expect("its name");
+    listen(&silent, Backlog::new(0).expect("a length")).expect("a queue");
     let mut kept = vec![silent];
     for _ in 0..4 {
         let caller = stream().expect("a socket");
         // Connected or in progress, as long as there is room, and a little longer.
-        let _ = connect(&caller, &address);
+        let _ = connect(caller.as_raw_fd(), &address);
         kept.push(caller);
     }
     (address.port(), kept)

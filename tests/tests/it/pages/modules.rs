@@ -7,7 +7,7 @@ use tests::sources;
 
 /// The rooms of the core. Each uses only itself, its neighbours in the same row and what stands in a row before.
 const LAYERS: &[&[&str]] = &[
-    &["error", "listener", "signal", "text"],
+    &["error", "listener", "pid", "signal", "text"],
     &["sys"],
     &["open"],
     &["event"],
@@ -193,6 +193,19 @@ fn only_the_room_cli_of_the_core_knows_clap() {
     for (path, source) in sources::below("core/src") {
         let in_cli = path.to_string_lossy().contains("/core/src/cli/");
         assert!(in_cli || !code(&source).contains("clap"), "{} uses clap", path.display());
+    }
+}
+
+#[test]
+fn only_one_module_names_rustix() {
+    let others = PACKAGES.into_iter().chain(["tests"]).filter(|&package| package != "core");
+    let manifests = others.map(|package| (repository(package).join("Cargo.toml"), "rustix"));
+    let sources = sources::below("core/src").into_iter().map(|(path, _)| (path, "rustix::"));
+    let is_held = |path: &Path| !path.ends_with("core/src/sys/beyond_nix.rs");
+    for (path, word) in manifests.chain(sources).filter(|(path, _)| is_held(path)) {
+        let text = std::fs::read_to_string(&path).expect("a file of the workspace");
+        let named = text.lines().any(|line| line.split("//").next().is_some_and(|code| code.contains(word)));
+        assert!(!named, "{} names rustix", path.display());
     }
 }
 

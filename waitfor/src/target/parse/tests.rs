@@ -102,7 +102,7 @@ proptest! {
     fn whatever_is_typed_is_a_target_or_refused(scheme in SCHEMES, rest in proptest::collection::vec(any::<u8>(), 0..30)) {
         let word = OsString::from_vec([scheme.as_bytes(), b":", &rest[..]].concat());
         if let Ok(Spec::Pid(pid)) = spec_of(&word) {
-            prop_assert!(pid.as_raw_pid() > 0);
+            prop_assert!(pid.as_raw() > 0);
         }
     }
 }

@@ -1,0 +1,144 @@
+//! The system calls that nix lacks, or gives in a form that cannot be used here. They come from rustix, which no other
+//! module names. Each function returns nix's `Errno`.
+//!
+//! The rule for system calls: nix first; fs4 for flock(2); this module for the rest. For a call that has no safe function
+//! anywhere, a function of [`super`] calls the C library.
+//!
+//! | Call | Why not nix |
+//! |---|---|
+//! | pidfd_open(2), pidfd_getfd(2), statx(2), nice(2), TIOCGWINSZ | nix has no safe function |
+//! | waitpid(2) | nix returns EINVAL for a child that a real-time signal has ended, and drops its PID |
+//! | recvmsg(2) | nix gives no credentials of a message with descriptors for which there was no room |
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, WaitOptions};
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+fn errno(error: rustix::io::Errno) -> Errno {
+    Errno::from_raw(error.raw_os_error())
+}
+
+fn theirs(pid: Pid) -> Result<rustix::process::Pid, Errno> {
+    Some(pid.as_raw()).filter(|&number| number > 0).and_then(rustix::process::Pid::from_raw).ok_or(Errno::ESRCH)
+}
+
+fn ours(pid: rustix::process::Pid) -> Pid {
+    Pid::from_raw(pid.as_raw_pid())
+}
+
+/// Opens a descriptor of a process (pidfd_open(2)). Children do not inherit it.
+///
+/// # Errors
+/// ESRCH: there is no such process.
+pub fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
+    rustix::process::pidfd_open(theirs(pid)?, PidfdFlags::empty()).map_err(errno)
+}
+
+/// Opens a copy of a descriptor of another process (pidfd_getfd(2)). Children do not inherit it.
+///
+/// # Errors
+/// EPERM: the process may not be traced. EBADF: the process has no such descriptor.
+pub(crate) fn pidfd_getfd(process: impl AsFd, number: i32) -> Result<OwnedFd, Errno> {
+    rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty()).map_err(errno)
+}
+
+/// Waits for the end of a child, and reaps it (waitpid(2)).
+///
+/// # Errors
+/// EINTR; ECHILD: there is no such child.
+pub fn wait_for(child: Pid) -> Result<ExitStatus, Errno> {
+    match rustix::process::waitpid(Some(theirs(child)?), WaitOptions::empty()).map_err(errno)? {
+        Some((_, status)) => Ok(ExitStatus::from_raw(status.as_raw())),
+        // Only WNOHANG lets waitpid(2) return without a child.
+        None => Err(Errno::EINTR),
+    }
+}
+
+/// Reaps one child that has ended (waitpid(2), WNOHANG); `None` if all children live.
+///
+/// # Errors
+/// EINTR; ECHILD: there is no child.
+pub fn reap_any() -> Result<Option<Pid>, Errno> {
+    let reaped = rustix::process::wait(WaitOptions::NOHANG).map_err(errno)?;
+    Ok(reaped.map(|(pid, _)| ours(pid)))
+}
+
+/// Reaps one child in a process group that has ended (waitpid(2), WNOHANG); `None` if all of them live.
+///
+/// # Errors
+/// EINTR; ECHILD: there is no child in the group.
+pub fn reap_any_in(group: Pid) -> Result<Option<Pid>, Errno> {
+    let reaped = rustix::process::waitpgid(theirs(group)?, WaitOptions::NOHANG).map_err(errno)?;
+    Ok(reaped.map(|(pid, _)| ours(pid)))
+}
+
+/// Adds to the nice value (nice(2)). Async-signal-safe.
+pub(crate) fn nice(steps: i32) -> Result<(), Errno> {
+    rustix::process::nice(steps).map(drop).map_err(errno)
+}
+
+/// The number of columns of a terminal (TIOCGWINSZ(2const)).
+///
+/// # Errors
+/// ENOTTY: it is no terminal.
+pub fn columns(terminal: impl AsFd) -> Result<u16, Errno> {
+    rustix::termios::tcgetwinsize(terminal).map(|size| size.ws_col).map_err(errno)
+}
+
+/// The birth of the file at a path, in nanoseconds since the epoch (statx(2), STATX_BTIME); `None` if the file system
+/// has no such time.
+///
+/// # Errors
+/// ENOENT; EACCES: a directory of the path cannot be searched.
+pub fn birth_at(path: &Path) -> Result<Option<u64>, Errno> {
+    rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::BTIME).map(|found| birth(&found)).map_err(errno)
+}
+
+/// The birth of an open file, as [`birth_at`] gives it.
+///
+/// # Errors
+/// ENOSYS: the kernel is older than 4.11.
+pub fn birth_of(file: impl AsFd) -> Result<Option<u64>, Errno> {
+    rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).map(|found| birth(&found)).map_err(errno)
+}
+
+fn birth(found: &Statx) -> Option<u64> {
+    let known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    known.then(|| found.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(found.stx_btime.tv_nsec))
+}
+
+/// The process that has sent a datagram, as the kernel knows it (unix(7), SCM_CREDENTIALS).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Its PID.
+    pub pid: Pid,
+    /// Its user.
+    pub uid: u32,
+}
+
+/// Receives a datagram and its sender, and waits for none (recvmsg(2)). The socket must have SO_PASSCRED. There is room
+/// for the credentials only, so the kernel closes descriptors that come along.
+///
+/// # Errors
+/// EINTR; EAGAIN: no datagram is there.
+pub fn receive_with_sender(socket: impl AsFd, room: &mut [u8]) -> Result<(usize, Option<Sender>), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let got = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(room)], &mut ancillary, RecvFlags::DONTWAIT);
+    let got = got.map_err(errno)?;
+    let sender = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmCredentials(sender) => {
+            Some(Sender { pid: ours(sender.pid), uid: sender.uid.as_raw() })
+        }
+        _ => None,
+    });
+    Ok((got.bytes, sender))
+}
