@@ -23,7 +23,7 @@ _withlock() {
 
     case "${cmd}" in
         withlock)
-            opts="-s -x -n -w -E -o -F -c -l -u -q -v -h -V --shared --exclusive --nb --nonblock --wait --timeout --conflict-exit-code --close --no-fork --command --lock --fd --unlock --quiet --verbose --help --version"
+            opts="-s -x -n -w -E -o -F -c -l -u -q -v -h -V --shared --exclusive --nb --nonblock --wait --timeout --conflict-exit-code --json --close --no-fork --command --lock --fd --unlock --quiet --verbose --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

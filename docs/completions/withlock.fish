@@ -6,6 +6,7 @@ complete -c withlock -l fd -d 'Lock descriptor N, which the shell has opened' -r
 complete -c withlock -s s -l shared -d 'Take a shared lock: many readers, or one writer'
 complete -c withlock -s x -l exclusive -d 'Take an exclusive lock (the default)'
 complete -c withlock -s n -l nonblock -l nb -d 'Fail at once if another process holds the lock'
+complete -c withlock -l json -d 'If another process holds the lock, print a JSON object: path, descriptor, holders, waiting, deadlock, reason'
 complete -c withlock -s o -l close -d 'Do not let COMMAND inherit the lock'
 complete -c withlock -s F -l no-fork -d 'Become COMMAND instead of waiting for it'
 complete -c withlock -s u -l unlock -d 'Unlock a descriptor, for every process that shares it, before the shell closes it'

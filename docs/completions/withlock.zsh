@@ -32,6 +32,7 @@ _withlock() {
 '-n[Fail at once if another process holds the lock]' \
 '--nonblock[Fail at once if another process holds the lock]' \
 '--nb[Fail at once if another process holds the lock]' \
+'--json[If another process holds the lock, print a JSON object\: path, descriptor, holders, waiting, deadlock, reason]' \
 '(-F --no-fork)-o[Do not let COMMAND inherit the lock]' \
 '(-F --no-fork)--close[Do not let COMMAND inherit the lock]' \
 '-F[Become COMMAND instead of waiting for it]' \

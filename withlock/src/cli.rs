@@ -51,6 +51,15 @@ pub struct Cli {
     /// The exit code for a lock that another process holds
     #[arg(short = 'E', long, help_heading = WAIT, value_name = "N", default_value_t = Exit::Busy.code())]
     conflict_exit_code: u8,
+    /// If another process holds the lock, print a JSON object: path, descriptor, holders, waiting, deadlock, reason
+    ///
+    /// stdout belongs to COMMAND, so withlock prints the object only if COMMAND does not run. holders are the processes
+    /// that hold the lock: pid, evidence, name, command, user, started. evidence is descriptor (the process has a
+    /// descriptor that holds the lock) or caller (no holder is visible; the process called flock(2)). waiting is the
+    /// number of processes that wait. deadlock is true if an ancestor of withlock holds the lock. reason is the message
+    /// on stderr. started is in seconds since the epoch.
+    #[arg(long, help_heading = WAIT)]
+    pub(crate) json: bool,
     /// Do not let COMMAND inherit the lock
     ///
     /// COMMAND then does not outlive withlock: if withlock is killed, the lock is free, and the kernel kills COMMAND. A

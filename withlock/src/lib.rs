@@ -1,18 +1,20 @@
 //! `withlock`: run a command under a lock.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that are opened"))]
 
+mod busy;
 mod cli;
 mod locks;
 
 pub use cli::Cli;
 
 use racefree_core::cli::ended_by;
-use racefree_core::cli::exit::{Ending, Exit};
+use racefree_core::cli::exit::{Ending, Exit, exit_as};
 use racefree_core::cli::output;
-use racefree_core::error::Result;
+use racefree_core::error::{Result, sentence};
 use racefree_core::event::Events;
 use racefree_core::event::time::Deadline;
 use racefree_core::lock;
+use racefree_core::lock::busy::BusyLock;
 use racefree_core::process::child;
 use std::ffi::OsString;
 use std::time::Instant;
@@ -50,8 +52,7 @@ impl Cli {
     fn run(&self, words: &[OsString]) -> Result<Exit> {
         child::find(&words[0])?;
         let begun = Instant::now();
-        let held =
-            self.within_time(|deadline| locks::hold_all(&self.lockfiles(), self.kind(), deadline, self.busy()))?;
+        let held = self.within_time(|deadline| locks::hold_all(&self.lockfiles(), self.kind(), deadline))?;
         output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
         if self.close {
             // Race: command-outlives-lock (docs/races.md)
@@ -71,13 +72,20 @@ impl Cli {
     fn lock(&self, number: i32) -> Result<Exit> {
         let lockfile = lock::descriptor(number)?.of_kind(self.kind());
         // This closes our copy of the descriptor. The shell's copy keeps the lock.
-        drop(self.within_time(|deadline| locks::hold(lockfile, deadline, self.busy()))?);
+        drop(self.within_time(|deadline| locks::hold(lockfile, deadline))?);
         Ok(Exit::Done)
     }
 
     /// Nothing is to be undone while no lock is held: what hangs past the deadline is ended.
     fn within_time<T>(&self, hold: impl FnOnce(Deadline) -> Result<T>) -> Result<T> {
         let deadline = self.deadline();
-        ended_by(deadline, || hold(deadline))
+        ended_by(deadline, || hold(deadline)).map_err(|e| self.refused(e))
+    }
+
+    /// A lock that another process holds ends this process as the user chose, and under `--json` with an object.
+    fn refused(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(busy) = error.downcast_ref::<BusyLock>() else { return error };
+        let printed = if self.json { busy::print(busy) } else { Ok(()) };
+        printed.err().unwrap_or_else(|| exit_as(self.busy(), sentence(&busy.error())))
     }
 }

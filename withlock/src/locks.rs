@@ -3,21 +3,22 @@
 //! Every process takes the files in one order, by device and inode. An order by path would not do, because a file may
 //! have several paths.
 
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::{Result, Why, refused, sentence};
+use racefree_core::error::{Result, Why, refused};
 use racefree_core::event::time::Deadline;
 use racefree_core::listener::decision;
 use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile, REPLACED_AT_MOST};
 use std::path::Path;
 
-/// Locks a file. If the deadline passes, the error exits as `busy`.
+/// Locks a file.
 ///
 /// # Errors
-/// Another process holds the lock, or the file cannot be locked.
-pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result<LockGuard> {
+/// [`BusyLock`] if another process holds the lock until the deadline; or the file cannot be locked.
+///
+/// [`BusyLock`]: racefree_core::lock::busy::BusyLock
+pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline) -> Result<LockGuard> {
     match lockfile.hold_as_opened(deadline)? {
         Attempt::Held(held) => Ok(held),
-        Attempt::Busy(lockfile) => Err(exit_as(busy, sentence(&lockfile.busy()))),
+        Attempt::Busy(lockfile) => Err(lockfile.busy().into()),
     }
 }
 
@@ -25,9 +26,9 @@ pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline, busy: Exit) -> Result
 ///
 /// # Errors
 /// As [`hold`]. On an error no file is locked.
-pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline, busy: Exit) -> Result<Vec<LockGuard>> {
+pub(crate) fn hold_all(paths: &[&Path], kind: Kind, deadline: Deadline) -> Result<Vec<LockGuard>> {
     for _ in 0..REPLACED_AT_MOST {
-        let held = in_order(paths, kind)?.into_iter().map(|lockfile| hold(lockfile, deadline, busy));
+        let held = in_order(paths, kind)?.into_iter().map(|lockfile| hold(lockfile, deadline));
         let held = held.collect::<Result<Vec<LockGuard>>>()?;
         // Race: lock-order (docs/races.md)
         // If a file was replaced meanwhile, the order changes. A wait for the new file while we hold the others would

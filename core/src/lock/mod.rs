@@ -3,6 +3,7 @@
 //! The lock belongs to the open file description. Every process that inherits the descriptor holds it, the close of the
 //! last copy frees it, and an explicit release frees it for all of them. This module never removes or writes the file.
 
+pub mod busy;
 pub mod deadlock;
 pub mod fdinfo;
 pub mod file_id;
@@ -14,6 +15,7 @@ pub(crate) mod wait;
 
 use crate::error::{Context, Result, Why, refused};
 use crate::event::time::Deadline;
+use crate::lock::busy::BusyLock;
 use crate::lock::deadlock::{Lookout, deadlock};
 use crate::lock::file_id::FileId;
 use crate::lock::report::LockReport;
@@ -193,13 +195,9 @@ impl Lockfile {
         }
     }
 
-    /// The error that names the holders of the lock and the number of waiters.
-    pub fn busy(&self) -> anyhow::Error {
-        let why = match deadlock(&self.file) {
-            Some(ancestry) => ancestry.to_string(),
-            None => LockReport::of(&self.file).to_string(),
-        };
-        refused("lock", &self.name, Why::Busy(why))
+    /// Looks who holds the lock.
+    pub fn busy(self) -> BusyLock {
+        BusyLock::new(self.name, deadlock(&self.file), LockReport::of(&self.file))
     }
 
     /// Releases the lock of a descriptor, for every process that shares it.

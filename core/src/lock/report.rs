@@ -38,6 +38,21 @@ impl LockReport {
         holders.seen.retain(|holder| holder.pid != getpid());
         LockReport { holders, callers, waiting: waiting.len() }
     }
+
+    /// The visible holders.
+    pub(crate) fn holders(&self) -> &[Holder] {
+        &self.holders.seen
+    }
+
+    /// The living processes that called flock(2).
+    pub(crate) fn callers(&self) -> impl Iterator<Item = Holder> + '_ {
+        self.callers.iter().filter(|&&pid| PidFd::is_alive(pid)).map(|&pid| Holder::new(pid))
+    }
+
+    /// The number of processes that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
 }
 
 /// The processes that took the lock, if each of them still has it. Then no other process needs to be looked at, and there

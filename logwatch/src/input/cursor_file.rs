@@ -39,7 +39,7 @@ impl CursorFile {
         }
         let held = match lock::open(path)?.hold_by(deadline)? {
             Attempt::Held(held) => held,
-            Attempt::Busy(file) => return Err(file.busy()),
+            Attempt::Busy(file) => return Err(file.busy().error()),
         };
         let text = open::read_small(path, Links::TrustedNotLast, LONGEST).act("read", path.display())?;
         let lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());

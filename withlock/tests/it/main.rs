@@ -5,6 +5,7 @@ mod common;
 
 mod cli;
 mod holding;
+mod json;
 mod opening;
 mod signals;
 mod uses;
