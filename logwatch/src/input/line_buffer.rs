@@ -72,9 +72,11 @@ impl LineBuffer {
         self.text(piece.range.end + usize::from(!piece.whole))
     }
 
-    /// Where the text of a piece begins if the bytes before it are no part of the text, such as the NULs of a hole.
-    pub(crate) fn base_of(&self, piece: &Piece) -> usize {
-        if self.line_start == Some(self.offset_of(piece.range.start)) { piece.range.start } else { 0 }
+    /// Where the text of a piece begins, and the text. Bytes that are no part of it, such as the NULs of a hole, are left out.
+    pub(crate) fn lines_of(&self, piece: &Piece) -> (usize, &[u8]) {
+        let is_start = self.line_start == Some(self.offset_of(piece.range.start));
+        let base = if is_start { piece.range.start } else { 0 };
+        (base, &self.text_of(piece)[base..])
     }
 
     /// The bytes that are still to be judged.

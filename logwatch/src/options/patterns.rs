@@ -10,7 +10,8 @@ pub(crate) struct Patterns {
     /// A line that matches REGEX is an error (repeatable)
     ///
     /// Bytes are matched, so a line that is not valid UTF-8 is judged like any other. `^` and `$` match at the ends of the
-    /// line.
+    /// line. A line without its newline is judged after 200 ms of silence and, unless it decides, again as a whole when it has
+    /// grown; it is printed and counted once.
     #[arg(short, long, help_heading = PATTERNS, value_name = "REGEX")]
     pub(crate) error: Vec<String>,
     /// A line that matches REGEX means success and ends the watch
@@ -31,7 +32,8 @@ pub(crate) struct Patterns {
     /// A line that matches REGEX begins a record of several lines; a record is judged and printed as a whole
     ///
     /// `--start '^\d{4}-'` fits a log in which each entry begins with a date and a traceback may follow. `(?s)` lets `.`
-    /// match a newline. The last record is judged when the next one begins, or after 200 ms of silence.
+    /// match a newline. The last record is judged when the next one begins, or after 200 ms of silence, as a line without its
+    /// newline is.
     #[arg(long, help_heading = PATTERNS, value_name = "REGEX")]
     pub(crate) start: Option<String>,
 }

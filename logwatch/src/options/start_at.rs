@@ -17,7 +17,8 @@ pub(crate) struct StartAt {
     /// Start where the last run with FILE ended, and save in FILE where this run ends
     ///
     /// Each line is judged once, whatever rotation does between two runs. The first run starts at the start of LOG, or where
-    /// --from says. FILE is replaced atomically, after the output was written.
+    /// --from says. A last line without its newline in which nothing was found is left to the next run. FILE is replaced
+    /// atomically, after the output was written.
     #[arg(long, help_heading = START, value_name = "FILE", conflicts_with = "command")]
     pub(crate) cursor_file: Option<PathBuf>,
     /// Files that match GLOB are archives of LOG, wherever they are and whatever their names are (repeatable)

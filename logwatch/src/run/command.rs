@@ -23,20 +23,27 @@ pub(crate) struct Started<'a> {
     command: Child,
     family: Subreaper,
     stop_when: &'a StopWhen,
+    /// The logs are watched after COMMAND has succeeded.
+    goes_on: bool,
 }
 
 impl<'a> Started<'a> {
-    /// Starts COMMAND.
+    /// Starts COMMAND. If `goes_on`, the logs are watched after it has succeeded.
     ///
     /// # Errors
     /// COMMAND cannot be run.
-    pub(crate) fn spawn(words: &'a [OsString], session: &Session, stop_when: &'a StopWhen) -> Result<Started<'a>> {
+    pub(crate) fn spawn(
+        words: &'a [OsString],
+        session: &Session,
+        stop_when: &'a StopWhen,
+        goes_on: bool,
+    ) -> Result<Started<'a>> {
         let family = Subreaper::adopt()?;
         let mut command = child::command(words);
         // By this, `pidfile claim` knows that its log is shown and judged here.
         command.env("LOGWATCH_PID", nix::unistd::getpid().to_string());
         let command = Child::spawn(&mut command, session.events())?;
-        Ok(Started { words, command, family, stop_when })
+        Ok(Started { words, command, family, stop_when, goes_on })
     }
 
     /// Watches the logs until COMMAND ends, an error line appears, or the deadline passes. After an error line or the
@@ -93,8 +100,14 @@ impl<'a> Started<'a> {
 
     /// COMMAND has ended. The lines that its logs hold now are judged; an error line counts more than COMMAND's own result.
     fn judge_end(&mut self, session: &mut Session, until: Deadline, name: &str) -> Result<Exit> {
-        session.finish(until.or_later(Deadline::after(GRACE)))?;
+        session.read_to_ends(until.or_later(Deadline::after(GRACE)))?;
         let ended = Exit::from(self.command.reap()?);
+        match ended == Exit::Status(0) && self.goes_on {
+            // What does not decide now may still grow.
+            true => session.judge_silent()?,
+            false => session.judge_rests()?,
+        }
+        session.printer.flush()?;
         // Race: error-after-success (docs/races.md)
         if session.error_seen {
             output::notice(&format!("an error line was seen, so what {name} has started is ended"));

@@ -11,8 +11,7 @@ impl Session<'_> {
     pub(crate) fn judge_piece(&mut self, at: usize, file: usize, piece: &Piece) -> Result<()> {
         let log = &self.logs[at];
         let reader = log.files().reader(file);
-        let base = reader.buffer.base_of(piece);
-        let text = &reader.buffer.text_of(piece)[base..];
+        let (base, text) = reader.buffer.lines_of(piece);
         let mut origin =
             Origin { log: log.path(), file: reader.path(), offset: reader.buffer.offset_of(base), number: None };
         let mut lines = reader.buffer.lines();
@@ -51,19 +50,24 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Judges the unfinished records and lines after a silence. An unfinished line in which nothing is found is judged again
-    /// when it has grown.
+    /// Judges the unfinished lines and records after a silence, as they are now. Those that do not decide are judged again, as
+    /// a whole, when they have grown: so each is printed and counted once.
     pub(crate) fn judge_silent(&mut self) -> Result<()> {
-        for at in 0..self.logs.len() {
-            for (file, rest) in self.logs[at].files().rests() {
-                let buffer = &self.logs[at].files().reader(file).buffer;
-                let text = &buffer.text_of(&rest)[..rest.range.end];
-                let is_record = self.matcher.has_records() && text.ends_with(b"\n");
-                let found = || self.matcher.next(text, rest.range.start).is_some();
-                if self.decided.is_none() && (is_record || found()) {
-                    self.judge_piece(at, file, &rest)?;
+        let (mut threshold, mut found, mut decides) = (self.threshold.clone(), vec![], self.decided.is_some());
+        for (at, log) in self.logs.iter().enumerate() {
+            for (file, rest) in log.files().rests() {
+                let (base, text) = log.files().reader(file).buffer.lines_of(&rest);
+                let mut from = rest.range.start - base;
+                while !decides && let Some(hit) = self.matcher.next(text, from) {
+                    decides = threshold.is_reached_by(hit.verdict);
+                    found.push((at, file, rest.clone()));
+                    from = hit.line.end + 1;
                 }
             }
+        }
+        found.dedup();
+        for (at, file, rest) in found.iter().filter(|_| decides) {
+            self.judge_piece(*at, *file, rest)?;
         }
         Ok(())
     }

@@ -117,9 +117,10 @@ impl Cli {
         if self.command.is_empty() {
             return self.watch_logs(session, until);
         }
-        let mut started = Started::spawn(&self.command, session, &self.stop_when)?;
+        let goes_on = ready_wanted || self.stop_when.outlast_command();
+        let mut started = Started::spawn(&self.command, session, &self.stop_when, goes_on)?;
         let ended = started.watch_over(session, until)?;
-        if ended != Exit::Status(0) || !ready_wanted && !self.stop_when.outlast_command() {
+        if ended != Exit::Status(0) || !goes_on {
             return Ok(ended);
         }
         let judged = self.watch_logs(session, until);

@@ -14,7 +14,7 @@ use racefree_core::event::time::Deadline;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// A log may be written to so often that its last record is never silent.
+/// A log may be written to so often that its last line is never silent.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Judges the logs to their ends, one after the other, so that one file is open at a time.
@@ -48,7 +48,7 @@ impl Session<'_> {
             if self.decided.is_some() {
                 return Ok(());
             }
-            let silent_at = self.records_are_silent_at();
+            let silent_at = self.last_lines_are_silent_at();
             if !busy && self.logs.iter().all(|log| log.pipe().is_none()) && (silent_at.passed() || patience.passed()) {
                 return Ok(());
             }
@@ -58,16 +58,19 @@ impl Session<'_> {
         }
     }
 
-    /// When the last record of each log has been silent for so long that it is taken for finished.
-    fn records_are_silent_at(&self) -> Deadline {
-        let records = self.matcher.has_records();
-        let unfinished = self
-            .logs
-            .iter()
-            .flat_map(|log| log.files().readers())
-            .filter(|reader| records && reader.buffer.rest().is_some() && reader.file().is_some());
+    /// When the last record of each log, or its unfinished last line in which something is found, has been silent for so long
+    /// that it is taken for finished.
+    fn last_lines_are_silent_at(&self) -> Deadline {
+        let unfinished = |reader: &&Reader| match reader.buffer.rest() {
+            Some(rest) if reader.file().is_some() => {
+                let (base, text) = reader.buffer.lines_of(&rest);
+                self.matcher.has_records() || self.matcher.next(text, rest.range.start - base).is_some()
+            }
+            _ => false,
+        };
         let age = |reader: &Reader| Duration::from_nanos(inode::now().saturating_sub(reader.modified()));
-        let youngest = unfinished.map(age).min().unwrap_or(SILENCE);
+        let readers = self.logs.iter().flat_map(|log| log.files().readers());
+        let youngest = readers.filter(unfinished).map(age).min().unwrap_or(SILENCE);
         Deadline::after(SILENCE.saturating_sub(youngest))
     }
 

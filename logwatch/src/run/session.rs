@@ -148,6 +148,16 @@ impl<'a> Session<'a> {
     /// # Errors
     /// The read fails; stdout cannot be written.
     pub(crate) fn finish(&mut self, until: Deadline) -> Result<()> {
+        self.read_to_ends(until)?;
+        self.judge_rests()?;
+        self.printer.flush()
+    }
+
+    /// Reads every log to its end as it is now, at most until the deadline. What is unfinished is left to be judged.
+    ///
+    /// # Errors
+    /// The read fails; stdout cannot be written.
+    pub(crate) fn read_to_ends(&mut self, until: Deadline) -> Result<()> {
         let ends: Vec<_> = self.logs.iter().map(|log| log.files().ends()).collect();
         // Behind the line that decided only its context is of interest, and the log may be long.
         while !matches!(self.decided, Some(Verdict::Error)) || self.printer.wants_more() {
@@ -157,8 +167,7 @@ impl<'a> Session<'a> {
                 break;
             }
         }
-        self.judge_rests()?;
-        self.printer.flush()
+        Ok(())
     }
 
     /// True if nothing has been decided, or the context of the line that decided is not yet printed.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The number of lines that decide, and those seen so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Threshold {
     wanted: u64,
     within: Option<Duration>,

@@ -1,11 +1,7 @@
 //! What `logwatch` promises at the prompt.
 
-use crate::common::{place, said};
+use crate::common::{WAITS, place, said};
 use tests::{needs, needs_root};
-
-/// Starts `logwatch` in the background of a script and waits until it waits, which is when all there was has been read.
-const WAITS: &str = "waits() { until read -r _ _ s _ 2>/dev/null </proc/$1/stat && [ \"$s\" = S ] && \
-    grep -q inotify /proc/$1/fdinfo/* 2>/dev/null; do :; done; sleep 0.02; };";
 
 #[test]
 fn an_error_line_that_comes_later_is_shown_and_the_answer_is_no() {

@@ -1,13 +1,9 @@
 //! What a line is: after a hole, after a byte order mark, without its end, with escape sequences; and how many decide.
 
-use crate::common::{place, said};
+use crate::common::{WAITS, place, said};
 
 /// What cron runs.
 const CHECK: &str = "logwatch --no-follow --cursor-file c -e FATAL l";
-
-/// Waits until the last job watches its log and sleeps.
-const WAITS: &str = "waits() { until read -r _ _ s _ 2>/dev/null </proc/$1/stat && [ \"$s\" = S ] && \
-    grep -q inotify /proc/$1/fdinfo/* 2>/dev/null; do :; done; sleep 0.02; };";
 
 #[test]
 fn nuls_that_a_truncation_leaves_are_no_part_of_the_first_line() {
@@ -32,17 +28,6 @@ fn a_byte_order_mark_is_no_part_of_the_first_line() {
     let place = place();
     place.write("l", "\u{feff}FATAL one\nFATAL two\n");
     place.script("logwatch --no-follow -e '^FATAL' l").code(1).stdout("FATAL one\nFATAL two\n").stderr("");
-}
-
-#[test]
-fn a_line_without_its_end_is_judged_after_a_silence_and_again_when_it_has_grown() {
-    let place = place();
-    let script = format!("{WAITS} : >l; logwatch --ready 'login: $' l & waits $!; printf 'login: ' >>l; wait $!");
-    place.script(&script).code(0).stdout("login: \n").stderr("");
-    let script = format!(
-        "{WAITS} : >l; logwatch --ready 'done$' l & waits $!; printf '10%%\\r50%%' >>l; sleep 0.3; printf '\\rdone' >>l; wait $!"
-    );
-    place.script(&script).code(0).stdout("10%\r50%\rdone\n").stderr("");
 }
 
 #[test]

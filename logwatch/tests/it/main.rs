@@ -10,3 +10,4 @@ mod judging;
 mod lines;
 mod names;
 mod rotation;
+mod unfinished;

@@ -1,14 +1,10 @@
 //! Which files are logs and which are their archives: globs, --archives, and what a stranger may put there.
 
-use crate::common::{place, said};
+use crate::common::{WAITS, place, said};
 use tests::needs;
 
 /// What cron runs.
 const CHECK: &str = "logwatch --no-follow --cursor-file c -e FATAL l";
-
-/// Waits until the last job watches its log and sleeps.
-const WAITS: &str = "waits() { until read -r _ _ s _ 2>/dev/null </proc/$1/stat && [ \"$s\" = S ] && \
-    grep -q inotify /proc/$1/fdinfo/* 2>/dev/null; do :; done; sleep 0.02; };";
 
 #[test]
 fn an_archive_that_a_glob_matches_is_no_log_of_its_own() {
