@@ -11,9 +11,18 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
-/// The extensions of compressed files, and the tools that decompress them from stdin to stdout.
-pub(crate) const KINDS: [(&str, &str); 5] =
-    [("gz", "gzip"), ("xz", "xz"), ("zst", "zstd"), ("bz2", "bzip2"), ("lz4", "lz4")];
+/// The extensions of compressed files, and the tools that decompress them from stdin to stdout. gzip(1) reads a zip file of
+/// one member, as log4j2 and logback write it.
+pub(crate) const KINDS: [(&str, &str); 8] = [
+    ("gz", "gzip"),
+    ("xz", "xz"),
+    ("zst", "zstd"),
+    ("bz2", "bzip2"),
+    ("lz4", "lz4"),
+    ("zip", "gzip"),
+    ("Z", "gzip"),
+    ("lzma", "xz"),
+];
 
 /// True if the name ends like that of a compressed file.
 pub(crate) fn is_compressed(path: &Path) -> bool {

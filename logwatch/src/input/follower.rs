@@ -4,6 +4,7 @@
 
 use crate::input::archive_names::ArchiveNames;
 use crate::input::budget::Budget;
+use crate::input::cursor::Place;
 use crate::input::directories::Directories;
 use crate::input::inode::{self, Inode};
 use crate::input::open_files::OpenFiles;
@@ -163,6 +164,7 @@ impl Follower {
             Err(e) if self.files.reader(at).is_once() && !self.is_stdin => {
                 output::failure(&e);
                 self.gap = true;
+                self.files.reader_mut(at).end_here();
                 Ok(Look::End)
             }
             look => look,
@@ -183,6 +185,7 @@ impl Follower {
                 Err(e) => {
                     output::failure(&e);
                     self.gap = true;
+                    self.files.pass(Place::behind(next.generation.inode, next.generation.modified));
                     self.unread.pop_front();
                 }
             }

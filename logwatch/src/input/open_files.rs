@@ -141,6 +141,11 @@ impl OpenFiles {
         self.left.extend(place);
     }
 
+    /// Notes the place behind a file that cannot be read.
+    pub(crate) fn pass(&mut self, behind: Place) {
+        self.left.push(behind);
+    }
+
     /// Forgets the oldest places. All that was written before a certain time has been read, so they are of little use.
     pub(crate) fn forget_oldest(&mut self) {
         self.left.drain(..self.left.len().saturating_sub(LEFT));

@@ -119,6 +119,11 @@ impl Reader {
         Ok(true)
     }
 
+    /// Reads nothing more, because a read has failed: it would fail again.
+    pub(super) fn end_here(&mut self) {
+        self.source = Source::Once(Box::new(io::empty()));
+    }
+
     /// Skips a hole (lseek(2), SEEK_DATA). A writer without O_APPEND goes on at its old offset after the log was truncated
     /// and leaves a hole before it.
     fn skip_hole(&mut self) -> Result<bool> {

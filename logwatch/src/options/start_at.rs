@@ -25,7 +25,9 @@ pub(crate) struct StartAt {
     ///
     /// `--archives '/var/log/old/app.log*'` for the olddir of logrotate. Without it the archives are the files beside LOG
     /// whose names are those of a known rotation scheme, such as `LOG.1`, `LOG-20261121.gz` or `app-2026-11-21.log`. With
-    /// several LOGs an archive belongs to the LOG with whose name, less the extension, its own name begins.
+    /// several LOGs an archive belongs to the LOG with whose name, less the extension, its own name begins. An archive that
+    /// ends in .gz is unpacked; one that ends in .xz, .lzma, .zst, .bz2, .lz4, .zip or .Z is unpacked by xz(1), zstd(1),
+    /// bzip2(1), lz4(1) or gzip(1). One that cannot be unpacked is reported as a gap.
     #[arg(long, help_heading = START, value_name = "GLOB")]
     pub(crate) archives: Vec<String>,
     /// Fail with exit code 125 if a LOG does not exist at the start, or a glob matches no file

@@ -73,29 +73,6 @@ fn a_lost_place_is_said_aloud_and_nothing_known_is_skipped() {
 }
 
 #[test]
-fn compressed_archives_are_read_on_from_the_place() {
-    let place = place();
-    for (tool, package, ending) in [("gzip", "gzip", "gz"), ("xz", "xz-utils", "xz"), ("zstd", "zstd", "zst")] {
-        if !needs(tool, package) {
-            continue;
-        }
-        let script = format!(
-            "rm -f l* c; seq 5000 >l; {CHECK}; echo FATAL 1 >>l; seq 5000 >>l; {tool} -q l; rm -f l; mv l.{ending} l.2.{ending};
-             echo FATAL 2 >l; {tool} -q l; rm -f l; mv l.{ending} l.1.{ending}; echo FATAL 3 >l; {CHECK}; {CHECK}; echo $?"
-        );
-        assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\n0\n", "", 0), "{tool}");
-    }
-}
-
-#[test]
-fn an_archive_that_is_just_being_compressed_is_read_uncompressed() {
-    let place = place();
-    let script =
-        format!("seq 99 >l; {CHECK}; echo FATAL 1 >>l; mv l l.1; head -c 20 /dev/urandom >l.1.gz; : >l; {CHECK}");
-    place.script(&script).code(1).stdout("FATAL 1\n").stderr("");
-}
-
-#[test]
 fn another_logs_archives_are_not_read() {
     let place = place();
     let script = format!(

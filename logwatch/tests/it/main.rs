@@ -3,6 +3,7 @@
 
 mod common;
 
+mod archives;
 mod cli;
 mod cursors;
 mod daemons;
