@@ -51,7 +51,7 @@ fn reported(holder: &Holder, evidence: &'static str) -> ReportedHolder {
     let Holder { pid, command } = holder.clone();
     let started = procfs::stat(pid).as_ref().map(Stat::started);
     ReportedHolder {
-        pid: pid.as_raw_pid(),
+        pid: pid.as_raw(),
         evidence,
         name: procfs::name(pid),
         command,
