@@ -6,10 +6,10 @@
 //! closes both (unix(7), SCM_RIGHTS). Before Linux 6.9 the collector runs inside our own close, and nothing is won or
 //! lost.
 
-use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
-use std::io::IoSlice;
+use crate::sys::beyond_nix::send;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 /// A descriptor that is slow to close. Its drop is quick.
 #[derive(Debug)]
@@ -41,9 +41,7 @@ impl<T: AsFd> Drop for DeferredClose<T> {
 
 fn leave_to_the_kernel(fd: impl AsFd) -> nix::Result<()> {
     let (outer, inner) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
-    let both = [inner.as_raw_fd(), fd.as_fd().as_raw_fd()];
-    let message = [ControlMessage::ScmRights(&both)];
-    sendmsg::<()>(outer.as_raw_fd(), &[IoSlice::new(b"x")], &message, MsgFlags::MSG_NOSIGNAL, None)?;
+    send(&outer, b"x", &[inner.as_fd(), fd.as_fd()])?;
     // The close of the last socket wakes the collector. By then the other two are garbage.
     drop(fd);
     drop(inner);

@@ -8,16 +8,18 @@
 //! |---|---|
 //! | pidfd_open(2), pidfd_getfd(2), statx(2), nice(2), TIOCGWINSZ | nix has no safe function |
 //! | waitpid(2) | nix returns EINVAL for a child that a real-time signal has ended, and drops its PID |
+//! | sendmsg(2) with descriptors | nix puts them into memory that need not have the alignment of a header |
 //! | recvmsg(2) | nix gives no credentials of a message with descriptors for which there was no room |
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use rustix::fs::{AtFlags, CWD, Statx, StatxFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, WaitOptions};
-use std::io::IoSliceMut;
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -113,6 +115,20 @@ pub fn birth_of(file: impl AsFd) -> Result<Option<u64>, Errno> {
 fn birth(found: &Statx) -> Option<u64> {
     let known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
     known.then(|| found.stx_btime.tv_sec as u64 * 1_000_000_000 + u64::from(found.stx_btime.tv_nsec))
+}
+
+/// Sends some bytes, and at most two descriptors with them (sendmsg(2), SCM_RIGHTS). No SIGPIPE comes of it.
+///
+/// # Errors
+/// EAGAIN: the queue of the receiver is full. ETOOMANYREFS: too many descriptors are sent and not yet received.
+pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(Errno::EINVAL);
+    }
+    let sent = rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL);
+    sent.map(drop).map_err(errno)
 }
 
 /// The process that has sent a datagram, as the kernel knows it (unix(7), SCM_CREDENTIALS).

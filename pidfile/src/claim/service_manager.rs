@@ -2,13 +2,12 @@
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, UnixAddr};
-use nix::sys::socket::{connect, sendmsg, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::unistd::pipe2;
 use racefree_core::error::{Context, Result};
 use racefree_core::event::Watched;
-use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use racefree_core::sys::beyond_nix;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 /// The fate of a message to the service manager.
@@ -40,7 +39,7 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
     connect(socket.as_raw_fd(), &address).act(&act, name.display())?;
     // The manager closes the descriptor of the barrier when it has come to the barrier (sd_notify_barrier(3)).
     let (read, barrier) = pipe2(OFlag::O_CLOEXEC).act("make", "a pipe")?;
-    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_raw_fd()][..])] {
+    for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
         while !send(&socket, text, descriptors).act(&act, name.display())? {
             if !wait(Watched::Write(socket.as_fd()))? {
                 return Ok(Told::Unread);
@@ -52,13 +51,10 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
 }
 
 /// Sends a datagram; `false` if the queue of the receiver is full.
-fn send(socket: &OwnedFd, text: &str, descriptors: &[RawFd]) -> std::result::Result<bool, Errno> {
-    let rights = [ControlMessage::ScmRights(descriptors)];
-    let along = if descriptors.is_empty() { &[][..] } else { &rights };
-    let text = [IoSlice::new(text.as_bytes())];
-    match sendmsg::<()>(socket.as_raw_fd(), &text, along, MsgFlags::MSG_NOSIGNAL, None) {
+fn send(socket: &OwnedFd, text: &str, descriptors: &[BorrowedFd<'_>]) -> std::result::Result<bool, Errno> {
+    match beyond_nix::send(socket, text.as_bytes(), descriptors) {
         // TOOMANYREFS: the limit of descriptors that are sent and not yet read is reached.
         Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => Ok(false),
-        sent => sent.map(|_| true),
+        sent => sent.map(|()| true),
     }
 }
