@@ -29,9 +29,22 @@ pub struct Descriptor {
 /// # Errors
 /// EACCES: the descriptors may not be read. ENOENT: the process is gone. ETIMEDOUT: it has too many descriptors.
 pub fn flocked_descriptor(pid: Pid, file: LockedFile, deadline: Deadline) -> io::Result<Option<Descriptor>> {
+    flocked_descriptor_among(usize::MAX, pid, file, deadline)
+}
+
+/// Finds it among the first descriptors of the process, this many of them.
+///
+/// # Errors
+/// As [`flocked_descriptor`]; ETIMEDOUT also if it is not among them, and there are more.
+pub(crate) fn flocked_descriptor_among(
+    first: usize,
+    pid: Pid,
+    file: LockedFile,
+    deadline: Deadline,
+) -> io::Result<Option<Descriptor>> {
     let at = file.in_table();
     // A descriptor has one flock. The list gives it before the record locks, of which there may be many.
-    find(pid, 1024, deadline, |number, info| {
+    find(pid, Reach { first, longest: 1024, deadline }, |number, info| {
         let flock = locks(info).find(|lock| lock.kind == "FLOCK" && lock.file == at)?;
         Some(Descriptor { number, writable: is_writable(info), taker: flock.caller })
     })
@@ -62,8 +75,10 @@ pub fn owns_byte(pid: Pid, file: LockedFile, byte: i64, deadline: Deadline) -> i
     let owns = |lock: &Lock<'_>| {
         lock.kind == "POSIX" && lock.mode == "WRITE" && lock.file == at && (lock.start..=lock.end).contains(&byte)
     };
-    find(pid, 1 << 20, deadline, |_, info| locks(info).any(|lock| owns(&lock)).then_some(()))
-        .map(|found| found.is_some())
+    find(pid, Reach { first: usize::MAX, longest: 1 << 20, deadline }, |_, info| {
+        locks(info).any(|lock| owns(&lock)).then_some(())
+    })
+    .map(|found| found.is_some())
 }
 
 /// One `lock:` line: `1: POSIX  ADVISORY  WRITE 1234 fe:01:5678 1234 1234`.
@@ -93,19 +108,22 @@ fn is_writable(info: &str) -> bool {
     flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 0o3 != 0)
 }
 
-/// Looks at the descriptors of a process in the order of their numbers, until `wanted` finds one. The process decides
-/// how many descriptors and locks it has, so the look ends at the deadline. The descriptor of a claim is among the
-/// first.
-fn find<T>(
-    pid: Pid,
+/// The limits of a look at a process, which decides itself how many descriptors and locks it has.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// The number of descriptors that are looked at.
+    first: usize,
+    /// The number of bytes that are read of each.
     longest: u64,
     deadline: Deadline,
-    wanted: impl Fn(RawFd, &str) -> Option<T>,
-) -> io::Result<Option<T>> {
+}
+
+/// Looks at the descriptors of a process in the order of their numbers, until `wanted` finds one.
+fn find<T>(pid: Pid, reach: Reach, wanted: impl Fn(RawFd, &str) -> Option<T>) -> io::Result<Option<T>> {
     if !procfs::is_ours() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    match find_in(&format!("/proc/{pid}/fdinfo"), longest, deadline, &wanted)? {
+    match find_in(&format!("/proc/{pid}/fdinfo"), reach, &wanted)? {
         Listed::Found(found) => return Ok(Some(found)),
         Listed::Others => return Ok(None),
         Listed::Nothing => {}
@@ -113,10 +131,10 @@ fn find<T>(
     // The main thread may have ended and have no table any more. The other threads share one.
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         let list = thread?.path().join("fdinfo");
-        match find_in(&list.to_string_lossy(), longest, deadline, &wanted)? {
+        match find_in(&list.to_string_lossy(), reach, &wanted)? {
             Listed::Found(found) => return Ok(Some(found)),
             Listed::Others => return Ok(None),
-            Listed::Nothing if deadline.passed() => return Err(io::ErrorKind::TimedOut.into()),
+            Listed::Nothing if reach.deadline.passed() => return Err(io::ErrorKind::TimedOut.into()),
             Listed::Nothing => {}
         }
     }
@@ -131,26 +149,21 @@ enum Listed<T> {
     Nothing,
 }
 
-fn find_in<T>(
-    list: &str,
-    longest: u64,
-    deadline: Deadline,
-    wanted: impl Fn(RawFd, &str) -> Option<T>,
-) -> io::Result<Listed<T>> {
+fn find_in<T>(list: &str, reach: Reach, wanted: impl Fn(RawFd, &str) -> Option<T>) -> io::Result<Listed<T>> {
     let mut listed = Listed::Nothing;
-    for descriptor in std::fs::read_dir(list)? {
+    for (place, descriptor) in std::fs::read_dir(list)?.enumerate() {
+        if place == reach.first || place > 0 && reach.deadline.passed() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let Some(number) = descriptor?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         listed = Listed::Others;
         // The descriptor may be closed by now.
-        let info = match read_proc(&format!("{list}/{number}"), longest) {
+        let info = match read_proc(&format!("{list}/{number}"), reach.longest) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             info => info?,
         };
         if let Some(found) = wanted(number, &String::from_utf8_lossy(&info)) {
             return Ok(Listed::Found(found));
-        }
-        if deadline.passed() {
-            return Err(io::ErrorKind::TimedOut.into());
         }
     }
     Ok(listed)

@@ -7,7 +7,7 @@
 //! locks they have, so each look ends after a limited time.
 
 use crate::event::time::Deadline;
-use crate::lock::fdinfo::flocked_descriptor;
+use crate::lock::fdinfo::{flocked_descriptor, flocked_descriptor_among};
 use crate::lock::locked_file::LockedFile;
 use crate::process::procfs;
 use crate::text::one_line;
@@ -85,21 +85,48 @@ pub struct Holders {
     pub cut_short: bool,
 }
 
+/// The number of descriptors that few processes exceed.
+const FEW: usize = 64;
+
+/// A look at many processes for the holders of a lock.
+struct Look {
+    deadline: Deadline,
+    /// The length of the command lines that were read.
+    length: usize,
+    holders: Holders,
+}
+
+impl Look {
+    fn at_each(&mut self, processes: impl Iterator<Item = Pid>, mut is_holder: impl FnMut(Pid) -> bool) {
+        for pid in processes {
+            if self.holders.cut_short {
+                break;
+            }
+            if is_holder(pid) {
+                let holder = Holder::new(pid);
+                self.length += holder.command.as_ref().map_or(0, String::len);
+                self.holders.seen.push(holder);
+            }
+            self.holders.cut_short = self.deadline.passed() || self.length > COMMANDS_AT_MOST;
+        }
+    }
+}
+
 /// Finds the visible holders of the flock on this file, in the time that [`AT_MOST`] allows.
 pub fn of(file: LockedFile) -> Holders {
     let deadline = Deadline::after(AT_MOST);
-    let (mut holders, mut length) = (Holders::default(), 0);
-    for pid in procfs::processes() {
-        if holds_by(pid, file, deadline) == Holds::Yes {
-            let holder = Holder::new(pid);
-            length += holder.command.as_ref().map_or(0, String::len);
-            holders.seen.push(holder);
+    let mut look = Look { deadline, length: 0, holders: Holders::default() };
+    // A process with many descriptors must not use up the time of the others.
+    let mut with_many = vec![];
+    look.at_each(procfs::processes(), |pid| match flocked_descriptor_among(FEW, pid, file, deadline) {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+            with_many.push(pid);
+            false
         }
-        holders.cut_short = deadline.passed() || length > COMMANDS_AT_MOST;
-        if holders.cut_short {
-            break;
-        }
-    }
+        found => matches!(found, Ok(Some(_))),
+    });
+    look.at_each(with_many.into_iter(), |pid| holds_by(pid, file, deadline) == Holds::Yes);
+    let mut holders = look.holders;
     holders.seen.sort_by_key(|holder| holder.pid.as_raw());
     holders
 }

@@ -181,6 +181,19 @@ fn a_reader_with_many_descriptors_and_locks_costs_a_busy_lock_a_second_at_most()
 }
 
 #[test]
+fn a_process_with_many_descriptors_does_not_hide_the_holder_of_a_lock() {
+    if !needs_root() || !needs("perl", "perl") {
+        return;
+    }
+    let place = place();
+    place.write("reader", READER);
+    // The readers have the lower PIDs, and are looked at first.
+    place.says("ulimit -n 20000; : >other; for n in 1 2 3 4; do rm -f reads; perl reader other 19000 1 & waitfor -t 50 file:reads || exit; done; withlock -F l sleep 1000 & waitfor lock:l");
+    let said = place.sh("pidfile read --holders l");
+    assert!(said.stdout.ends_with(" sleep 1000\n"), "{said:?}");
+}
+
+#[test]
 fn a_pidfile_that_is_killed_leaves_no_ready_command_behind() {
     let place = place();
     place.says(
