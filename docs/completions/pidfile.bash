@@ -67,7 +67,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__claim)
-            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --name --keep-fd --ready --notify --timeout --kill-after --ensure --wait --mode --chdir --user --no-new-privs --umask --nice --env-file --fd --pid --help"
+            opts="-q -v -b -h --quiet --verbose --background --supervise --ignore-int --forking --pid-from --replace --stop-signal --log --name --keep-fd --ready --notify --timeout --kill-after --ensure --wait --json --mode --chdir --user --no-new-privs --umask --nice --env-file --fd --pid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,7 +255,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__signal)
-            opts="-q -v -h --quiet --verbose --group --unlocked --exe --help"
+            opts="-q -v -h --quiet --verbose --group --json --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -273,7 +273,7 @@ _pidfile() {
             return 0
             ;;
         pidfile__subcmd__stop)
-            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --kill-holders --group --unlocked --exe --help"
+            opts="-q -v -h --quiet --verbose --signal --timeout --kill-after --kill-holders --group --json --unlocked --exe --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -60,6 +60,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ignore-int -d 
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l forking -d 'COMMAND puts itself in the background and exits 0: find its daemon, and return once the daemon is ready'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l replace -d 'Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l ensure -d 'Exit 0 if PIDFILE is claimed already (with --ready: once that daemon is ready)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l json -d 'If another process has claimed PIDFILE, print the object of `pidfile read --json` for it'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -l no-new-privs -d 'No program that COMMAND executes gains rights, for example by a set-user-ID bit (PR_SET_NO_NEW_PRIVS)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand claim" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand read" -l exe -d 'With --unlocked: only if the process runs this program' -r -F
@@ -74,6 +75,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l exe -d 'With 
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s q -l quiet -d 'Print no message but errors'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l group -d 'Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l json -d 'Print a JSON object: path, outcome, pid, evidence, command, signals, reason, exit'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand signal" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l signal -d 'The signal that asks the daemon to end' -r
@@ -84,6 +86,7 @@ complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s q -l quiet -d '
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s v -l verbose -d 'Print more about each act and its reason; twice: also each decision that a race forces (docs/races.md)'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l kill-holders -d 'With --kill-after: send KILL also to every other process that has the lock of a dead daemon'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l group -d 'Stop also all that descends from the claimant, such as the daemon behind a shell or behind sudo(8)'
+complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l json -d 'Print one JSON object for each file: path, outcome, pid, evidence, command, signals, reason, exit'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -l unlocked -d 'Also believe the PID file of a daemon that writes its own, without a lock'
 complete -c pidfile -n "__fish_pidfile_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pidfile -n "__fish_pidfile_using_subcommand help; and not __fish_seen_subcommand_from claim read signal stop help" -f -a "claim" -d 'Claim PIDFILE, then become COMMAND (or start it with --background)'

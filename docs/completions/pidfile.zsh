@@ -64,6 +64,7 @@ path\:"A path in a directory of its own"))' \
 '(-b --background)--forking[COMMAND puts itself in the background and exits 0\: find its daemon, and return once the daemon is ready]' \
 '(--forking --ensure --wait)--replace[Start COMMAND beside the running daemon, let it take over when it is ready, then stop the old daemon]' \
 '--ensure[Exit 0 if PIDFILE is claimed already (with --ready\: once that daemon is ready)]' \
+'--json[If another process has claimed PIDFILE, print the object of \`pidfile read --json\` for it]' \
 '--no-new-privs[No program that COMMAND executes gains rights, for example by a set-user-ID bit (PR_SET_NO_NEW_PRIVS)]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -95,6 +96,7 @@ _arguments "${_arguments_options[@]}" : \
 '*-v[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '--group[Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)]' \
+'--json[Print a JSON object\: path, outcome, pid, evidence, command, signals, reason, exit]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
@@ -114,6 +116,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--verbose[Print more about each act and its reason; twice\: also each decision that a race forces (docs/races.md)]' \
 '--kill-holders[With --kill-after\: send KILL also to every other process that has the lock of a dead daemon]' \
 '--group[Stop also all that descends from the claimant, such as the daemon behind a shell or behind sudo(8)]' \
+'--json[Print one JSON object for each file\: path, outcome, pid, evidence, command, signals, reason, exit]' \
 '--unlocked[Also believe the PID file of a daemon that writes its own, without a lock]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \

@@ -1,6 +1,6 @@
 //! `--group`: the descendants of a claimant, such as the daemon behind a shell or behind sudo(8).
 
-use crate::send::send;
+use crate::send::Sender;
 use nix::unistd::{Pid, getpid};
 use racefree_core::claim::authority;
 use racefree_core::cli::output;
@@ -52,10 +52,10 @@ impl<'a> Group<'a> {
     }
 
     /// Sends a signal to the living members from this place on. Returns whether there was one.
-    pub(crate) fn send(&self, verb: &str, from: usize, signal: Signal) -> Result<bool> {
+    pub(crate) fn send(&self, sender: &Sender<'_>, from: usize, signal: Signal) -> Result<bool> {
         let mut sent = false;
         for member in &self.members[from..] {
-            sent |= !member.has_ended()? && send(verb, self.pidfile, member, signal)?;
+            sent |= !member.has_ended()? && sender.send(member, signal)?;
         }
         Ok(sent)
     }

@@ -4,6 +4,7 @@
 mod claim;
 mod group;
 mod meant;
+mod outcome;
 mod read;
 mod send;
 mod signal;

@@ -1,22 +1,68 @@
-//! The signal to one pinned process.
+//! The signals of one verb to pinned processes, and the account of them.
 
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::holders::Holder;
 use racefree_core::process::pidfd::PidFd;
 use racefree_core::process::procfs;
 use racefree_core::signal::Signal;
+use serde::Serialize;
+use std::cell::RefCell;
 use std::path::Path;
 
-/// Sends a signal; `false` if the process has ended. The error of a refused signal names the process and its user.
-pub(crate) fn send(verb: &str, pidfile: &Path, process: &PidFd, signal: Signal) -> Result<bool> {
-    process.signal(signal).map_err(|e| e.context(format!("{verb} {}", pidfile.display()))).or_else(|e| {
-        let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&nix::errno::Errno::EPERM));
-        match denied.then(|| procfs::user(process.pid())).flatten() {
-            Some(user) => Err(nix::errno::Errno::EPERM).act(
-                &format!("{verb} {}: send {signal} to", pidfile.display()),
-                format!("{}, which runs as {user}", Holder::new(process.pid())),
-            ),
-            None => Err(e),
+/// Sends the signals that a verb sends because of one PID file.
+pub(crate) struct Sender<'a> {
+    verb: &'static str,
+    pidfile: &'a Path,
+    /// The account, if it is asked for.
+    sent: Option<RefCell<Vec<Sent>>>,
+}
+
+/// A signal that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Sent {
+    signal: String,
+    pid: i32,
+    command: Option<String>,
+}
+
+impl<'a> Sender<'a> {
+    /// A sender that keeps an account only if it is `wanted`.
+    pub(crate) fn new(verb: &'static str, pidfile: &'a Path, wanted: bool) -> Sender<'a> {
+        Sender { verb, pidfile, sent: wanted.then(RefCell::default) }
+    }
+
+    /// Sends a signal; `false` if the process has ended. The error of a refused signal names the process and its user.
+    pub(crate) fn send(&self, process: &PidFd, signal: Signal) -> Result<bool> {
+        // A process that has ended has no command line.
+        let command = self.sent.as_ref().and_then(|_| procfs::command_line(process.pid()));
+        let sent = process.signal(signal).map_err(|e| e.context(self.act())).or_else(|e| {
+            let denied = e.chain().any(|cause| cause.downcast_ref() == Some(&nix::errno::Errno::EPERM));
+            match denied.then(|| procfs::user(process.pid())).flatten() {
+                Some(user) => Err(nix::errno::Errno::EPERM).act(
+                    &format!("{}: send {signal} to", self.act()),
+                    format!("{}, which runs as {user}", Holder::new(process.pid())),
+                ),
+                None => Err(e),
+            }
+        })?;
+        if let Some(account) = self.sent.as_ref().filter(|_| sent) {
+            let pid = process.pid().as_raw();
+            let new = Sent { signal: signal.to_string(), pid, command };
+            let mut account = account.borrow_mut();
+            // KILL is sent again and again until the process is gone.
+            if !account.iter().any(|sent| sent.pid == new.pid && sent.signal == new.signal) {
+                account.push(new);
+            }
         }
-    })
+        Ok(sent)
+    }
+
+    /// The signals that were sent, in their order; each signal to a process once.
+    pub(crate) fn sent(&self) -> Vec<Sent> {
+        self.sent.as_ref().map(|account| account.borrow().clone()).unwrap_or_default()
+    }
+
+    fn act(&self) -> String {
+        format!("{} {}", self.verb, self.pidfile.display())
+    }
 }

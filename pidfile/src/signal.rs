@@ -1,7 +1,8 @@
 //! `pidfile signal`: send a signal to the claimant, or to no process.
 
 use crate::group::Group;
-use crate::send::send;
+use crate::outcome::Account;
+use crate::send::Sender;
 use crate::unlocked::Unlocked;
 use clap::Args;
 use racefree_core::claim::pin::Pinned;
@@ -16,11 +17,18 @@ use std::path::PathBuf;
 /// The kernel verifies that the process holds the claim, and the signal goes through a pidfd: a process that has got a
 /// recycled PID is never hit. Without a living claimant the exit code is that of `pidfile read`.
 #[derive(Debug, Args)]
-#[command(override_usage = "pidfile signal [--group] [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
+#[command(override_usage = "pidfile signal [--group] [--json] [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
 pub(crate) struct Signal {
     /// Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)
     #[arg(long)]
     group: bool,
+    /// Print a JSON object: path, outcome, pid, evidence, command, signals, reason, exit
+    ///
+    /// outcome is sent, not-running, refused or failed. pid is the claimant, and evidence is that of `pidfile read
+    /// --json`. signals are the signals that were sent, in their order: signal, pid, command. reason is the message on
+    /// stderr if there is no claimant that may be signalled. exit is the exit code.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     unlocked: Unlocked,
     /// The signal: a name with or without SIG, or a number
@@ -31,9 +39,19 @@ pub(crate) struct Signal {
 
 impl Signal {
     pub(crate) fn run(self) -> Result<Exit> {
+        let sender = Sender::new("signal", &self.pidfile, self.json);
+        let mut account = Account::new(&self.pidfile, self.json);
+        let ended = self.attempt(&sender, &mut account);
+        account.print(&sender, "sent", &ended).and(ended)
+    }
+
+    fn attempt(&self, sender: &Sender<'_>, account: &mut Account<'_>) -> Result<Exit> {
         match self.unlocked.to_be_signalled("signal", &self.pidfile)? {
-            Pinned::Running(process, _) if self.send(&process)? => Ok(Exit::Done),
-            Pinned::Running(process, _) => {
+            Pinned::Running(process, claimant) => {
+                account.found(claimant);
+                if self.send(sender, &process)? {
+                    return Ok(Exit::Done);
+                }
                 let why = format!("signal {}: process {} has just ended", self.pidfile.display(), process.pid());
                 Err(exit_as(Exit::No, why))
             }
@@ -43,14 +61,12 @@ impl Signal {
             }
         }
     }
-}
 
-impl Signal {
-    fn send(&self, claimant: &PidFd) -> Result<bool> {
+    fn send(&self, sender: &Sender<'_>, claimant: &PidFd) -> Result<bool> {
         let group = self.group.then(|| Group::of(&self.pidfile, claimant)).transpose()?;
-        let sent = send("signal", &self.pidfile, claimant, self.signal)?;
+        let sent = sender.send(claimant, self.signal)?;
         if let Some(group) = group {
-            group.send("signal", 0, self.signal)?;
+            group.send(sender, 0, self.signal)?;
         }
         Ok(sent)
     }

@@ -3,14 +3,17 @@
 use crate::claim::leftovers;
 use crate::claim::mode::Mode;
 use crate::claim::options::Claim;
+use crate::read::Report;
 use racefree_core::claim::leftovers as abandoned;
 use racefree_core::claim::status::Status;
 use racefree_core::claim::{ClaimGuard, Claimed, claim_by};
 use racefree_core::cli::ended_by;
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
+use racefree_core::cli::exit::{Exit, ending, exit_as};
+use racefree_core::cli::output;
+use racefree_core::error::{Result, sentence};
 use racefree_core::event::time::Deadline;
 use racefree_core::lock::holders;
+use std::fmt;
 use std::path::Path;
 
 /// Claims PIDFILE. `None` if another process has claimed it and `--ensure` makes that a success.
@@ -29,7 +32,7 @@ pub(crate) fn claim(options: &Claim) -> Result<Option<ClaimGuard>> {
             Ok(Some(held))
         }
         Claimed::Busy(Status::Held(_)) if options.ensure => Ok(None),
-        Claimed::Busy(status) => Err(busy(&options.pidfile, &status)),
+        Claimed::Busy(status) => Err(busy(&options.pidfile, status)),
     }
 }
 
@@ -42,12 +45,41 @@ fn hangs_after(options: &Claim) -> Deadline {
     }
 }
 
+/// Another process has the claim.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    status: Status,
+    why: String,
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Busy {}
+
 /// The error that names the claimant.
-pub(crate) fn busy(path: &Path, theirs: &Status) -> anyhow::Error {
-    let words = match theirs {
-        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) | Status::Unreadable(_) => theirs.in_words(),
+pub(crate) fn busy(path: &Path, status: Status) -> anyhow::Error {
+    let words = match status {
+        Status::Held(_) | Status::Orphaned(..) | Status::Unknown(_) | Status::Unreadable(_) => status.in_words(),
         // A shared lock is no claim, and it keeps us out. Or the process that had the lock has ended by now.
         _ => format!("no daemon, but its lock is {}", holders::at(path)),
     };
-    exit_as(Exit::Busy, format!("claim {}: {words}", path.display()))
+    Busy { status, why: format!("claim {}: {words}", path.display()) }.into()
+}
+
+/// Gives an error its ending. If that is busy and the user has asked for JSON, prints who has the claim.
+pub(crate) fn ended(options: &Claim, error: anyhow::Error) -> anyhow::Error {
+    let (error, status) = match error.downcast::<Busy>() {
+        Ok(busy) => (exit_as(Exit::Busy, busy.why), Some(busy.status)),
+        Err(error) => (error, None),
+    };
+    if !options.json || ending(&error) != Exit::Busy {
+        return error;
+    }
+    let status = status.unwrap_or_else(|| Status::of(&options.pidfile));
+    let report = Report::of(&options.pidfile, &status, Some(sentence(&error))).with_all_holders();
+    report.json().and_then(output::print).err().unwrap_or(error)
 }

@@ -36,7 +36,11 @@ use racefree_core::process::child;
 
 impl Claim {
     pub(crate) fn run(mut self) -> Result<Exit> {
-        let mode = Mode::of(&self);
+        self.run_to_the_end().map_err(|e| hold::ended(&self, e))
+    }
+
+    fn run_to_the_end(&mut self) -> Result<Exit> {
+        let mode = Mode::of(self);
         if let Mode::ShellDescriptor(fd) = mode {
             return shell_fd::claim(fd, self.pid, self.terms(), &self.pidfile);
         }
@@ -48,10 +52,10 @@ impl Claim {
         self.change_directory()?;
         self.look_ahead()?;
         match mode {
-            Mode::Replace(launch) => replace::replace(&self, launch),
-            Mode::Background(launch) => background::start(&self, launch),
-            Mode::Supervise => match hold::claim(&self)? {
-                Some(held) => supervise::in_foreground(&self, &held),
+            Mode::Replace(launch) => replace::replace(self, launch),
+            Mode::Background(launch) => background::start(self, launch),
+            Mode::Supervise => match hold::claim(self)? {
+                Some(held) => supervise::in_foreground(self, &held),
                 None => Ok(Exit::Done),
             },
             Mode::ShellDescriptor(_) | Mode::Become => self.become_command(),

@@ -73,6 +73,11 @@ pub(crate) struct Claim {
     /// Wait until another claimant leaves, at most DUR
     #[arg(long, help_heading = START, value_name = "DUR", value_parser = Limit::parse, conflicts_with = "ensure")]
     pub(crate) wait: Option<Limit>,
+    /// If another process has claimed PIDFILE, print the object of `pidfile read --json` for it
+    ///
+    /// stdout belongs to COMMAND, so pidfile prints the object only if it exits 75. reason is the message on stderr.
+    #[arg(long, help_heading = START)]
+    pub(crate) json: bool,
     /// The permission bits of PIDFILE, in octal (default for a new file: 0644 less the umask)
     #[arg(long, help_heading = SURROUNDINGS, value_name = "MODE", value_parser = parse_mode)]
     mode: Option<u32>,

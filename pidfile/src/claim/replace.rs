@@ -11,7 +11,7 @@ use crate::claim::role::Role;
 use crate::claim::service_manager::{self, Told};
 use crate::claim::start::{Daemon, Start};
 use crate::claim::{leftovers, ready};
-use crate::send::send;
+use crate::send::Sender;
 use nix::unistd::Pid;
 use racefree_core::claim::evidence::{Trust, pin_to_signal};
 use racefree_core::claim::pin::Pinned;
@@ -55,7 +55,7 @@ pub(crate) fn replace(options: &Claim, launch: Launch) -> Result<Exit> {
         match ended_by(deadline, || claim_by(options.terms(), &options.pidfile))? {
             Claimed::Ours(held) => return launch_claimant(options, launch, deadline, held),
             Claimed::Busy(Status::Held(_)) => {}
-            Claimed::Busy(status) => return Err(busy(&options.pidfile, &status)),
+            Claimed::Busy(status) => return Err(busy(&options.pidfile, status)),
         }
     }
 }
@@ -145,7 +145,7 @@ impl<'a> Restart<'a> {
         // Race: manager-does-not-read (docs/races.md). Who is asked to end when the time is over ends after the new one was ended: then nobody serves.
         let late = || "the old one was not asked to end".into();
         self.start.next(&[], Deadline::after(Duration::ZERO), late)?;
-        send(ACT, &self.options.pidfile, &self.old, self.options.stop_signal)?;
+        Sender::new(ACT, &self.options.pidfile, false).send(&self.old, self.options.stop_signal)?;
         let old = self.old.pid();
         let mut status = StatusLine::begin();
         loop {

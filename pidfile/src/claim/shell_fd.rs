@@ -17,7 +17,7 @@ use std::path::Path;
 pub(crate) fn claim(fd: RawFd, number: Option<i32>, terms: ClaimOptions, pidfile: &Path) -> Result<Exit> {
     let descriptor = sys::adopt(fd).act("use descriptor", fd)?;
     let Some(held) = ClaimGuard::through(descriptor, terms.until, pidfile)? else {
-        return Err(busy(pidfile, &Status::of(pidfile)));
+        return Err(busy(pidfile, Status::of(pidfile)));
     };
     let claimant = number.and_then(pid::numbered).or_else(pid::parent);
     match claimant {

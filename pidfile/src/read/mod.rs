@@ -2,7 +2,8 @@
 
 mod report;
 
-use crate::read::report::Report;
+pub(crate) use crate::read::report::Report;
+
 use crate::unlocked::Unlocked;
 use clap::Args;
 use racefree_core::claim::status::Status;
@@ -49,12 +50,8 @@ pub(crate) struct Read {
 impl Read {
     pub(crate) fn run(self, quiet: bool) -> Result<Exit> {
         if self.table || (self.pidfiles.len() > 1 && !self.json && !self.holders) {
-            let reports: Vec<_> = self
-                .pidfiles
-                .iter()
-                .map(|path| (path, self.unlocked.read(path)))
-                .map(|read| Report::of(read, &self.unlocked))
-                .collect();
+            let reports: Vec<_> =
+                self.pidfiles.iter().map(|path| self.report(path, &self.unlocked.read(path))).collect();
             if !quiet {
                 output::print(report::table(&reports))?;
             }
@@ -64,14 +61,19 @@ impl Read {
         exits.collect::<Result<Vec<Exit>>>().map(|exits| worst(exits.into_iter()))
     }
 
+    fn report(&self, path: &Path, reading: &Status) -> Report {
+        let reason = (!matches!(reading, Status::Held(_))).then(|| self.unlocked.in_words(reading));
+        Report::of(path, reading, reason)
+    }
+
     fn one(&self, path: &Path, quiet: bool) -> Result<Exit> {
         let reading = self.unlocked.read(path);
         let exit = Exit::from(&reading);
         match &reading {
             _ if self.json => {
-                let report = Report::of((path, reading), &self.unlocked).with_holders();
+                let report = self.report(path, &reading).with_holders();
                 if !quiet {
-                    output::print(format!("{}\n", report.json()?))?;
+                    output::print(report.json()?)?;
                 }
             }
             _ if self.holders && !matches!(reading, Status::Absent) => say_holders(path)?,

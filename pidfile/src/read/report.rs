@@ -1,6 +1,6 @@
-//! The report of `pidfile read` about a file: a JSON object, or a row of a table.
+//! The report of `pidfile read` about a file: a JSON object, or a row of a table. `pidfile claim --json` prints the object
+//! too.
 
-use crate::unlocked::Unlocked;
 use racefree_core::claim::pid_text::Text;
 use racefree_core::claim::status::Status;
 use racefree_core::cli::exit::Exit;
@@ -24,7 +24,7 @@ pub(crate) struct Report {
     holders: Vec<ReportedHolder>,
     command: Option<String>,
     started: Option<f64>,
-    /// Why nobody is believed.
+    /// Why nobody is believed, or why a claim was refused.
     reason: Option<String>,
     #[serde(skip)]
     lives: bool,
@@ -41,9 +41,8 @@ struct ReportedHolder {
 }
 
 impl Report {
-    pub(crate) fn of((path, reading): (impl AsRef<Path>, Status), unlocked: &Unlocked) -> Report {
-        let path = path.as_ref();
-        let (pid, evidence, holders) = match &reading {
+    pub(crate) fn of(path: &Path, reading: &Status, reason: Option<String>) -> Report {
+        let (pid, evidence, holders) = match reading {
             Status::Held(claimant) => (Some(claimant.pid), Some(claimant.evidence.word()), vec![]),
             Status::Orphaned(pid, holders) => (Some(*pid), None, holders.seen.clone()),
             Status::Stale(Text::Names(pid)) | Status::Unfit(pid, _) => (Some(*pid), None, vec![]),
@@ -58,24 +57,31 @@ impl Report {
             evidence,
             holders: holders.iter().map(ReportedHolder::from).collect(),
             command: living.and_then(procfs::command_line),
-            reason: living.is_none().then(|| unlocked.in_words(&reading)),
+            reason,
             lives: pid.is_some_and(PidFd::is_alive),
             started: started.and_then(seconds),
             age: started.and_then(|moment| moment.elapsed().ok()),
-            exit: Exit::from(&reading),
+            exit: Exit::from(reading),
         }
     }
 
     /// Adds the visible holders of the lock, which takes a look at every process.
-    pub(crate) fn with_holders(mut self) -> Report {
+    pub(crate) fn with_holders(self) -> Report {
         if self.holders.is_empty() && matches!(self.exit, Exit::Done | Exit::Unknown) {
-            self.holders = holders::at(Path::new(&self.path)).seen.iter().map(ReportedHolder::from).collect();
+            return self.with_all_holders();
         }
         self
     }
 
+    /// Adds the visible holders of the lock, whatever the state of the file.
+    pub(crate) fn with_all_holders(mut self) -> Report {
+        self.holders = holders::at(Path::new(&self.path)).seen.iter().map(ReportedHolder::from).collect();
+        self
+    }
+
+    /// The object, on a line.
     pub(crate) fn json(&self) -> Result<String> {
-        Ok(text::json(&serde_json::to_string(self)?))
+        Ok(format!("{}\n", text::json(&serde_json::to_string(self)?)))
     }
 
     fn cells(&self) -> [String; 6] {

@@ -1,7 +1,8 @@
 //! One daemon on its way out: asked to end, then ended, then its claim free.
 
 use crate::group::Group;
-use crate::send::send;
+use crate::outcome::Account;
+use crate::send::Sender;
 use crate::stop::old_text::OldText;
 use crate::stop::options::Stop;
 use crate::stop::workers::Workers;
@@ -22,10 +23,12 @@ use std::path::Path;
 pub(crate) struct Stopping<'a> {
     stop: &'a Stop,
     pidfile: &'a Path,
+    sender: Sender<'a>,
+    account: Account<'a>,
     state: State,
     old_text: OldText,
     workers: Workers,
-    /// What descends from the claimant, under `--group`.
+    /// The descendants of the claimant, under `--group`.
     group: Option<Group<'a>>,
     killing: bool,
     killed: bool,
@@ -44,8 +47,18 @@ enum State {
 impl<'a> Stopping<'a> {
     /// Asks the claimant to end.
     pub(crate) fn begin(stop: &'a Stop, pidfile: &'a Path) -> Stopping<'a> {
-        let (state, old_text, workers) = (State::Over(Ok(())), OldText::of(pidfile), Workers::default());
-        let mut one = Stopping { stop, pidfile, state, old_text, workers, group: None, killing: false, killed: false };
+        let mut one = Stopping {
+            stop,
+            pidfile,
+            sender: Sender::new("stop", pidfile, stop.json),
+            account: Account::new(pidfile, stop.json),
+            state: State::Over(Ok(())),
+            old_text: OldText::of(pidfile),
+            workers: Workers::default(),
+            group: None,
+            killing: false,
+            killed: false,
+        };
         one.state = one.ask().unwrap_or_else(|e| State::Over(Err(e)));
         one
     }
@@ -55,21 +68,26 @@ impl<'a> Stopping<'a> {
         // What a killed restart has left goes with it.
         let left = leftovers(self.pidfile).unwrap_or_default();
         for process in &left {
-            send("stop", self.pidfile, process, self.stop.signal)?;
+            self.sender.send(process, self.stop.signal)?;
         }
-        Ok(if !left.is_empty() && matches!(state, State::Over(Ok(()))) { self.still_held() } else { state })
+        if left.is_empty() || !matches!(state, State::Over(Ok(()))) {
+            return Ok(state);
+        }
+        self.account.not_idle();
+        Ok(self.still_held())
     }
 
     fn ask_claimant(&mut self) -> Result<State> {
         Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
-            Pinned::Running(process, _) => {
+            Pinned::Running(process, claimant) => {
+                self.account.found(claimant);
                 if self.stop.may_kill() {
                     self.workers.note(self.pidfile, process.pid());
                 }
                 self.group = self.stop.group.then(|| Group::of(self.pidfile, &process)).transpose()?;
-                send("stop", self.pidfile, &process, self.stop.signal)?;
+                self.sender.send(&process, self.stop.signal)?;
                 if let Some(group) = &self.group {
-                    group.send("stop", 0, self.stop.signal)?;
+                    group.send(&self.sender, 0, self.stop.signal)?;
                 }
                 State::Ending(process)
             }
@@ -83,9 +101,9 @@ impl<'a> Stopping<'a> {
                 if lives || matches!(reading, Status::Unfit(..)) {
                     // The caller may have meant this process.
                     self.old_text.keep();
-                    output::notice(&format!("{words}; nothing was signalled"));
+                    self.account.idle(format!("{words}; nothing was signalled"), output::notice);
                 } else {
-                    output::detail(|| words);
+                    self.account.idle(words, |words| output::detail(|| words.into()));
                 }
                 State::Over(Ok(()))
             }
@@ -112,7 +130,7 @@ impl<'a> Stopping<'a> {
         if let State::Freeing(_, holders) = &self.state
             && self.killing
         {
-            self.killed |= self.workers.kill(self.pidfile, holders, self.stop.kill_holders);
+            self.killed |= self.workers.kill(&self.sender, self.pidfile, holders, self.stop.kill_holders);
         }
         before != std::mem::discriminant(&self.state)
     }
@@ -123,7 +141,7 @@ impl<'a> Stopping<'a> {
         let Some(group) = &mut self.group else { return Ok(()) };
         // Race: forked-while-asked (docs/races.md)
         let from = group.look(process)?;
-        group.send("stop", from, if self.killing { Signal::KILL } else { self.stop.signal }).map(|_| ())
+        group.send(&self.sender, from, if self.killing { Signal::KILL } else { self.stop.signal }).map(|_| ())
     }
 
     /// The process has ended. The claim may still be held, and others of the group may still live.
@@ -179,13 +197,13 @@ impl<'a> Stopping<'a> {
             }
         }
         if let State::Ending(process) = &self.state {
-            match send("stop", self.pidfile, process, Signal::KILL) {
+            match self.sender.send(process, Signal::KILL) {
                 Ok(sent) => self.killed |= sent,
                 Err(e) => self.state = State::Over(Err(e)),
             }
         }
         let group = self.group.as_ref().filter(|_| !self.is_over());
-        match group.map_or(Ok(false), |group| group.send("stop", 0, Signal::KILL)) {
+        match group.map_or(Ok(false), |group| group.send(&self.sender, 0, Signal::KILL)) {
             Ok(sent) => self.killed |= sent,
             Err(e) => self.state = State::Over(Err(e)),
         }
@@ -199,13 +217,8 @@ impl<'a> Stopping<'a> {
             State::Remaining => format!("not all of its group have ended: {}", self.remaining_in_words()),
             State::Over(_) => return,
         };
-        self.fail(Exit::TimedOut, format!("stop {}: {why}{after}", self.pidfile.display()));
-    }
-
-    fn fail(&mut self, exit: Exit, why: String) {
-        if !self.is_over() {
-            self.state = State::Over(Err(exit_as(exit, why)));
-        }
+        let why = format!("stop {}: {why}{after}", self.pidfile.display());
+        self.state = State::Over(Err(exit_as(Exit::TimedOut, why)));
     }
 
     /// What is awaited, for the status line.
@@ -233,10 +246,11 @@ impl<'a> Stopping<'a> {
         {
             output::failure(&e);
         }
-        match self.state {
+        let ended = match self.state {
             State::Over(Err(e)) => Err(e),
             _ if self.killed => Ok(Exit::Killed),
             _ => Ok(Exit::Done),
-        }
+        };
+        self.account.print(&self.sender, "gone", &ended).and(ended)
     }
 }

@@ -38,6 +38,15 @@ pub(crate) struct Stop {
     /// have ended, and --kill-after sends KILL to those that have not.
     #[arg(long)]
     pub(super) group: bool,
+    /// Print one JSON object for each file: path, outcome, pid, evidence, command, signals, reason, exit
+    ///
+    /// outcome is gone (it has ended and the claim is free), killed (the same, after KILL), not-running, refused (no
+    /// process is proved to be the claimant, or it may not be signalled), timeout or failed. pid is the claimant, and
+    /// evidence is that of `pidfile read --json`. signals are the signals that were sent, in their order, each signal to
+    /// a process once: signal, pid, command. reason says why a file is not-running, refused, timeout or failed. exit is
+    /// the exit code for this file. The objects are printed at the end, in the order of the files.
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) unlocked: Unlocked,
     /// The PID file

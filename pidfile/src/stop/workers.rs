@@ -1,5 +1,6 @@
 //! The workers that keep the lock of a daemon, and the rule which of them may be killed.
 
+use crate::send::Sender;
 use nix::unistd::Pid;
 use racefree_core::claim::authority::objection_to;
 use racefree_core::claim::leftovers::leftovers;
@@ -31,7 +32,7 @@ impl Workers {
     /// Sends KILL to the pinned processes that keep the lock of a dead claimant, and with `all` to every process that
     /// keeps it. Another process may have got the descriptor from a user who could read the file. Returns whether one
     /// was killed.
-    pub(crate) fn kill(&self, pidfile: &Path, holders: &[PidFd], all: bool) -> bool {
+    pub(crate) fn kill(&self, sender: &Sender<'_>, pidfile: &Path, holders: &[PidFd], all: bool) -> bool {
         // If the file is gone, its holders cannot be found.
         let Ok(locked) = LockedFile::at(pidfile) else { return false };
         let mut killed = false;
@@ -47,11 +48,11 @@ impl Workers {
             // A worker may run as another user by now, over which a writer of the file has no power.
             let may_be = |process: &&PidFd| objection_to(pidfile, process).is_ok_and(|objection| objection.is_none());
             if let Some(process) = process.filter(|_| orphaned).filter(may_be) {
-                killed |= process.signal(Signal::KILL).unwrap_or(false);
+                killed |= sender.send(process, Signal::KILL).unwrap_or(false);
             }
         }
         for left in leftovers(pidfile).unwrap_or_default() {
-            killed |= left.signal(Signal::KILL).unwrap_or(false);
+            killed |= sender.send(&left, Signal::KILL).unwrap_or(false);
         }
         killed
     }

@@ -4,6 +4,7 @@
 mod common;
 
 mod claim;
+mod json;
 mod read;
 mod run_as;
 mod said;
