@@ -28,8 +28,8 @@ impl<'a> Output<'a> {
     /// Opens the destination that `--log` asks for.
     pub(crate) fn of(log: Option<&'a Path>) -> Result<Output<'a>> {
         Ok(match log {
-            Some(log) if log == "-" => Output::Inherited,
-            Some(log) if log == "/dev/null" => Output::Dropped,
+            Some(log) if log.as_os_str() == "-" => Output::Inherited,
+            Some(log) if log.as_os_str() == "/dev/null" => Output::Dropped,
             Some(log) => Output::Log(Log::open(log)?),
             None => KeptOutput::begin().map_or(Output::Dropped, Output::Kept),
         })
