@@ -54,11 +54,11 @@ for tool in pidfile withlock waitfor logwatch; do
 	"$place/cargo/bin/$tool" --version >/dev/null || fail "cargo install --path $tool"
 done
 
-# As crates.
-crates="-p racefree -p racefree-pidfile -p racefree-withlock -p racefree-waitfor -p racefree-logwatch"
-# shellcheck disable=SC2086 # they are words
-cargo package --quiet --locked --allow-dirty --no-verify --target-dir "$place/crates" $crates 2>"$place/warnings" ||
-	fail "$(cat "$place/warnings")"
+# As crates: each is built from its package, with the other packages as its dependencies.
+for act in package "publish --dry-run"; do
+	# shellcheck disable=SC2086 # they are words
+	cargo $act --workspace --exclude tests --exclude model --locked --allow-dirty 2>"$place/warnings" || fail "$(cat "$place/warnings")"
+done
 packaging/licences --quiet
 
 # As sources: what is Debian's own passes its checks without the vendored crates, of which `make dist` has more to say.
