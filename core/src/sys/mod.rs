@@ -7,6 +7,7 @@ pub mod arena;
 pub mod backstop;
 pub mod beyond_nix;
 mod guard;
+#[cfg(feature = "cli")]
 pub(crate) mod init;
 pub mod names;
 pub mod runtime;
@@ -16,7 +17,9 @@ use crate::pid;
 use crate::signal::Signal;
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+#[cfg(feature = "cli")]
+use nix::sys::resource::setrlimit;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::Pid;
 use std::io;
@@ -45,6 +48,7 @@ pub(crate) fn set_ignored(signal: Signal, ignored: bool) -> io::Result<()> {
 
 /// Ends this process by `signal`, without a core dump, because COMMAND has dumped its own. It returns if the signal
 /// does not end the process, as in PID 1 of a namespace.
+#[cfg(feature = "cli")]
 pub(crate) fn die_of(signal: Signal) {
     // If the core limit cannot be lowered, the cost is a second core file.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);

@@ -79,7 +79,7 @@ fn each_step_of_ci_stands_in_the_table_of_what_it_proves() {
     let page = fs::read_to_string(docs("reliability.md")).expect("reliability.md");
     let table = page.split("## What CI proves").nth(1).expect("the part about CI");
     let listed: Vec<&str> = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    let steps: Vec<&str> = ci.lines().filter_map(|line| line.strip_prefix("step ")).collect();
+    let steps: Vec<&str> = ci.lines().filter_map(|line| line.trim_start().strip_prefix("step ")).collect();
     assert!(steps.len() > 5 && steps.len() == listed.len(), "{steps:?} and {listed:?}");
     for (step, listed) in steps.iter().zip(listed) {
         assert!(step.contains(listed), "`{step}` is listed as `{listed}`");
