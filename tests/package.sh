@@ -60,6 +60,15 @@ for act in package "publish --dry-run"; do
 	cargo $act --workspace --exclude tests --exclude model --locked --allow-dirty 2>"$place/warnings" || fail "$(cat "$place/warnings")"
 done
 packaging/licences --quiet
+# cargo-deny as it may answer: it has no database; it knows nothing against a crate; it does.
+mkdir "$place/deny"
+# shellcheck disable=SC2016 # that shell expands it
+printf '#!/bin/sh\ncase $* in *" fetch db") exit "$FETCH" ;; esac\nexit "$CHECK"\n' >"$place/deny/cargo-deny"
+chmod +x "$place/deny/cargo-deny"
+asked() (env PATH="$place/deny:$PATH" FETCH="$1" CHECK="$2" packaging/licences --quiet)
+asked 1 1 | grep -q 'not checked (the database cannot be had)$' || fail "licences without a database"
+asked 0 0 | grep . && fail "advisories are checked and are said not to be"
+! asked 0 1 || fail "an advisory is ignored"
 
 # As sources: what is Debian's own passes its checks without the vendored crates, of which `make dist` has more to say.
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
