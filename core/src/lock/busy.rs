@@ -1,9 +1,9 @@
 //! A lock that another process holds: the account of it, for a message and for a program that reads it.
 
 use crate::error::{Why, refused};
-use crate::lock::Name;
 use crate::lock::deadlock::Deadlock;
 use crate::lock::holders::Holder;
+use crate::lock::name::Name;
 use crate::lock::report::LockReport;
 use std::fmt;
 use std::os::fd::RawFd;

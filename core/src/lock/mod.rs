@@ -9,6 +9,7 @@ pub mod fdinfo;
 pub mod file_id;
 pub mod holders;
 pub mod locked_file;
+mod name;
 pub mod proc_locks;
 pub mod report;
 pub(crate) mod wait;
@@ -18,16 +19,16 @@ use crate::event::time::Deadline;
 use crate::lock::busy::BusyLock;
 use crate::lock::deadlock::{Lookout, deadlock};
 use crate::lock::file_id::FileId;
+use crate::lock::name::Name;
 use crate::lock::report::LockReport;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::open::{self, How, Links, Opened, Refused};
 use crate::sys;
 use fs4::FileExt;
 use nix::errno::Errno;
-use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The number of times that a file may be replaced before that counts as an attack.
 pub const REPLACED_AT_MOST: usize = 100;
@@ -55,13 +56,6 @@ pub struct Lockfile {
 pub struct LockGuard {
     file: File,
     name: Name,
-}
-
-/// The name by which the user gave a lock file.
-#[derive(Debug)]
-enum Name {
-    Path(PathBuf),
-    Descriptor(RawFd),
 }
 
 /// The result of an attempt to lock.
@@ -206,15 +200,6 @@ impl Lockfile {
     /// A refused flock(2).
     pub fn unlock(self) -> Result<()> {
         FileExt::unlock(&self.file).act("unlock", self.name)
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Name::Path(path) => path.display().fmt(f),
-            Name::Descriptor(number) => write!(f, "descriptor {number}"),
-        }
     }
 }
 
