@@ -54,10 +54,10 @@ pub struct Cli {
     /// If another process holds the lock, print a JSON object: path, descriptor, holders, waiting, deadlock, reason
     ///
     /// stdout belongs to COMMAND, so withlock prints the object only if COMMAND does not run. holders are the processes
-    /// that hold the lock: pid, evidence, name, command, user, started. evidence is descriptor (the process has a
-    /// descriptor that holds the lock) or caller (no holder is visible; the process called flock(2)). waiting is the
-    /// number of processes that wait. deadlock is true if an ancestor of withlock holds the lock. reason is the message
-    /// on stderr. started is in seconds since the epoch.
+    /// that took the lock if each of them still has it, otherwise all that visibly have it: pid, evidence, name,
+    /// command, user, started. evidence is descriptor (the process has a descriptor that holds the lock) or caller (no
+    /// holder is visible; the process called flock(2)). waiting is the number of processes that wait. deadlock is true
+    /// if an ancestor of withlock holds the lock. reason is the message on stderr. started is in seconds since the epoch.
     #[arg(long, help_heading = WAIT)]
     pub(crate) json: bool,
     /// Do not let COMMAND inherit the lock

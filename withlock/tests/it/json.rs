@@ -41,6 +41,27 @@ fn a_busy_lock_names_its_holder() {
 }
 
 #[test]
+fn of_a_command_and_its_withlock_the_one_that_took_the_lock_is_named() {
+    let place = place();
+    let script = "withlock l sh -c 'echo >held; exec sleep 60' & until test -e held; do :; done; echo $! >holder
+        withlock -n --json l true; code=$?; kill $!; exit $code";
+    let said = place.sh(script);
+    let pid: i32 = place.content("holder").trim().parse().expect("a number");
+    let holders = object(&said)["holders"].clone();
+    assert_eq!((&holders[0]["pid"], holders.as_array().map(Vec::len)), (&pid.into(), Some(1)), "{said:?}");
+}
+
+#[test]
+fn a_process_that_waits_is_counted() {
+    let said = beside_a_holder(
+        &place(),
+        "withlock -w 60 l true &
+         until withlock -n --json l true 2>/dev/null | tee said | grep -q 'waiting\":1'; do :; done; cat said; kill %2",
+    );
+    assert_eq!(object(&said)["waiting"], 1, "{said:?}");
+}
+
+#[test]
 fn of_several_locks_the_object_names_the_busy_one() {
     let said = beside_a_holder(&place(), "withlock -n --json -l l free true");
     assert_eq!((&object(&said)["path"], said.code), (&"l".into(), 75), "{said:?}");
