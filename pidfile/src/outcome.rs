@@ -57,21 +57,18 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Notes that a process was signalled all the same.
-    pub(crate) fn not_idle(&mut self) {
-        self.idle = None;
-    }
-
     /// Prints the account of a verb that ended in this way. `done` is the word for a success.
     pub(crate) fn print(self, sender: &Sender<'_>, done: &'static str, ended: &Result<Exit>) -> Result<()> {
         if !self.wanted {
             return Ok(());
         }
+        let signals = sender.sent();
         let (outcome, exit, reason) = match (ended, self.idle) {
             (Err(e), _) => (word(ending(e)), ending(e), Some(sentence(e))),
-            (Ok(exit), Some(idle)) => ("not-running", *exit, Some(idle)),
-            (Ok(Exit::Killed), None) => ("killed", Exit::Killed, None),
-            (Ok(exit), None) => (done, *exit, None),
+            // Nobody had the claim, but a killed restart had left processes.
+            (Ok(exit), Some(idle)) if signals.is_empty() => ("not-running", *exit, Some(idle)),
+            (Ok(Exit::Killed), _) => ("killed", Exit::Killed, None),
+            (Ok(exit), _) => (done, *exit, None),
         };
         let outcome = Outcome {
             path: self.pidfile.to_string_lossy().into_owned(),
@@ -79,7 +76,7 @@ impl<'a> Account<'a> {
             pid: self.claimant.as_ref().map(|found| found.claimant.pid.as_raw()),
             evidence: self.claimant.as_ref().map(|found| found.claimant.evidence.word()),
             command: self.claimant.and_then(|found| found.command),
-            signals: sender.sent(),
+            signals,
             reason,
             exit: exit.code(),
         };

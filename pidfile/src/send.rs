@@ -66,3 +66,26 @@ impl<'a> Sender<'a> {
         format!("{} {}", self.verb, self.pidfile.display())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::unistd::Pid;
+
+    #[test]
+    fn a_signal_that_is_sent_again_stands_in_the_account_once() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a number"));
+        let process = PidFd::open(pid).expect("a pidfd").expect("it lives");
+        let sender = Sender::new("stop", Path::new("p"), true);
+        let sent =
+            [Signal::CONT, Signal::CONT, Signal::KILL].map(|signal| sender.send(&process, signal).expect("sent"));
+        child.wait().expect("it has ended");
+        let account = sender.sent();
+        assert_eq!(sent, [true; 3]);
+        assert_eq!(account.iter().map(|sent| &*sent.signal).collect::<Vec<_>>(), ["SIGCONT", "SIGKILL"]);
+        // A process that has ended gets no signal.
+        assert!(!sender.send(&process, Signal::TERM).expect("an answer"));
+        assert_eq!(sender.sent(), account);
+    }
+}

@@ -70,11 +70,7 @@ impl<'a> Stopping<'a> {
         for process in &left {
             self.sender.send(process, self.stop.signal)?;
         }
-        if left.is_empty() || !matches!(state, State::Over(Ok(()))) {
-            return Ok(state);
-        }
-        self.account.not_idle();
-        Ok(self.still_held())
+        Ok(if !left.is_empty() && matches!(state, State::Over(Ok(()))) { self.still_held() } else { state })
     }
 
     fn ask_claimant(&mut self) -> Result<State> {

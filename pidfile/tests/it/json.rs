@@ -73,6 +73,33 @@ fn a_stop_of_a_group_names_each_process_that_was_signalled() {
     assert_eq!((pids, code), (vec![&"daemon".into(), &"worker".into()], 0), "{said}");
 }
 
+/// A restart that was killed before its new daemon was ready.
+const KILLED_RESTART: &str = "pidfile claim --replace --log /dev/null --ready 'echo >asked; sleep 62' p sleep 61 & until test -e asked; do :; done
+    kill -9 $!; wait $! 2>/dev/null";
+
+#[test]
+fn a_stop_names_what_a_killed_restart_has_left() {
+    let place = place();
+    let script =
+        format!("pidfile claim -b p sleep 60; pidfile read p >daemon; {KILLED_RESTART}; pidfile stop --json p");
+    let (said, code, _) = object(&place, &script, &["daemon"]);
+    let commands: Vec<_> = said["signals"].as_array().expect("signals").iter().map(|sent| &sent["command"]).collect();
+    assert_eq!((&said["pid"], &said["outcome"], code), (&"daemon".into(), &"gone".into(), 0), "{said}");
+    assert_eq!(commands, ["sleep 60", "sleep 61"]);
+}
+
+#[test]
+fn a_stop_of_what_only_others_hold_has_no_claimant() {
+    let place = place();
+    let script = format!(
+        "pidfile claim -b p sleep 60; {KILLED_RESTART}; kill -9 $(pidfile read p)
+        until pidfile read --json p | grep -q orphaned; do :; done; pidfile stop --json p"
+    );
+    let (said, code, _) = object(&place, &script, &[]);
+    assert_eq!((&said["pid"], &said["outcome"], code), (&Value::Null, &"gone".into(), 0), "{said}");
+    assert_eq!(said["signals"][0]["command"], "sleep 61", "{said}");
+}
+
 #[test]
 fn a_stop_says_who_has_not_ended_in_time() {
     let place = place();
@@ -154,12 +181,38 @@ fn a_claim_that_is_refused_says_who_has_it_in_every_mode() {
         let facts = (&said["path"], &said["state"], &said["pid"], &said["evidence"], &said["command"]);
         let expected = (&"p".into(), &"held".into(), &"daemon".into(), &"vouched".into(), &"sleep 60".into());
         assert_eq!((facts, code), (expected, 75), "{claim}: {said}");
-        assert_eq!(said["holders"], json!([{"pid": "daemon", "command": "sleep 60"}]), "{claim}");
         assert_eq!(stderr, format!("pidfile: {}\n", said["reason"].as_str().expect("a reason")), "{claim}");
         assert!(!place.file("ran").exists(), "{claim}");
     }
     let shell = object(&place, "exec 9<>p; pidfile claim --json --fd 9 p", &["daemon"]);
     assert_eq!((&shell.0["pid"], shell.1), (&"daemon".into(), 75), "{shell:?}");
+}
+
+/// A look at the descriptors of all processes takes a limited time, so that it may find nobody on a busy machine.
+const UNTIL_SEEN: &str =
+    "until pidfile claim --json p true 2>errors >said; code=$?; grep -q 'holders\":.{' said; do :; done; cat said";
+
+#[test]
+fn a_claim_that_is_refused_names_the_workers_too() {
+    let place = place();
+    let script = format!(
+        "{START} p sh -c 'sleep 60 & echo $! >worker; echo >ready; exec sleep 61'; pidfile read p >daemon; {UNTIL_SEEN}; exit $code"
+    );
+    let (said, code, _) = object(&place, &script, &["daemon", "worker"]);
+    let holders = said["holders"].as_array().expect("holders");
+    assert_eq!((holders.len(), code), (2, 75), "{said}");
+    assert!(holders.contains(&json!({"pid": "worker", "command": "sleep 60"})), "{said}");
+}
+
+#[test]
+fn a_claim_that_meets_a_restart_says_who_has_it() {
+    let place = place();
+    let script = "pidfile claim -b p sleep 60; pidfile read p >daemon
+        pidfile claim --replace --log /dev/null --ready 'echo >asked; sleep 62' p sleep 61 & until test -e asked; do :; done
+        pidfile claim --json --replace --timeout 50ms p sleep 63; code=$?; kill $!; wait $!; exit $code";
+    let (said, code, _) = object(&place, script, &["daemon"]);
+    assert_eq!((&said["state"], &said["pid"], code), (&"held".into(), &"daemon".into(), 75), "{said}");
+    assert!(said["reason"].as_str().is_some_and(|reason| reason.ends_with("another restart is under way")), "{said}");
 }
 
 #[test]
@@ -168,9 +221,11 @@ fn a_claim_that_a_strangers_lock_keeps_out_says_who_has_that() {
         return;
     }
     let place = place();
-    let script = "flock -s -o p sh -c 'echo >locked; sleep 60' & until test -e locked; do :; done; echo $! >stranger
-        pidfile claim --json p true; code=$?; kill $!; exit $code";
-    let (said, code, _) = object(&place, script, &["stranger"]);
+    let script = format!(
+        "flock -s -o p sh -c 'echo >locked; sleep 60' & until test -e locked; do :; done; echo $! >stranger; {UNTIL_SEEN}
+         kill $!; exit $code"
+    );
+    let (said, code, _) = object(&place, &script, &["stranger"]);
     assert_eq!((&said["state"], &said["pid"], code), (&"empty".into(), &Value::Null, 75), "{said}");
     assert_eq!(said["holders"][0]["pid"], "stranger", "{said}");
 }
