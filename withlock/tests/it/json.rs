@@ -113,3 +113,9 @@ fn without_a_busy_lock_stdout_belongs_to_the_command() {
     let said = place.sh("mkfifo f; withlock -n --json f true");
     assert_eq!((&*said.stdout, said.code), ("", 125), "{said:?}");
 }
+
+#[test]
+fn an_object_that_cannot_be_written_is_an_error() {
+    let said = beside_a_holder(&place(), "withlock -n --json l true >/dev/full");
+    assert_eq!((&*said.stderr, said.code), ("withlock: write the answer: No space left on device\n", 125), "{said:?}");
+}
