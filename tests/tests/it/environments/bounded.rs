@@ -97,6 +97,7 @@ const OTHERS: &[(&str, &[&str])] = &[
             "replace",
             "stop_signal",
             "ensure",
+            "json",
             "keep_fd",
             "mode",
             "name",
@@ -112,8 +113,8 @@ const OTHERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("pidfile read", &["json", "table", "holders", "unlocked"]),
-    ("pidfile signal", &["signal", "group", "unlocked"]),
-    ("pidfile stop", &["signal", "group", "kill_holders", "unlocked"]),
+    ("pidfile signal", &["signal", "group", "json", "unlocked"]),
+    ("pidfile stop", &["signal", "group", "json", "kill_holders", "unlocked"]),
     (
         "withlock",
         &[
@@ -121,6 +122,7 @@ const OTHERS: &[(&str, &[&str])] = &[
             "exclusive",
             "nonblock",
             "conflict_exit_code",
+            "json",
             "close",
             "no_fork",
             "script",
