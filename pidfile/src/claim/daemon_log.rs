@@ -3,9 +3,11 @@
 use crate::claim::kept_output::KeptOutput;
 use crate::claim::tail::Tail;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use racefree_core::cli::output;
 use racefree_core::error::{Context, Result};
 use racefree_core::lock::file_id::FileId;
 use racefree_core::open::{self, How, Links, Opened};
+use std::fmt::Display;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -59,10 +61,15 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Ends the reading, at the end of the start.
-    pub(crate) fn let_go(&self) -> Result<()> {
+    /// Ends the reading, at the end of a start that has succeeded. A message about `daemon` tells what it lacked.
+    pub(crate) fn let_go(&self, daemon: impl Display) -> Result<()> {
         match self {
-            Output::Kept(kept) => kept.let_go(),
+            Output::Kept(kept) => {
+                if let Some(advice) = kept.advice() {
+                    output::notice(&format!("start {daemon}: it runs; {advice}"));
+                }
+                kept.let_go()
+            }
             Output::Log(_) | Output::Inherited | Output::Dropped => Ok(()),
         }
     }
@@ -76,7 +83,10 @@ impl<'a> Output<'a> {
                 Some(line) => format!("the last line of {} is: {line}", log.path.display()),
                 None => format!("{} gained no line", log.path.display()),
             }),
-            Output::Kept(kept) => kept.quote().map(|quote| format!("it said:{quote}")),
+            Output::Kept(kept) => {
+                let advice = kept.advice().map_or(String::new(), |advice| format!("{advice}; "));
+                kept.quote().map(|quote| format!("{advice}it said:{quote}"))
+            }
             Output::Inherited | Output::Dropped => None,
         }
     }

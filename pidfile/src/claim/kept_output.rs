@@ -3,8 +3,12 @@
 //!
 //! COMMAND writes to a datagram socket that is connected to itself, and this process reads from it. After a successful
 //! start, this process sets a filter that drops every datagram. From then on a write of COMMAND acts like a write to
-//! /dev/null: it does not fail or block, and nothing grows. A pipe would fail or block, and a file would grow for as
-//! long as the daemon lives.
+//! /dev/null: it does not fail or block, and nothing grows. No process is needed for that.
+//!
+//! The price: no program can open a socket again as /dev/stderr (ENXIO; under systemd it is the same). The objects that
+//! can be opened again do worse. A pipe without a reader ends COMMAND by SIGPIPE. A file or a memfd grows for as long as
+//! the daemon lives; once it is sealed, a write fails with EPERM, and a program that checks its writes ends after its start
+//! has succeeded. The failed open comes during the start, and the message names the cure: `--log FILE`.
 
 use crate::claim::tail::{Quote, Tail};
 use nix::errno::Errno;
@@ -74,6 +78,17 @@ impl KeptOutput {
     pub(crate) fn quote(&self) -> Option<Quote> {
         self.drain();
         self.tail.borrow().quote()
+    }
+
+    /// The advice for a COMMAND that has tried in vain to open its output again, as `echo >/dev/stderr` does. The error
+    /// of such an open has one text in all programs that speak English.
+    pub(crate) fn advice(&self) -> Option<String> {
+        self.drain();
+        let tail = self.tail.borrow();
+        let refused =
+            |name: &&str| tail.lines().any(|line| line.contains(name) && line.contains("No such device or address"));
+        let name = ["/dev/stderr", "/dev/stdout"].into_iter().find(refused)?;
+        Some(format!("without --log FILE it cannot open {name}"))
     }
 
     /// Drops every later write of COMMAND.

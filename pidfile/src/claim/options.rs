@@ -108,8 +108,8 @@ pub(crate) struct Detached {
     ///
     /// Without --log, the last output of COMMAND before it is ready stands in the message if the start fails, and the
     /// rest is dropped. stdout and stderr are then a socket, as under systemd, and no program can open a socket again
-    /// as /dev/stderr: if COMMAND does that, name /dev/null. With `-`, a `$(pidfile claim ...)` in a shell waits until
-    /// the daemon has ended, too.
+    /// as /dev/stderr: if COMMAND does that, name a file or /dev/null. With `-`, a `$(pidfile claim ...)` in a shell
+    /// waits until the daemon has ended, too.
     #[arg(long, help_heading = SURROUNDINGS, value_name = "FILE", requires = "detached")]
     pub(crate) log: Option<PathBuf>,
     /// The name of the daemon in messages (default: the program that runs by then)

@@ -150,7 +150,7 @@ impl<'a> Start<'a> {
 
     /// Ends a start that has succeeded.
     pub(crate) fn succeed(&self) -> Result<Exit> {
-        self.output.let_go().map(|()| Exit::Done)
+        self.output.let_go(self.options.name()).map(|()| Exit::Done)
     }
 
     /// Ends a start that has failed, and every process that it has started. The returned error adds the name of the

@@ -21,7 +21,8 @@ impl Tail {
         std::mem::take(&mut self.0)
     }
 
-    fn lines(&self) -> impl DoubleEndedIterator<Item = String> + '_ {
+    /// The lines that are not empty.
+    pub(crate) fn lines(&self) -> impl DoubleEndedIterator<Item = String> + '_ {
         let lines = self.0.split(|&b| b == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
         lines.map(|line| String::from_utf8_lossy(line).into_owned())
     }

@@ -1,6 +1,7 @@
 //! What a start says when it fails: the cause, once, with the name of the daemon and its own last words.
 
 use crate::common::place;
+use predicates::prelude::predicate;
 
 #[test]
 fn what_a_daemon_said_before_it_failed_is_in_the_message_without_a_log() {
@@ -45,6 +46,42 @@ fn a_word_of_another_tool_is_answered_with_the_line_that_was_meant() {
         .stderr("pidfile: unrecognized subcommand 'status'; did you mean: pidfile read p\n");
 }
 
+/// A socket cannot be opened again, a file can. The message names the option, whether the start fails or not.
+#[test]
+fn a_daemon_that_opens_dev_stderr_is_told_to_be_given_a_log() {
+    let place = place();
+    place
+        .script("pidfile claim -b p sh -ec 'echo early; echo x >/dev/stderr; exec sleep 60'")
+        .code(3)
+        .stderr(predicate::str::starts_with(
+            "pidfile: start sh: it exited with status 2 before it was ready; without --log FILE it cannot open /dev/stderr; \
+             it said:\n    early\n    ",
+        ));
+    place
+        .script("pidfile claim -b --ready 'until test -e tried; do :; done' p sh -c 'echo x >/dev/stdout; echo >tried; exec sleep 60'
+             pidfile stop p")
+        .code(0)
+        .stderr("pidfile: start sh: it runs; without --log FILE it cannot open /dev/stdout\n");
+    // What is only named is not refused.
+    place
+        .script(
+            "rm tried; pidfile claim -b --ready 'until test -e tried; do :; done' p \
+                sh -c 'echo the log is /dev/stderr; echo >tried; exec sleep 60'
+             pidfile stop p",
+        )
+        .code(0)
+        .stderr("");
+    let opens = "echo early; echo x >>/dev/stderr; echo y >>/dev/stdout; echo >tried; exec sleep 60";
+    place
+        .script(&format!(
+            "for log in log /dev/null -; do
+                rm tried; pidfile claim -b --log $log --ready 'until test -e tried; do :; done' p sh -ec '{opens}' >out 2>&1
+                pidfile stop p; cat out; done; cat log"
+        ))
+        .stdout("early\nx\ny\nearly\nx\ny\n")
+        .stderr("");
+}
+
 #[test]
 fn a_daemon_writes_on_without_an_error_when_nobody_reads_any_more() {
     let place = place();
@@ -55,6 +92,20 @@ fn a_daemon_writes_on_without_an_error_when_nobody_reads_any_more() {
         )
         .stdout("0\n0\n")
         .stderr("");
+}
+
+#[test]
+fn a_daemon_that_writes_much_before_it_is_ready_costs_no_memory() {
+    let place = place();
+    place
+        .script(
+            "pidfile claim -b --ready 'until test -e wrote; do sleep 0.01; done; grep VmHWM /proc/$PPID/status >memory' \
+                p sh -ec 'head -c 100000000 /dev/zero; echo >wrote; exec sleep 60'",
+        )
+        .code(0);
+    let kilobytes: u32 =
+        place.content("memory").split_whitespace().nth(1).unwrap_or_default().parse().expect("VmHWM: N kB");
+    assert!(kilobytes < 16_000, "{kilobytes} kB");
 }
 
 /// With a launcher that was killed, a write fails at last; none blocks for ever.
