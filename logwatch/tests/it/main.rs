@@ -11,4 +11,5 @@ mod judging;
 mod lines;
 mod names;
 mod rotation;
+mod schedules;
 mod unfinished;
