@@ -55,6 +55,40 @@ fn an_error_line_fails_the_start_although_the_daemon_lives() {
     assert_eq!(place.sh("pidfile claim p true").code, 0);
 }
 
+/// The error line comes as the ready command ends: before it or after it.
+#[test]
+fn an_error_line_as_the_ready_command_ends_leaves_nothing_of_a_start_that_failed() {
+    let place = place();
+    let watch = "logwatch -q --show 0 -e FATAL log --";
+    let claim = "pidfile claim $mode --log log --timeout 20";
+    let starts = [
+        ("around", format!("{watch} {claim} --ready 'sh ready' p demod")),
+        ("in the ready command", format!("{claim} --ready '{watch} sh ready' p demod")),
+    ];
+    for (judge, start) in &starts {
+        for (mode, late) in [("-b", ""), ("--replace", ""), ("-b", "("), ("--replace", "(")].repeat(5) {
+            let late = if late.is_empty() { "echo FATAL >>log" } else { "(echo FATAL >>log) &" };
+            place.write("ready", late);
+            place.write("log", "");
+            let old = if mode == "--replace" { "pidfile claim -b p sleep 1000; old=$(pidfile read p)" } else { "old=" };
+            let said = place.sh(&format!(
+                "mode={mode}; {old}; {start} >/dev/null 2>&1; code=$?; now=$(pidfile read p 2>&-)
+                 if [ -n \"$old\" ] && [ \"$now\" = \"$old\" ]; then echo $code old; else echo $code ${{now:+new}}; fi"
+            ));
+            let case = format!("{judge}, {mode}, {late}: {said:?}");
+            let new = place.still_running().iter().filter(|line| line.starts_with("demod")).count();
+            match said.stdout.trim() {
+                "0 new" => assert!(new == 1 && late.ends_with('&'), "{case}"),
+                "1 old" => assert_eq!(new, 0, "{case}"),
+                "1" => assert!(new == 0 && (mode == "-b" || *judge == "around"), "{case}"),
+                _ => panic!("{case}"),
+            }
+            place.sh("pidfile stop p");
+            place.wait_until("nothing is left", |place| place.still_running().is_empty());
+        }
+    }
+}
+
 #[test]
 fn the_check_of_a_start_that_is_ended_does_not_complain_of_the_daemons_end() {
     let place = place();
