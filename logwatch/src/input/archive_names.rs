@@ -199,6 +199,41 @@ mod tests {
     }
 
     #[test]
+    fn names_of_the_usual_schemes_are_in_the_order_of_their_age() {
+        for (log, newest_first) in [
+            ("l", ["l.1", "l.2.gz", "l.9", "l.10"]),
+            ("l", ["l-20270101", "l-20261231.gz", "l-20261130-10", "l-20261130-9"]),
+            (
+                "app.log",
+                ["app.2026-11-30.10.log.gz", "app.2026-11-30.9.log", "app.2026-11-29.1.log", "app.2025-12-31.2.log"],
+            ),
+            ("app.log", ["app.log.2026-12-01", "app.log.2026-11-30", "app.log.2026-09-30_10-00", "app.log.2025-12-31"]),
+            (
+                "app.log",
+                [
+                    "app-2027-01-01T10-00-00.001.log",
+                    "app-2027-01-01T10-00-00.000.log.gz",
+                    "app-2026-12-31T23-00-00.000.log",
+                    "app-2026-02-01T10-00-00.000.log",
+                ],
+            ),
+            (
+                "current",
+                [
+                    "@400000006911aaab00000000.s",
+                    "@400000006911aaaa00000001.u",
+                    "@400000006911aaaa00000000.s",
+                    "@400000006911aaa900000000.s",
+                ],
+            ),
+        ] {
+            let place = tempfile::TempDir::new().unwrap();
+            newest_first.iter().for_each(|name| fs::write(place.path().join(name), "").unwrap());
+            assert_eq!(found(place.path(), log), newest_first);
+        }
+    }
+
+    #[test]
     fn a_name_that_is_not_utf_8_is_a_name() {
         let place = tempfile::TempDir::new().unwrap();
         let log = place.path().join(OsStr::from_bytes(b"a\xff.log"));
