@@ -104,12 +104,14 @@ impl LogNames {
         if deep { self.look_again } else { Deadline::NEVER }
     }
 
-    /// The directories in which a match of a glob may appear: the deepest ones without a wildcard.
+    /// The directories in which a match of a glob may appear: the deepest ones without a wildcard. Where one does not exist,
+    /// the nearest directory above it.
     pub(crate) fn directories(&self) -> Vec<PathBuf> {
         let globs = self.operands.iter().filter_map(|operand| glob_of(operand));
         globs
             .map(|glob| {
-                Path::new(glob).ancestors().skip(1).find(|parent| !has_wildcard(parent)).map_or(".".into(), or_here)
+                let mut above = Path::new(glob).ancestors().skip(1).filter(|parent| !has_wildcard(parent)).map(or_here);
+                above.find(|directory| directory.is_dir()).unwrap_or(".".into())
             })
             .collect()
     }

@@ -24,6 +24,13 @@ fn a_glob_that_matches_nothing_yet_is_waited_for() {
         "{WAITS} mkdir d; logwatch -e FATAL 'd/*.log' 2>said & waits $!; echo FATAL >d/new.log; wait $!; cat said >&2"
     );
     assert_eq!(place.sh(&script), said("d/new.log:FATAL\n", "logwatch: no file matches d/*.log\n", 0));
+    // Nor need its directory be there yet.
+    for glob in ["e/f/*.log", "e/*/*.log"] {
+        let script = format!(
+            "{WAITS} rm -rf e; logwatch --timeout 10s -e FATAL '{glob}' 2>&- & waits $!; mkdir e; sleep 0.1; mkdir e/f; sleep 0.1; echo FATAL >e/f/new.log; wait $!"
+        );
+        assert_eq!(place.sh(&script), said("e/f/new.log:FATAL\n", "", 1), "{glob}");
+    }
     let script = format!(
         "{WAITS} rm d/*; : >d/a.log; logwatch -C 9 --ready END 'd/*.log' & waits $!; echo one >d/b.log; mv d/b.log d/b.log.1; sleep 0.1; echo END >d/a.log; wait $!"
     );
