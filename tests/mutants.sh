@@ -24,6 +24,6 @@ fi
 begun=$(date +%s)
 status=0
 cargo mutants --output target --shard "$shard" --timeout 300 --colors never \
-	--test-package racefree-core --test-package racefree-pidfile --test-package racefree-withlock --test-package racefree-logwatch "$@" || status=$?
+	--test-package racefree --test-package racefree-pidfile --test-package racefree-withlock --test-package racefree-logwatch "$@" || status=$?
 printf 'shard %s took %s s\n' "$shard" $(($(date +%s) - begun))
 exit $status

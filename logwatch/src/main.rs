@@ -1,4 +1,4 @@
 //! `logwatch`: the library does all the work.
 #![no_main]
 
-racefree_core::main!(|arguments| racefree_core::cli::main(arguments, logwatch::run));
+racefree::main!(|arguments| racefree::cli::main(arguments, logwatch::run));

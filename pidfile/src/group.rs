@@ -2,14 +2,14 @@
 
 use crate::send::Sender;
 use nix::unistd::{Pid, getpid};
-use racefree_core::claim::authority;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::procfs;
-use racefree_core::process::tree::descendants_of;
-use racefree_core::signal::Signal;
+use racefree::claim::authority;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::lock::holders::Holder;
+use racefree::process::pidfd::PidFd;
+use racefree::process::procfs;
+use racefree::process::tree::descendants_of;
+use racefree::signal::Signal;
 use std::path::Path;
 
 /// The descendants of a claimant, and the processes of the session that it leads. Each is pinned while the claimant

@@ -12,10 +12,10 @@ mod stop;
 mod unlocked;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
-use racefree_core::cli;
-use racefree_core::cli::exit::{Ending, Exit};
-use racefree_core::cli::output::Verbosity;
-use racefree_core::error;
+use racefree::cli;
+use racefree::cli::exit::{Ending, Exit};
+use racefree::cli::output::Verbosity;
+use racefree::error;
 use std::ffi::OsString;
 
 /// Claim a PID file and become a daemon; find, signal and stop a daemon by its PID file

@@ -1,7 +1,7 @@
 //! The line that the user meant, for a line that other tools understand: `pidfile stop -9 P`, `pidfile status P`.
 
-use racefree_core::cli::meant::line;
-use racefree_core::signal::Signal;
+use racefree::cli::meant::line;
+use racefree::signal::Signal;
 use std::ffi::{OsStr, OsString};
 
 /// The line that the user meant, if that is clear.

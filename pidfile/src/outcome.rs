@@ -1,12 +1,12 @@
 //! `--json` of `pidfile stop` and `pidfile signal`: what was signalled because of one PID file, and how that ended.
 
 use crate::send::{Sender, Sent};
-use racefree_core::claim::status::Claimant;
-use racefree_core::cli::exit::{Exit, ending};
-use racefree_core::cli::output;
-use racefree_core::error::{Result, sentence};
-use racefree_core::process::procfs;
-use racefree_core::text;
+use racefree::claim::status::Claimant;
+use racefree::cli::exit::{Exit, ending};
+use racefree::cli::output;
+use racefree::error::{Result, sentence};
+use racefree::process::procfs;
+use racefree::text;
 use serde::Serialize;
 use std::path::Path;
 

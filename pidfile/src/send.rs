@@ -1,10 +1,10 @@
 //! The signals of one verb to pinned processes, and the account of them.
 
-use racefree_core::error::{Context, Result};
-use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::procfs;
-use racefree_core::signal::Signal;
+use racefree::error::{Context, Result};
+use racefree::lock::holders::Holder;
+use racefree::process::pidfd::PidFd;
+use racefree::process::procfs;
+use racefree::signal::Signal;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::path::Path;

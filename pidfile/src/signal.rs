@@ -5,11 +5,11 @@ use crate::outcome::Account;
 use crate::send::Sender;
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::claim::pin::Pinned;
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::signal;
+use racefree::claim::pin::Pinned;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
+use racefree::process::pidfd::PidFd;
+use racefree::signal;
 use std::path::PathBuf;
 
 /// Send SIGNAL to the process that has claimed PIDFILE, and to no other

@@ -1,14 +1,14 @@
 //! `--unlocked`: the PID files of daemons that write their own and take no lock.
 
 use clap::Args;
-use racefree_core::claim::evidence::{Trust, pin_to_signal};
-use racefree_core::claim::pid_text::Text;
-use racefree_core::claim::pin::Pinned;
-use racefree_core::claim::status::Status;
-use racefree_core::claim::unlocked;
-use racefree_core::error::Result;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::procfs;
+use racefree::claim::evidence::{Trust, pin_to_signal};
+use racefree::claim::pid_text::Text;
+use racefree::claim::pin::Pinned;
+use racefree::claim::status::Status;
+use racefree::claim::unlocked;
+use racefree::error::Result;
+use racefree::process::pidfd::PidFd;
+use racefree::process::procfs;
 use std::path::{Path, PathBuf};
 
 const UNLOCKED: &str = "A file without a lock";

@@ -4,7 +4,7 @@
 
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
-use racefree_core::error::{Context, Result};
+use racefree::error::{Context, Result};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;

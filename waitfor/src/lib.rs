@@ -15,9 +15,9 @@ mod wait;
 mod while_process;
 
 pub use cli::{Cli, ENDINGS};
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::Result;
-use racefree_core::process::child;
+use racefree::cli::exit::Exit;
+use racefree::error::Result;
+use racefree::process::child;
 use sockets::SocketTables;
 use std::rc::Rc;
 use wait::Wait;

@@ -1,4 +1,4 @@
 //! `waitfor`: see the library.
 #![no_main]
 
-racefree_core::main!(|arguments| racefree_core::cli::main(arguments, waitfor::run));
+racefree::main!(|arguments| racefree::cli::main(arguments, waitfor::run));

@@ -4,7 +4,7 @@
 use crate::target::http::url::masked;
 use crate::target::parse::NamedTarget;
 use clap::Command;
-use racefree_core::cli::meant::{line, operands};
+use racefree::cli::meant::{line, operands};
 use std::ffi::{OsStr, OsString};
 
 /// The line that was meant, if it can be told: each TARGET is one then, and COMMAND stands behind `--`.

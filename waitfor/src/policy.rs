@@ -1,7 +1,7 @@
 //! How long to wait, how often to try, and which answer ends the wait.
 
 use crate::target::Answer;
-use racefree_core::event::time::{Deadline, Limit};
+use racefree::event::time::{Deadline, Limit};
 use std::time::Duration;
 
 /// More than a try takes that does not wait.

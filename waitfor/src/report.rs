@@ -2,9 +2,9 @@
 
 use crate::policy::Policy;
 use crate::retry::Retry;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::text::json;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::text::json;
 use serde::Serialize;
 
 /// What came of one target.

@@ -2,11 +2,11 @@
 
 use crate::policy::Policy;
 use crate::target::{Answer, Target};
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::event::Watched;
-use racefree_core::event::time::{Deadline, Limit, Pause, for_people};
-use racefree_core::text::one_line;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::event::Watched;
+use racefree::event::time::{Deadline, Limit, Pause, for_people};
+use racefree::text::one_line;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
 //! The process named by `--while`: the wait ends when the process does.
 
-use racefree_core::claim::process_arg::ProcessArg;
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::text::one_line;
+use racefree::claim::process_arg::ProcessArg;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
+use racefree::process::pidfd::PidFd;
+use racefree::text::one_line;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 

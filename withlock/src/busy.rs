@@ -1,11 +1,11 @@
 //! The report about a lock that another process holds: the message, and under `--json` an object too.
 
-use racefree_core::cli::output;
-use racefree_core::error::{Result, sentence};
-use racefree_core::lock::busy::BusyLock;
-use racefree_core::lock::holders::Holder;
-use racefree_core::process::procfs::{self, Stat};
-use racefree_core::text;
+use racefree::cli::output;
+use racefree::error::{Result, sentence};
+use racefree::lock::busy::BusyLock;
+use racefree::lock::holders::Holder;
+use racefree::process::procfs::{self, Stat};
+use racefree::text;
 use serde::Serialize;
 use std::time::SystemTime;
 

@@ -2,12 +2,12 @@
 
 use crate::Task;
 use clap::Parser;
-use racefree_core::cli;
-use racefree_core::cli::exit::{Ending, Exit, exit_as};
-use racefree_core::cli::output::Verbosity;
-use racefree_core::error::Result;
-use racefree_core::event::time::{Deadline, parse_duration};
-use racefree_core::lock::Kind;
+use racefree::cli;
+use racefree::cli::exit::{Ending, Exit, exit_as};
+use racefree::cli::output::Verbosity;
+use racefree::error::Result;
+use racefree::event::time::{Deadline, parse_duration};
+use racefree::lock::Kind;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

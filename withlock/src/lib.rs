@@ -7,15 +7,15 @@ mod locks;
 
 pub use cli::Cli;
 
-use racefree_core::cli::ended_by;
-use racefree_core::cli::exit::{Ending, Exit, exit_as};
-use racefree_core::cli::output;
-use racefree_core::error::{Result, sentence};
-use racefree_core::event::Events;
-use racefree_core::event::time::Deadline;
-use racefree_core::lock;
-use racefree_core::lock::busy::BusyLock;
-use racefree_core::process::child;
+use racefree::cli::ended_by;
+use racefree::cli::exit::{Ending, Exit, exit_as};
+use racefree::cli::output;
+use racefree::error::{Result, sentence};
+use racefree::event::Events;
+use racefree::event::time::Deadline;
+use racefree::lock;
+use racefree::lock::busy::BusyLock;
+use racefree::process::child;
 use std::ffi::OsString;
 use std::time::Instant;
 

@@ -3,10 +3,10 @@
 //! Every process takes the files in one order, by device and inode. An order by path would not do, because a file may
 //! have several paths.
 
-use racefree_core::error::{Result, Why, refused};
-use racefree_core::event::time::Deadline;
-use racefree_core::listener::decision;
-use racefree_core::lock::{self, Attempt, Kind, LockGuard, Lockfile, REPLACED_AT_MOST};
+use racefree::error::{Result, Why, refused};
+use racefree::event::time::Deadline;
+use racefree::listener::decision;
+use racefree::lock::{self, Attempt, Kind, LockGuard, Lockfile, REPLACED_AT_MOST};
 use std::path::Path;
 
 /// Locks a file.
@@ -14,7 +14,7 @@ use std::path::Path;
 /// # Errors
 /// [`BusyLock`] if another process holds the lock until the deadline; or the file cannot be locked.
 ///
-/// [`BusyLock`]: racefree_core::lock::busy::BusyLock
+/// [`BusyLock`]: racefree::lock::busy::BusyLock
 pub(crate) fn hold(lockfile: Lockfile, deadline: Deadline) -> Result<LockGuard> {
     match lockfile.hold_as_opened(deadline)? {
         Attempt::Held(held) => Ok(held),

@@ -1,4 +1,4 @@
 //! The program `withlock`; the library has its code.
 #![no_main]
 
-racefree_core::main!(|arguments| racefree_core::cli::main(arguments, withlock::run));
+racefree::main!(|arguments| racefree::cli::main(arguments, withlock::run));

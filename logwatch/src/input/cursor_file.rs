@@ -1,10 +1,10 @@
 //! The cursor file: where the last run ended, for each log.
 
 use crate::input::cursor::Cursor;
-use racefree_core::error::{Context, Result};
-use racefree_core::event::time::Deadline;
-use racefree_core::lock::{self, Attempt, LockGuard};
-use racefree_core::open::{self, Access, Links};
+use racefree::error::{Context, Result};
+use racefree::event::time::Deadline;
+use racefree::lock::{self, Attempt, LockGuard};
+use racefree::open::{self, Access, Links};
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -26,7 +26,7 @@ impl CursorFile {
     /// Locks the cursor file, creating it if it is absent, and reads it.
     ///
     /// # Errors
-    /// [`Why::Busy`](racefree_core::error::Why::Busy): another run holds the lock. A symbolic link, another user's
+    /// [`Why::Busy`](racefree::error::Why::Busy): another run holds the lock. A symbolic link, another user's
     /// file and a file that holds no cursors are refused and left unchanged.
     pub(crate) fn open(path: &Path, deadline: Deadline) -> Result<CursorFile> {
         let refuse = |why: &str| Err(anyhow::anyhow!("{why}")).act("use the cursor file", path.display());

@@ -3,8 +3,8 @@
 //! gzip, the default of logrotate, is decompressed in this process; the other formats by their own tools.
 
 use flate2::read::MultiGzDecoder;
-use racefree_core::error::{Context, Result};
-use racefree_core::process::child;
+use racefree::error::{Context, Result};
+use racefree::process::child;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek};

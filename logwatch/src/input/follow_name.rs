@@ -9,9 +9,9 @@ use crate::input::inode::Inode;
 use crate::input::noting;
 use crate::input::reader::Reader;
 use crate::input::rotation::{self, Unread};
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::listener::decision;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::listener::decision;
 use std::fs;
 
 impl Follower {

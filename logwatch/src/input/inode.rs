@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use nix::time::ClockId;
-use racefree_core::sys::beyond_nix::{birth_at, birth_of};
+use racefree::sys::beyond_nix::{birth_at, birth_of};
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

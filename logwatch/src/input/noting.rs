@@ -5,7 +5,7 @@ use crate::input::cursor::{Cursor, Place};
 use crate::input::generation::{Generation, generations, open_file};
 use crate::input::inode;
 use crate::input::reader::Reader;
-use racefree_core::error::Result;
+use racefree::error::Result;
 
 /// The number of old archives whose ends are noted in a cursor. A scheme may compress them later and change their times.
 const NOTED: usize = 32;

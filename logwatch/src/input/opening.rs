@@ -6,7 +6,7 @@ use crate::input::line_buffer::LineBuffer;
 use crate::input::reader::{Look, Reader};
 use crate::input::source::{Source, end_of_whole_lines, proof_of};
 use crate::input::utf16::Utf16;
-use racefree_core::error::{Context, Result};
+use racefree::error::{Context, Result};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;

@@ -9,7 +9,7 @@ use crate::input::reader::Reader;
 use crate::input::source::proof_of;
 use crate::matching::matcher::{Hit, Matcher};
 use memchr::memchr;
-use racefree_core::error::{Context, Result};
+use racefree::error::{Context, Result};
 use std::fs::File;
 use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;

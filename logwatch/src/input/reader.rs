@@ -8,7 +8,7 @@ use crate::input::piece::{LastRecord, Piece};
 use crate::input::source::{Source, proof_of};
 use crate::input::utf16::Utf16;
 use nix::unistd::{Whence, lseek};
-use racefree_core::error::{Context, Result};
+use racefree::error::{Context, Result};
 use std::fmt;
 use std::fs::File;
 use std::io;

@@ -11,8 +11,8 @@ use crate::input::cursor::{Cursor, Place};
 use crate::input::generation::{Generation, Holds, LOOKS, generations};
 use crate::input::inode;
 use crate::input::reader::Reader;
-use racefree_core::error::Result;
-use racefree_core::listener::decision;
+use racefree::error::Result;
+use racefree::listener::decision;
 use std::cell::Cell;
 
 /// For so many nanoseconds after a copy of the log was written to, the log may be truncated because of it.

@@ -3,8 +3,8 @@
 use crate::input::line_buffer::{LONGEST, PROOF};
 use crate::input::utf16::Utf16;
 use memchr::memrchr;
-use racefree_core::error::Result;
-use racefree_core::event::ready_now;
+use racefree::error::Result;
+use racefree::event::ready_now;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -11,7 +11,7 @@ use crate::input::noting;
 use crate::input::open_files::OpenFiles;
 use crate::input::reader::Reader;
 use crate::input::rotation;
-use racefree_core::error::Result;
+use racefree::error::Result;
 use std::fs::File;
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Inotify watches of a log, and how far the events of its file system can be trusted.
 
 use crate::input::archive_names::ArchiveNames;
-use racefree_core::event::filesystem::FileSystem;
-use racefree_core::event::inotify::{Inotify, Watch};
+use racefree::event::filesystem::FileSystem;
+use racefree::event::inotify::{Inotify, Watch};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;

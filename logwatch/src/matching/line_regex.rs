@@ -3,8 +3,8 @@
 //! A search line by line spends more time on finding lines than on searching. With the rewritten expression one search runs
 //! over hundreds of lines, and only around a match the ends of the line are looked for.
 
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_wrong_pattern_is_named_with_the_place_of_the_fault() {
         let reading = LineRegexOptions { ignore_case: false, over_lines: false };
-        let error = racefree_core::error::sentence(&reading.rewrite("--ready", "a(b").unwrap_err());
+        let error = racefree::error::sentence(&reading.rewrite("--ready", "a(b").unwrap_err());
         assert!(error.starts_with("read the pattern of --ready: ") && error.contains("a(b\n     ^"), "{error}");
     }
 }

@@ -5,7 +5,7 @@ use crate::matching::plain::{Plain, has_sequence, plain};
 use crate::matching::prefilter::Prefilter;
 use crate::options::patterns::Patterns;
 use memchr::{memchr, memrchr};
-use racefree_core::error::Result;
+use racefree::error::Result;
 use regex::bytes::Regex;
 use std::borrow::Cow;
 use std::ops::Range;

@@ -7,9 +7,9 @@ pub(crate) mod stop_when;
 
 use clap::Parser;
 use patterns::Patterns;
-use racefree_core::cli;
-use racefree_core::cli::exit::{Ending, Exit};
-use racefree_core::cli::output::Verbosity;
+use racefree::cli;
+use racefree::cli::exit::{Ending, Exit};
+use racefree::cli::output::Verbosity;
 use show::Show;
 use start_at::StartAt;
 use std::ffi::OsString;

@@ -1,8 +1,8 @@
 //! `--timeout`, `--for`, `--idle`, `--while`, `--no-follow`: what ends a run besides the lines.
 
 use clap::Args;
-use racefree_core::claim::process_arg::ProcessArg;
-use racefree_core::event::time::{Deadline, Limit, parse_duration};
+use racefree::claim::process_arg::ProcessArg;
+use racefree::event::time::{Deadline, Limit, parse_duration};
 use std::time::Duration;
 
 const STOP: &str = "When to stop";

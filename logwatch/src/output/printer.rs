@@ -4,8 +4,8 @@ use crate::matching::matcher::{Hit, Matcher, Verdict};
 use crate::options::show::{Color, Show};
 use crate::output::json;
 use crate::output::origin::Origin;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
+use racefree::cli::output;
+use racefree::error::Result;
 use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -197,8 +197,9 @@ impl<'a> Printer<'a> {
 /// The bytes unchanged, or, for a terminal, with every control character escaped.
 pub(crate) fn for_reader(bytes: &[u8], terminal: bool) -> Vec<u8> {
     match terminal {
-        true => racefree_core::text::lines(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)))
-            .into_bytes(),
+        true => {
+            racefree::text::lines(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into_bytes()
+        }
         false => bytes.to_vec(),
     }
 }

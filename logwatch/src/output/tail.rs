@@ -1,7 +1,7 @@
 //! The last lines that a log gained while COMMAND ran. They are shown if COMMAND fails.
 
 use crate::output::printer::for_reader;
-use racefree_core::cli::output;
+use racefree::cli::output;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 

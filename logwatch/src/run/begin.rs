@@ -6,9 +6,9 @@ use crate::input::cursor_file::CursorFile;
 use crate::input::follower::Follower;
 use crate::input::log_names::LogNames;
 use crate::options::start_at::StartAt;
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::cli::output;
-use racefree_core::error::{Context, Result};
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::cli::output;
+use racefree::error::{Context, Result};
 use std::path::PathBuf;
 
 /// Where each log begins.

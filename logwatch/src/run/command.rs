@@ -7,13 +7,13 @@
 use crate::options::stop_when::StopWhen;
 use crate::run::session::Session;
 use crate::run::watch_loop::{End, GRACE, Stretch};
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::event::time::Deadline;
-use racefree_core::process::child::{self, Child};
-use racefree_core::process::subreaper::Subreaper;
-use racefree_core::signal::Signal;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::event::time::Deadline;
+use racefree::process::child::{self, Child};
+use racefree::process::subreaper::Subreaper;
+use racefree::signal::Signal;
 use std::ffi::OsString;
 
 /// COMMAND and all that it has started.

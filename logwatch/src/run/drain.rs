@@ -1,7 +1,7 @@
 //! `--drain`: reads stdin to its end after a line has decided.
 
 use crate::run::session::Session;
-use racefree_core::error::{Context, Result};
+use racefree::error::{Context, Result};
 use std::io;
 use std::os::fd::AsFd;
 

@@ -4,7 +4,7 @@ use crate::input::piece::{Piece, ends_of_lines};
 use crate::matching::matcher::Verdict;
 use crate::output::origin::Origin;
 use crate::run::session::Session;
-use racefree_core::error::Result;
+use racefree::error::Result;
 
 impl Session<'_> {
     /// Judges a piece of a file of a log, until a line decides.

@@ -8,9 +8,9 @@ use crate::output::origin::Origin;
 use crate::run::begin::Beginnings;
 use crate::run::session::Session;
 use crate::run::watch_loop::SILENCE;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::Result;
-use racefree_core::event::time::Deadline;
+use racefree::cli::exit::Exit;
+use racefree::error::Result;
+use racefree::event::time::Deadline;
 use std::ops::ControlFlow;
 use std::time::Duration;
 

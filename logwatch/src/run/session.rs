@@ -10,11 +10,11 @@ use crate::output::printer::Printer;
 use crate::output::tail::Tail;
 use crate::run::threshold::Threshold;
 use crate::run::wait::Waiting;
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::event::Events;
-use racefree_core::event::time::Deadline;
+use racefree::cli::exit::Exit;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::event::Events;
+use racefree::event::time::Deadline;
 use std::path::PathBuf;
 
 /// What kind of run it is.

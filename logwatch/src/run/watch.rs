@@ -3,10 +3,10 @@
 use crate::options::stop_when::StopWhen;
 use crate::run::session::Session;
 use crate::run::watch_loop::{End, GRACE, Stretch};
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
-use racefree_core::event::time::{Deadline, for_people};
-use racefree_core::signal::Signal;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
+use racefree::event::time::{Deadline, for_people};
+use racefree::signal::Signal;
 use std::time::Duration;
 
 /// Watches until a line decides or something else ends the watch.

@@ -4,11 +4,11 @@ use crate::input::follower::Follower;
 use crate::matching::matcher::Verdict;
 use crate::run::session::Session;
 use crate::run::wait::Woken;
-use racefree_core::cli::status_line::StatusLine;
-use racefree_core::error::Result;
-use racefree_core::event::Arrived;
-use racefree_core::event::time::Deadline;
-use racefree_core::process::pidfd::PidFd;
+use racefree::cli::status_line::StatusLine;
+use racefree::error::Result;
+use racefree::event::Arrived;
+use racefree::event::time::Deadline;
+use racefree::process::pidfd::PidFd;
 use std::time::Duration;
 
 /// After this much silence an unfinished record or line is judged.

@@ -3,9 +3,9 @@
 //! Other sources of users (nsswitch.conf(5)) need shared libraries, which a static program cannot load. A number needs
 //! no source.
 
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
-use racefree_core::open::{Links, read_small};
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
+use racefree::open::{Links, read_small};
 use std::path::Path;
 
 /// The facts that a process needs in order to run as a user.

@@ -1,11 +1,11 @@
 //! An act that takes time: its deadline, the signals that interrupt it, and the words for its failures.
 
 use crate::claim::watcher::{JudgedByWatcher, Watcher};
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
-use racefree_core::event::time::{Deadline, Limit};
-use racefree_core::event::{Event, Events, Watched};
-use racefree_core::signal::Signal;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
+use racefree::event::time::{Deadline, Limit};
+use racefree::event::{Event, Events, Watched};
+use racefree::signal::Signal;
 use std::time::Duration;
 
 /// An act that is under way. The message of its failure begins with its name, if that is known by then: `end the

@@ -5,11 +5,11 @@ use crate::claim::options::Claim;
 use crate::claim::role::Role;
 use crate::claim::start::Start;
 use crate::claim::{ensure, forking, hold, ready};
-use racefree_core::claim::ClaimGuard;
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::event::time::Deadline;
+use racefree::claim::ClaimGuard;
+use racefree::cli::exit::Exit;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::event::time::Deadline;
 
 /// Starts COMMAND as a daemon that has claimed the file, and waits until it is ready.
 pub(crate) fn start(options: &Claim, launch: Launch) -> Result<Exit> {

@@ -3,10 +3,10 @@
 use crate::claim::kept_output::KeptOutput;
 use crate::claim::tail::Tail;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use racefree_core::cli::output;
-use racefree_core::error::{Context, Result};
-use racefree_core::lock::file_id::FileId;
-use racefree_core::open::{self, How, Links, Opened};
+use racefree::cli::output;
+use racefree::error::{Context, Result};
+use racefree::lock::file_id::FileId;
+use racefree::open::{self, How, Links, Opened};
 use std::fmt::Display;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -2,14 +2,14 @@
 //! stopped.
 
 use crate::claim::attempt::Attempt;
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::event::time::Deadline;
-use racefree_core::event::{Events, Watched};
-use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::signal::Signal;
+use racefree::cli::exit::Exit;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::event::time::Deadline;
+use racefree::event::{Events, Watched};
+use racefree::lock::holders::Holder;
+use racefree::process::pidfd::PidFd;
+use racefree::signal::Signal;
 use std::os::fd::AsFd;
 use std::time::Duration;
 

@@ -30,9 +30,9 @@ pub(crate) use crate::claim::supervise::{Supervisor, VERB as SUPERVISOR_VERB};
 
 use crate::claim::daemon_log::Output;
 use crate::claim::mode::Mode;
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::{Context, Result};
-use racefree_core::process::child;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::{Context, Result};
+use racefree::process::child;
 
 impl Claim {
     pub(crate) fn run(mut self) -> Result<Exit> {

@@ -3,9 +3,9 @@
 use crate::claim::run_as::RunAs;
 use crate::claim::sd_notify::Name;
 use clap::{ArgGroup, Args};
-use racefree_core::claim::ClaimOptions;
-use racefree_core::event::time::{Deadline, Limit, parse_duration};
-use racefree_core::signal::Signal;
+use racefree::claim::ClaimOptions;
+use racefree::event::time::{Deadline, Limit, parse_duration};
+use racefree::signal::Signal;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::os::fd::RawFd;

@@ -3,12 +3,12 @@
 //! Race: daemon-replaces-file (docs/races.md)
 
 use nix::unistd::Pid;
-use racefree_core::claim::ClaimGuard;
-use racefree_core::claim::pid_text::{self, Text};
-use racefree_core::event::path_watch::PathWatch;
-use racefree_core::open::{self, Links};
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::tree::descends_from;
+use racefree::claim::ClaimGuard;
+use racefree::claim::pid_text::{self, Text};
+use racefree::event::path_watch::PathWatch;
+use racefree::open::{self, Links};
+use racefree::process::pidfd::PidFd;
+use racefree::process::tree::descends_from;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 

@@ -2,11 +2,11 @@
 
 use clap::ValueEnum;
 use nix::unistd::Pid;
-use racefree_core::claim::ClaimGuard;
-use racefree_core::claim::record_pid::RecordPid;
-use racefree_core::error::Result;
-use racefree_core::process::child;
-use racefree_core::sys::steps::{Step, Told};
+use racefree::claim::ClaimGuard;
+use racefree::claim::record_pid::RecordPid;
+use racefree::error::Result;
+use racefree::process::child;
+use racefree::sys::steps::{Step, Told};
 use std::ffi::OsStr;
 use std::io;
 

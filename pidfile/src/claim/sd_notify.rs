@@ -6,10 +6,10 @@ use nix::sys::socket::sockopt::PassCred;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, setsockopt, socket};
 use nix::time::ClockId;
 use nix::unistd::{Pid, Uid, chown, getpid};
-use racefree_core::error::{Context, Result};
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::subreaper::Subreaper;
-use racefree_core::sys::beyond_nix::{Sender, receive_with_sender};
+use racefree::error::{Context, Result};
+use racefree::process::pidfd::PidFd;
+use racefree::process::subreaper::Subreaper;
+use racefree::sys::beyond_nix::{Sender, receive_with_sender};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -135,11 +135,8 @@ impl Message {
                 Some(("READY", "1")) => message.ready = true,
                 Some(("STATUS", status)) => message.status = Some(status.to_owned()),
                 Some(("ERRNO", number)) => {
-                    message.error = number
-                        .parse()
-                        .ok()
-                        .map(std::io::Error::from_raw_os_error)
-                        .map(|e| racefree_core::error::reason(&e));
+                    message.error =
+                        number.parse().ok().map(std::io::Error::from_raw_os_error).map(|e| racefree::error::reason(&e));
                 }
                 Some(("EXTEND_TIMEOUT_USEC", micros)) => {
                     message.extend = micros.parse().ok().map(Duration::from_micros)

@@ -4,9 +4,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::unistd::pipe2;
-use racefree_core::error::{Context, Result};
-use racefree_core::event::Watched;
-use racefree_core::sys::beyond_nix;
+use racefree::error::{Context, Result};
+use racefree::event::Watched;
+use racefree::sys::beyond_nix;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 

@@ -4,13 +4,13 @@
 //! record lock for the shell. Readers believe such a claim because the recorded process has the descriptor.
 
 use crate::claim::hold::busy;
-use racefree_core::claim::status::Status;
-use racefree_core::claim::{ClaimGuard, ClaimOptions};
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::{Context, Result};
-use racefree_core::lock::holders::{Holder, Holds, holds};
-use racefree_core::pid;
-use racefree_core::sys;
+use racefree::claim::status::Status;
+use racefree::claim::{ClaimGuard, ClaimOptions};
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::{Context, Result};
+use racefree::lock::holders::{Holder, Holds, holds};
+use racefree::pid;
+use racefree::sys;
 use std::os::fd::RawFd;
 use std::path::Path;
 

@@ -1,10 +1,10 @@
 //! A logwatch(1) that is an ancestor of this start. pidfile does not repeat what logwatch shows and judges.
 
 use nix::unistd::{Pid, getpid};
-use racefree_core::pid;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::tree::descends_from;
-use racefree_core::signal::Signal;
+use racefree::pid;
+use racefree::process::pidfd::PidFd;
+use racefree::process::tree::descends_from;
+use racefree::signal::Signal;
 use std::fmt;
 
 /// The environment variable by which logwatch names itself to its COMMAND.

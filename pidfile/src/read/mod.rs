@@ -6,12 +6,12 @@ pub(crate) use crate::read::report::Report;
 
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::claim::status::Status;
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output;
-use racefree_core::error::Result;
-use racefree_core::lock::holders::{self, Holder};
-use racefree_core::text::one_line;
+use racefree::claim::status::Status;
+use racefree::cli::exit::Exit;
+use racefree::cli::output;
+use racefree::error::Result;
+use racefree::lock::holders::{self, Holder};
+use racefree::text::one_line;
 use std::path::{Path, PathBuf};
 
 /// Print the PID of the living process that has claimed PIDFILE

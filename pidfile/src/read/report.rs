@@ -1,15 +1,15 @@
 //! The report of `pidfile read` about a file: a JSON object, or a row of a table. `pidfile claim --json` prints the object
 //! too.
 
-use racefree_core::claim::pid_text::Text;
-use racefree_core::claim::status::Status;
-use racefree_core::cli::exit::Exit;
-use racefree_core::error::Result;
-use racefree_core::event::time::for_people;
-use racefree_core::lock::holders::{self, Holder};
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::procfs::{self, Stat};
-use racefree_core::text::{self, one_line};
+use racefree::claim::pid_text::Text;
+use racefree::claim::status::Status;
+use racefree::cli::exit::Exit;
+use racefree::error::Result;
+use racefree::event::time::for_people;
+use racefree::lock::holders::{self, Holder};
+use racefree::process::pidfd::PidFd;
+use racefree::process::procfs::{self, Stat};
+use racefree::text::{self, one_line};
 use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -8,13 +8,13 @@ mod workers;
 pub(crate) use options::Stop;
 
 use crate::stop::one_daemon::Stopping;
-use racefree_core::cli;
-use racefree_core::cli::exit::{Exit, ending};
-use racefree_core::cli::output;
-use racefree_core::cli::status_line::StatusLine;
-use racefree_core::error::Result;
-use racefree_core::event::time::{Deadline, Pause};
-use racefree_core::event::{Watched, first_ready};
+use racefree::cli;
+use racefree::cli::exit::{Exit, ending};
+use racefree::cli::output;
+use racefree::cli::status_line::StatusLine;
+use racefree::error::Result;
+use racefree::event::time::{Deadline, Pause};
+use racefree::event::{Watched, first_ready};
 
 impl Stop {
     pub(crate) fn run(self) -> Result<Exit> {

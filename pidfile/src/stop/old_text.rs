@@ -1,10 +1,10 @@
 //! The text that a stopped daemon leaves in its PID file.
 
-use racefree_core::claim::pid_text::{LONGEST, Text, parse};
-use racefree_core::claim::status::Status;
-use racefree_core::claim::{Claimed, try_claim};
-use racefree_core::error::Result;
-use racefree_core::open::{Links, read_small};
+use racefree::claim::pid_text::{LONGEST, Text, parse};
+use racefree::claim::status::Status;
+use racefree::claim::{Claimed, try_claim};
+use racefree::error::Result;
+use racefree::open::{Links, read_small};
 use std::path::Path;
 
 /// The text of a PID file before its daemon is asked to end.

@@ -2,8 +2,8 @@
 
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree_core::event::time::{Limit, parse_duration};
-use racefree_core::signal;
+use racefree::event::time::{Limit, parse_duration};
+use racefree::signal;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -2,17 +2,17 @@
 
 use crate::send::Sender;
 use nix::unistd::Pid;
-use racefree_core::claim::authority::objection_to;
-use racefree_core::claim::leftovers::leftovers;
-use racefree_core::claim::restart_lock;
-use racefree_core::claim::status::Status;
-use racefree_core::event::time::Deadline;
-use racefree_core::lock::fdinfo;
-use racefree_core::lock::holders::{self, AT_MOST, Holds};
-use racefree_core::lock::locked_file::LockedFile;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::tree::descendants_of;
-use racefree_core::signal::Signal;
+use racefree::claim::authority::objection_to;
+use racefree::claim::leftovers::leftovers;
+use racefree::claim::restart_lock;
+use racefree::claim::status::Status;
+use racefree::event::time::Deadline;
+use racefree::lock::fdinfo;
+use racefree::lock::holders::{self, AT_MOST, Holds};
+use racefree::lock::locked_file::LockedFile;
+use racefree::process::pidfd::PidFd;
+use racefree::process::tree::descendants_of;
+use racefree::signal::Signal;
 use std::path::Path;
 
 /// The descendants of a claimant that have its lock too, pinned while the claimant lived.

@@ -2,8 +2,8 @@
 
 use crate::contest::{Measured, Report, Tools, commands, interleaved, shown, timed};
 use crate::locks::floor;
-use racefree_core::event::time::Deadline;
-use racefree_core::process::pidfd::PidFd;
+use racefree::event::time::Deadline;
+use racefree::process::pidfd::PidFd;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
@@ -16,8 +16,8 @@ fn claimed(tools: &Tools, name: &str, daemon: &str) -> PidFd {
 }
 
 fn held(pidfile: &Path) -> PidFd {
-    match racefree_core::claim::pin::pin(pidfile) {
-        Ok(racefree_core::claim::pin::Pinned::Running(process, _)) => process,
+    match racefree::claim::pin::pin(pidfile) {
+        Ok(racefree::claim::pin::Pinned::Running(process, _)) => process,
         other => panic!("not claimed: {other:?}"),
     }
 }
@@ -114,8 +114,8 @@ pub fn read_many(tools: &Tools, report: &mut Report) {
 fn stop_latency(tools: &Tools, linger: &str, mut stopper: Command) -> Duration {
     let daemon = claimed(tools, "S", &format!("demod --unix stop.socket --linger {linger}"));
     let watcher = std::thread::spawn(move || {
-        let events = racefree_core::event::Watched::Read(daemon.as_fd());
-        let waiting = racefree_core::event::Events::armed().expect("signals");
+        let events = racefree::event::Watched::Read(daemon.as_fd());
+        let waiting = racefree::event::Events::armed().expect("signals");
         waiting.next(&[events], Deadline::NEVER).expect("the daemon's end");
         Instant::now()
     });

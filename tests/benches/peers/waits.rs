@@ -2,7 +2,7 @@
 
 use crate::contest::{Measured, Report, Tools, interleaved, shown, spread};
 use crate::locks::{Holder, resident};
-use racefree_core::claim::{Claimed, try_claim};
+use racefree::claim::{Claimed, try_claim};
 use std::cell::RefCell;
 use std::fs;
 use std::net::TcpListener;

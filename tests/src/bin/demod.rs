@@ -4,14 +4,14 @@
 #![no_main]
 
 use clap::Parser;
-use racefree_core::cli::exit::Exit;
-use racefree_core::cli::output::{self, Verbosity};
-use racefree_core::error::{Context, Result};
-use racefree_core::event::time::{Deadline, parse_duration};
-use racefree_core::event::{Event, Events, Watched};
-use racefree_core::process::child::{self, Child};
-use racefree_core::signal::Signal;
-use racefree_core::sys;
+use racefree::cli::exit::Exit;
+use racefree::cli::output::{self, Verbosity};
+use racefree::error::{Context, Result};
+use racefree::event::time::{Deadline, parse_duration};
+use racefree::event::{Event, Events, Watched};
+use racefree::process::child::{self, Child};
+use racefree::signal::Signal;
+use racefree::sys;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::TcpListener;
@@ -87,13 +87,13 @@ struct Cli {
     notify_early: Vec<String>,
 }
 
-impl racefree_core::cli::Cli for Cli {
+impl racefree::cli::Cli for Cli {
     fn verbosity(&self) -> Verbosity {
         self.verbosity
     }
 }
 
-racefree_core::main!(|arguments| racefree_core::cli::main(arguments, run));
+racefree::main!(|arguments| racefree::cli::main(arguments, run));
 
 fn run(cli: Cli) -> Result<Exit> {
     if cli.close_descriptors {

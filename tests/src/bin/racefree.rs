@@ -1,12 +1,12 @@
 //! The four utilities in one program, for the tests: it is the one whose name it was called by.
 #![no_main]
 
-use racefree_core::cli;
-use racefree_core::cli::exit::Exit;
+use racefree::cli;
+use racefree::cli::exit::Exit;
 use std::ffi::OsString;
 use std::path::Path;
 
-racefree_core::main!(as_called);
+racefree::main!(as_called);
 
 fn as_called(arguments: Vec<OsString>) -> Exit {
     let called = arguments.first().map(Path::new).and_then(Path::file_name).and_then(|name| name.to_str());

@@ -5,7 +5,7 @@ pub mod examples;
 use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
-use racefree_core::cli::exit::{Ending, Exit, OF_A_COMMAND, OF_ALL};
+use racefree::cli::exit::{Ending, Exit, OF_A_COMMAND, OF_ALL};
 
 /// A generated file: its path below `docs/`, and its content.
 #[derive(Clone, Debug)]
@@ -192,6 +192,6 @@ pub fn exit_codes() -> String {
     for (code, name, meaning) in rows {
         table += &format!("| {code} | {name} | {} |\n", meaning.replace('|', "\\|"));
     }
-    let by_signal = Exit::Signalled(racefree_core::signal::Signal::TERM).code();
+    let by_signal = Exit::Signalled(racefree::signal::Signal::TERM).code();
     table + &format!("| 128+N | all | COMMAND, or the tool itself, was ended by signal N ({by_signal}: SIGTERM) |\n")
 }

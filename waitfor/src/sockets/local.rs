@@ -1,6 +1,6 @@
 //! Which addresses and which ports are this machine's.
 
-use racefree_core::open::read_proc;
+use racefree::open::read_proc;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The address that a connection to `address` reaches: no address means this machine.

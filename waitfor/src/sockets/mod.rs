@@ -10,7 +10,7 @@ mod sock_diag;
 pub(crate) use listener::{Listener, Transport};
 
 use nix::errno::Errno;
-use racefree_core::error::{Context, Result};
+use racefree::error::{Context, Result};
 use sock_diag::SockDiag;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;

@@ -1,12 +1,12 @@
 //! The process that owns a socket (`--by`): a stranger on the port is not the daemon.
 
 use nix::unistd::Pid;
-use racefree_core::claim::process_arg::ProcessArg;
-use racefree_core::error::Result;
-use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::PidFd;
-use racefree_core::process::procfs;
-use racefree_core::process::tree::descendants_of;
+use racefree::claim::process_arg::ProcessArg;
+use racefree::error::Result;
+use racefree::lock::holders::Holder;
+use racefree::process::pidfd::PidFd;
+use racefree::process::procfs;
+use racefree::process::tree::descendants_of;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -35,9 +35,7 @@ impl SocketOwner {
         let why = match has_any(process.pid(), sockets) {
             Ok(true) => None,
             Ok(false) => Some(self.stranger(first)),
-            Err(e) => {
-                Some(format!("the descriptors of process {}: {}", process.pid(), racefree_core::error::reason(&e)))
-            }
+            Err(e) => Some(format!("the descriptors of process {}: {}", process.pid(), racefree::error::reason(&e))),
         };
         // A PID may have been recycled while its descriptors were read.
         Ok(if process.has_ended()? { Some(format!("{} is not running", self.process_arg)) } else { why })

@@ -4,7 +4,7 @@
 //! is the default.
 
 use super::listener::{Listener, Transport};
-use racefree_core::open::read_proc;
+use racefree::open::read_proc;
 use std::ffi::OsStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

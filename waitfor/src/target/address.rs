@@ -1,6 +1,6 @@
 //! `HOST:PORT` and `[HOST:]PORT`, where PORT is a number or the name of a service (services(5)).
 
-use racefree_core::sys::names::port_of;
+use racefree::sys::names::port_of;
 use std::net::Ipv6Addr;
 
 /// Reads `HOST:PORT`; an IPv6 address stands in brackets.

@@ -5,7 +5,7 @@ use crate::sockets::SocketTables;
 use crate::sockets::local::reached;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, socket};
-use racefree_core::sys;
+use racefree::sys;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 

@@ -2,9 +2,9 @@
 
 use super::resolve::Lookup;
 use super::{Answer, ProbeOptions, Target};
-use racefree_core::error::Result;
-use racefree_core::event::Watched;
-use racefree_core::event::time::Deadline;
+use racefree::error::Result;
+use racefree::event::Watched;
+use racefree::event::time::Deadline;
 use std::task::Poll;
 
 /// A name to wait for.

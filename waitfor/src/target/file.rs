@@ -3,8 +3,8 @@
 //! A path with `*`, `?` or `[` that names no file as it stands is a pattern: any file that it matches will do.
 
 use super::{Answer, ProbeOptions, Target};
-use racefree_core::error::{Result, reason};
-use racefree_core::event::path_watch::PathWatch;
+use racefree::error::{Result, reason};
+use racefree::event::path_watch::PathWatch;
 use std::fs::Metadata;
 use std::io;
 use std::os::fd::BorrowedFd;

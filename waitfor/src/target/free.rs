@@ -5,7 +5,7 @@ use super::{Answer, ProbeOptions, Target};
 use crate::sockets::SocketTables;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, socket};
-use racefree_core::error::Result;
+use racefree::error::Result;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;

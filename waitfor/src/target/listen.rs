@@ -6,10 +6,10 @@ use super::{Answer, ProbeOptions, Target};
 use crate::sockets::local::is_local;
 use crate::sockets::owner::SocketOwner;
 use crate::sockets::{self, Listener, SocketTables, Transport};
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::Result;
-use racefree_core::event::Watched;
-use racefree_core::event::time::Deadline;
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::Result;
+use racefree::event::Watched;
+use racefree::event::time::Deadline;
 use std::rc::Rc;
 use std::task::Poll;
 

@@ -27,9 +27,9 @@ pub(crate) use answer::Answer;
 
 use crate::sockets::SocketTables;
 use crate::sockets::owner::SocketOwner;
-use racefree_core::error::Result;
-use racefree_core::event::Watched;
-use racefree_core::event::time::{Deadline, for_people};
+use racefree::error::Result;
+use racefree::event::Watched;
+use racefree::event::time::{Deadline, for_people};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::Poll;

@@ -2,9 +2,9 @@
 
 use super::{Answer, Target};
 use nix::unistd::Pid;
-use racefree_core::error::Result;
-use racefree_core::lock::holders::Holder;
-use racefree_core::process::pidfd::PidFd;
+use racefree::error::Result;
+use racefree::lock::holders::Holder;
+use racefree::process::pidfd::PidFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Poll;
 

@@ -1,11 +1,11 @@
 //! `pidfile:` a PID file that a living process has claimed.
 
 use super::{Answer, ProbeOptions, Target};
-use racefree_core::claim::pin::{self, Pinned};
-use racefree_core::claim::status::Status;
-use racefree_core::error::Result;
-use racefree_core::event::path_watch::PathWatch;
-use racefree_core::process::pidfd::PidFd;
+use racefree::claim::pin::{self, Pinned};
+use racefree::claim::status::Status;
+use racefree::error::Result;
+use racefree::event::path_watch::PathWatch;
+use racefree::process::pidfd::PidFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::task::Poll;

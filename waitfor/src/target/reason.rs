@@ -2,7 +2,7 @@
 //! is.
 
 use nix::errno::Errno;
-use racefree_core::error::reason;
+use racefree::error::reason;
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,10 +1,10 @@
 //! The addresses of a host. A name is looked up again as time goes: it may exist later, or move.
 
 use crate::blocking_call::BlockingCall;
-use racefree_core::error::Result;
-use racefree_core::event::Watched;
-use racefree_core::event::time::Deadline;
-use racefree_core::sys::names::{LookupError, addresses_of};
+use racefree::error::Result;
+use racefree::event::Watched;
+use racefree::event::time::Deadline;
+use racefree::sys::names::{LookupError, addresses_of};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use crate::common::{place, said, waitfor, waiting_for};
 use predicates::prelude::predicate;
-use racefree_core::claim::{Claimed, try_claim};
+use racefree::claim::{Claimed, try_claim};
 
 #[test]
 fn a_file_is_awaited_from_its_first_missing_directory_on() {

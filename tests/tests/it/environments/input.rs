@@ -3,7 +3,7 @@
 use crate::common::place;
 use clap::error::ErrorKind;
 use proptest::prelude::*;
-use racefree_core::cli::Cli;
+use racefree::cli::Cli;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 

@@ -2,8 +2,8 @@
 
 use crate::common::place;
 use nix::libc;
-use racefree_core::claim::status::Status;
-use racefree_core::process::procfs;
+use racefree::claim::status::Status;
+use racefree::process::procfs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tests::Steps;
 

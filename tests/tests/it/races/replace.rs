@@ -2,7 +2,7 @@
 
 use crate::common::place;
 use nix::libc;
-use racefree_core::claim::status::Status;
+use racefree::claim::status::Status;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;

@@ -3,7 +3,7 @@
 use super::options::{HttpOptions, Statuses};
 use super::tls;
 use super::url::Url;
-use racefree_core::error::Result;
+use racefree::error::Result;
 use regex::bytes::Regex;
 use rustls::ClientConfig;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The errors of a connection, in words.
 
 use super::tls;
-use racefree_core::error::reason;
+use racefree::error::reason;
 use std::io::{self, ErrorKind};
 
 /// An error of the connection, or of TLS on it.

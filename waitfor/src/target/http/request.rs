@@ -7,7 +7,7 @@ use super::error::{io_in_words, tls_error};
 use super::url::Url;
 use super::{http2, tls};
 use crate::target::Answer;
-use racefree_core::error::reason;
+use racefree::error::reason;
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::Instant;

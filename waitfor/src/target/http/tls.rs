@@ -1,9 +1,9 @@
 //! Which server is trusted over https, and why one is not, in words.
 
 use super::options::HttpOptions;
-use racefree_core::cli::exit::{Exit, exit_as};
-use racefree_core::error::{Context, Result};
-use racefree_core::open::{Links, read_small};
+use racefree::cli::exit::{Exit, exit_as};
+use racefree::error::{Context, Result};
+use racefree::open::{Links, read_small};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
