@@ -29,7 +29,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let _claim = claim(&path)?;
     notify_ready()?;
     loop {
-        match events.next(&[], racefree::event::time::Deadline::NEVER)? {
+        match events.next(&[], racefree::event::deadline::Deadline::NEVER)? {
             Event::Signal(arrived) if arrived.signal == Signal::HUP => restart(&path)?,
             Event::Signal(_) => return Ok(()),
             Event::Ready(_) | Event::Deadline => {}

@@ -1,7 +1,7 @@
 //! The share of a core that a wait may use, whatever the number of targets and of events.
 
 use nix::time::{ClockId, clock_gettime};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::time::{Duration, Instant};
 
 /// One part in so many of the time waited.

@@ -14,7 +14,7 @@ use racefree::cli;
 use racefree::cli::exit::{Ending, Exit, OF_A_COMMAND, exit_as};
 use racefree::cli::output::Verbosity;
 use racefree::error::Result;
-use racefree::event::time::{Limit, parse_duration};
+use racefree::event::duration::{Limit, parse_duration};
 use std::ffi::OsString;
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! How long to wait, how often to try, and which answer ends the wait.
 
 use crate::target::Answer;
-use racefree::event::time::{Deadline, Limit};
+use racefree::event::deadline::Deadline;
+use racefree::event::duration::Limit;
 use std::time::Duration;
 
 /// More than a try takes that does not wait.

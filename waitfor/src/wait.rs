@@ -18,7 +18,7 @@ use racefree::cli::exit::Exit;
 use racefree::cli::output;
 use racefree::cli::status_line::StatusLine;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::event::{Watched, all_ready};
 use std::os::fd::AsFd;
 use std::rc::Rc;

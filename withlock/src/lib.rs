@@ -12,7 +12,7 @@ use racefree::cli::exit::{Ending, Exit, exit_as};
 use racefree::cli::output;
 use racefree::error::{Result, sentence};
 use racefree::event::Events;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::lock;
 use racefree::lock::busy::BusyLock;
 use racefree::process::child;

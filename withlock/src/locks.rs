@@ -4,7 +4,7 @@
 //! have several paths.
 
 use racefree::error::{Result, Why, refused};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::listener::decision;
 use racefree::lock::{self, Attempt, Kind, LockGuard, Lockfile, REPLACED_AT_MOST};
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
 use crate::claim::status::Status;
 use crate::error::{Context, Result, Why, refused};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::listener::decision;
 use crate::lock::holders::Holder;
 use crate::lock::wait::{flock_by, try_flock};

@@ -13,7 +13,7 @@ use crate::claim::record_pid::{self, RecordPid};
 use crate::claim::restart_lock;
 use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Context, Result, Why, refused};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::holders::{Holds, holds};
 use crate::lock::locked_file::LockedFile;
 use crate::process::child::not_executed;

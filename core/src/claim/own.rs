@@ -4,7 +4,7 @@
 //! of this process's own locks is asked first, and such a file is answered from here. Without /proc the list cannot be asked.
 
 use crate::claim::status::{Claimant, Evidence, Status};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::fdinfo::owns_byte;
 use crate::lock::holders::AT_MOST;
 use crate::lock::locked_file::LockedFile;

@@ -10,7 +10,7 @@ use crate::claim::byte_lock::{self, HIGHEST_PID, Owner};
 use crate::claim::pid_file::PidFile;
 use crate::claim::pid_text::Text;
 use crate::error::{Context, Result};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::fdinfo;
 use crate::lock::holders::AT_MOST;
 use crate::pid;

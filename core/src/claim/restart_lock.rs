@@ -9,7 +9,7 @@
 use crate::claim::byte_lock;
 use crate::claim::pid_file::PidFile;
 use crate::error::{Context, Result, Why, refused};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::REPLACED_AT_MOST;
 use crate::lock::wait::blocked_by;
 use nix::errno::Errno;

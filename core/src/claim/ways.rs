@@ -5,7 +5,7 @@ use crate::claim::guard::ClaimGuard;
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
 use crate::error::{Context, Result, Why, refused};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
 use crate::lock::holders::AT_MOST;
 use crate::lock::wait::try_flock;

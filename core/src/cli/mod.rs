@@ -9,7 +9,7 @@ pub mod status_line;
 use crate::cli::exit::{Ending, Exit, OF_ALL, ending};
 use crate::cli::output::Verbosity;
 use crate::error::{Result, sentence};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::sys::backstop::Backstop;
 use crate::sys::init;
 use clap::error::ErrorKind;

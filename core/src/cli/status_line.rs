@@ -1,7 +1,8 @@
 //! The status line: one line on a terminal that names what a wait is for. It is erased before any other output.
 
 use crate::cli::speaker::{name, verbosity};
-use crate::event::time::{Deadline, for_people};
+use crate::event::deadline::Deadline;
+use crate::event::duration::for_people;
 use crate::sys::beyond_nix::columns;
 use crate::text::one_line;
 use nix::sys::signal::{SigSet, SigmaskHow};

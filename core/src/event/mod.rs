@@ -3,14 +3,15 @@
 //! The loop blocks signals and reads them from a descriptor (signalfd(2)); no handler does any work. Arm the loop
 //! before you start a child: a signal that is sent from then on is neither lost nor acted on too early.
 
+pub mod deadline;
 pub mod deferred_close;
+pub mod duration;
 pub mod filesystem;
 pub mod inotify;
 pub mod path_watch;
-pub mod time;
 
 use crate::error::{Context, Result};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::pid;
 use crate::signal::Signal;
 use crate::sys;

@@ -1,6 +1,6 @@
 //! The deadlock of a lock that an ancestor of this process holds: the ancestor waits for us, and we would wait for it.
 
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::holders::{AT_MOST, Holder, Holds, holds_by};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::proc_locks::flocks;

@@ -3,7 +3,7 @@
 //! Only this text is read. A look at the file behind another process's descriptor could hang for ever on a dead file
 //! system.
 
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::locked_file::LockedFile;
 use crate::open::read_proc;
 use crate::pid;

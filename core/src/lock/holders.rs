@@ -6,7 +6,7 @@
 //! is touched, because stat(2) of it hangs if its file system is dead. Other processes decide how many descriptors and
 //! locks they have, so each look ends after a limited time.
 
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::fdinfo::{flocked_descriptor, flocked_descriptor_among};
 use crate::lock::locked_file::LockedFile;
 use crate::process::procfs;

@@ -15,7 +15,7 @@ pub mod report;
 pub(crate) mod wait;
 
 use crate::error::{Context, Result, Why, refused};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::lock::busy::BusyLock;
 use crate::lock::deadlock::{Lookout, deadlock};
 use crate::lock::file_id::FileId;

@@ -3,7 +3,8 @@
 //! `/proc/PID/fdinfo` shows the holders to their own user and to root. `/proc/locks` shows every process that *called*
 //! flock(2), which may be long gone, and every process that waits; it hides other PID namespaces.
 
-use crate::event::time::{Deadline, for_people};
+use crate::event::deadline::Deadline;
+use crate::event::duration::for_people;
 use crate::lock::holders::{self, AT_MOST, Holder, Holders, Holds, holds_by};
 use crate::lock::locked_file::LockedFile;
 use crate::lock::proc_locks::flocks;

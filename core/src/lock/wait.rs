@@ -1,7 +1,7 @@
 //! The wait for a flock(2) or a record lock, in the kernel's own queue, which is first come, first served, and with an
 //! exact deadline.
 
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::listener;
 use crate::lock::file_id::FileId;
 use crate::sys::Alarm;

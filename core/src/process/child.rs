@@ -1,7 +1,7 @@
 //! COMMAND as a child: its start with the caller's signal actions, the wait for it, and its end.
 
 use crate::error::{Context, Result};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::event::{Arrived, Event, Events, Watched};
 use crate::listener;
 use crate::pid;

@@ -4,7 +4,7 @@
 //! descendant is left, however often they forked and whichever session they moved to.
 
 use crate::error::{Context, Result};
-use crate::event::time::Deadline;
+use crate::event::deadline::Deadline;
 use crate::event::{Event, Events, Watched};
 use crate::process::pidfd::PidFd;
 use crate::process::procfs;

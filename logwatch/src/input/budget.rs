@@ -1,6 +1,6 @@
 //! How long a loop may run whose length others decide: the size of an archive, the number of archives, a log that grows.
 
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::cell::Cell;
 
 /// A deadline that such a loop asks for after each step.

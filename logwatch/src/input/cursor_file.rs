@@ -2,7 +2,7 @@
 
 use crate::input::cursor::Cursor;
 use racefree::error::{Context, Result};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::lock::{self, Attempt, LockGuard};
 use racefree::open::{self, Access, Links};
 use std::fs;

@@ -2,7 +2,7 @@
 
 use crate::input::archive_names::ArchiveNames;
 use crate::input::directories::Directories;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -9,7 +9,7 @@ use crate::input::piece::{LastRecord, Piece};
 use crate::input::reader::{Look, Reader};
 use crate::matching::matcher::Matcher;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -2,7 +2,8 @@
 
 use clap::Args;
 use racefree::claim::process_arg::ProcessArg;
-use racefree::event::time::{Deadline, Limit, parse_duration};
+use racefree::event::deadline::Deadline;
+use racefree::event::duration::{Limit, parse_duration};
 use std::time::Duration;
 
 const STOP: &str = "When to stop";

@@ -10,7 +10,7 @@ use crate::run::watch_loop::{End, GRACE, Stretch};
 use racefree::cli::exit::{Exit, exit_as};
 use racefree::cli::output;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::process::child::{self, Child};
 use racefree::process::subreaper::Subreaper;
 use racefree::signal::Signal;

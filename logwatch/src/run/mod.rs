@@ -24,7 +24,7 @@ use racefree::cli::end_by;
 use racefree::cli::exit::{Exit, ending, exit_as};
 use racefree::cli::output;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::process::child;
 use session::{Rules, Session};
 use std::path::PathBuf;

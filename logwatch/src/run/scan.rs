@@ -10,7 +10,7 @@ use crate::run::session::Session;
 use crate::run::watch_loop::SILENCE;
 use racefree::cli::exit::Exit;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::ops::ControlFlow;
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use racefree::cli::exit::Exit;
 use racefree::cli::output;
 use racefree::error::Result;
 use racefree::event::Events;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::path::PathBuf;
 
 /// What kind of run it is.

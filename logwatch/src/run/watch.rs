@@ -5,7 +5,8 @@ use crate::run::session::Session;
 use crate::run::watch_loop::{End, GRACE, Stretch};
 use racefree::cli::exit::{Exit, exit_as};
 use racefree::error::Result;
-use racefree::event::time::{Deadline, for_people};
+use racefree::event::deadline::Deadline;
+use racefree::event::duration::for_people;
 use racefree::signal::Signal;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use crate::run::wait::Woken;
 use racefree::cli::status_line::StatusLine;
 use racefree::error::Result;
 use racefree::event::Arrived;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::process::pidfd::PidFd;
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 use crate::claim::watcher::{JudgedByWatcher, Watcher};
 use racefree::cli::exit::{Exit, exit_as};
 use racefree::error::Result;
-use racefree::event::time::{Deadline, Limit};
+use racefree::event::deadline::Deadline;
+use racefree::event::duration::Limit;
 use racefree::event::{Event, Events, Watched};
 use racefree::signal::Signal;
 use std::time::Duration;

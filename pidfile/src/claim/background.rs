@@ -9,7 +9,7 @@ use racefree::claim::ClaimGuard;
 use racefree::cli::exit::Exit;
 use racefree::cli::output;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 
 /// Starts COMMAND as a daemon that has claimed the file, and waits until it is ready.
 pub(crate) fn start(options: &Claim, launch: Launch) -> Result<Exit> {

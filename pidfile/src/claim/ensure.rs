@@ -8,7 +8,7 @@ use racefree::cli::exit::Exit;
 use racefree::cli::output;
 use racefree::cli::status_line::StatusLine;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::event::{Events, Watched};
 use racefree::process::child::Ended;
 use racefree::process::pidfd::PidFd;

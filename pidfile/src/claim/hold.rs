@@ -11,7 +11,7 @@ use racefree::cli::ended_by;
 use racefree::cli::exit::{Exit, ending, exit_as};
 use racefree::cli::output;
 use racefree::error::{Result, sentence};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::lock::holders;
 use std::fmt;
 use std::path::Path;

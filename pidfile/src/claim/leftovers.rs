@@ -5,7 +5,7 @@ use crate::claim::attempt::Attempt;
 use racefree::cli::exit::Exit;
 use racefree::cli::output;
 use racefree::error::Result;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::event::{Events, Watched};
 use racefree::lock::holders::Holder;
 use racefree::process::pidfd::PidFd;

@@ -7,7 +7,7 @@ use crate::claim::start::{Daemon, Start};
 use racefree::cli::exit::Exit;
 use racefree::cli::status_line::StatusLine;
 use racefree::error::Result;
-use racefree::event::time::{Deadline, Pause};
+use racefree::event::deadline::{Deadline, Pause};
 use racefree::event::{Watched, ready_by};
 use racefree::process::child::Ended;
 use racefree::process::procfs;

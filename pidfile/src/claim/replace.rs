@@ -23,7 +23,7 @@ use racefree::cli::exit::{Exit, ending, exit_as};
 use racefree::cli::output;
 use racefree::cli::status_line::StatusLine;
 use racefree::error::{Result, sentence};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::event::{Watched, first_ready};
 use racefree::listener::decision;
 use racefree::process::pidfd::PidFd;

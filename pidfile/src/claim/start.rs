@@ -14,7 +14,7 @@ use racefree::claim::{ClaimGuard, record_pid};
 use racefree::cli::exit::{Exit, ending, exit_as};
 use racefree::cli::output;
 use racefree::error::{Context, Result, sentence};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::event::{Events, Watched};
 use racefree::process::child::{self, Child};
 use racefree::process::procfs;

@@ -15,7 +15,7 @@ use racefree::cli::Cli;
 use racefree::cli::exit::{Exit, ending, exit_as};
 use racefree::cli::output::Verbosity;
 use racefree::error::{Context, Result, sentence};
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::event::{Event, Events, Watched};
 use racefree::pid;
 use racefree::process::child::{self, Child};

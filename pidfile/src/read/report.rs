@@ -5,7 +5,7 @@ use racefree::claim::pid_text::Text;
 use racefree::claim::status::Status;
 use racefree::cli::exit::Exit;
 use racefree::error::Result;
-use racefree::event::time::for_people;
+use racefree::event::duration::for_people;
 use racefree::lock::holders::{self, Holder};
 use racefree::process::pidfd::PidFd;
 use racefree::process::procfs::{self, Stat};

@@ -13,7 +13,7 @@ use racefree::cli::exit::{Exit, ending};
 use racefree::cli::output;
 use racefree::cli::status_line::StatusLine;
 use racefree::error::Result;
-use racefree::event::time::{Deadline, Pause};
+use racefree::event::deadline::{Deadline, Pause};
 use racefree::event::{Watched, first_ready};
 
 impl Stop {

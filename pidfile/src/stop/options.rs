@@ -2,7 +2,7 @@
 
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree::event::time::{Limit, parse_duration};
+use racefree::event::duration::{Limit, parse_duration};
 use racefree::signal;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use racefree::claim::authority::objection_to;
 use racefree::claim::leftovers::leftovers;
 use racefree::claim::restart_lock;
 use racefree::claim::status::Status;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::lock::fdinfo;
 use racefree::lock::holders::{self, AT_MOST, Holds};
 use racefree::lock::locked_file::LockedFile;

@@ -2,7 +2,7 @@
 
 use crate::contest::{Measured, Report, Tools, commands, interleaved, shown, timed};
 use crate::locks::floor;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::process::pidfd::PidFd;
 use std::os::fd::AsFd;
 use std::path::Path;

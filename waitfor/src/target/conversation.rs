@@ -8,7 +8,7 @@ use nix::sys::socket::sockopt::{Linger, SocketError};
 use nix::sys::socket::{MsgFlags, SockaddrLike, SockaddrStorage, getpeername, getsockname, recv, send, setsockopt};
 use racefree::error::reason;
 use racefree::event::Watched;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::listener::decision;
 use regex::bytes::Regex;
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use super::resolve::Lookup;
 use super::{Answer, ProbeOptions, Target};
 use racefree::error::Result;
 use racefree::event::Watched;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::task::Poll;
 
 /// A name to wait for.

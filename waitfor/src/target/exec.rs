@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, pipe2};
 use racefree::error::{Context, Result};
 use racefree::event::Watched;
-use racefree::event::time::for_people;
+use racefree::event::duration::for_people;
 use racefree::process::child::{self, Child, Ended};
 use racefree::sys::beyond_nix::reap_any_in;
 use std::ffi::OsString;

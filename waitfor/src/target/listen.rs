@@ -9,7 +9,7 @@ use crate::sockets::{self, Listener, SocketTables, Transport};
 use racefree::cli::exit::{Exit, exit_as};
 use racefree::error::Result;
 use racefree::event::Watched;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use std::rc::Rc;
 use std::task::Poll;
 

@@ -3,7 +3,7 @@
 use crate::blocking_call::BlockingCall;
 use racefree::error::Result;
 use racefree::event::Watched;
-use racefree::event::time::Deadline;
+use racefree::event::deadline::Deadline;
 use racefree::sys::names::{LookupError, addresses_of};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
