@@ -93,17 +93,12 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
         return Ok(Attempt::Replaced);
     }
     // Race: restart-during-claim (docs/races.md)
-    // A restart that could not share the descriptor has freed the flock and still holds the restart lock: wait for it.
     // This claim keeps the restart lock until its PID is written. Otherwise a restart would read the old PID and take
     // this process for the old daemon.
-    if !restart_lock::try_take(&file)? {
-        // Race: claim-beside-a-restart (docs/races.md)
-        decision("claim-beside-a-restart", || format!("claim {}: a restart is under way, waiting", path.display()));
+    let no_restart_can_begin = restart_lock::try_take(&file)?;
+    if !no_restart_can_begin {
         drop(file);
-        return match RestartLock::take_by(path, patience)? {
-            Some(_) => Ok(Attempt::Waited),
-            None => restart_under_way(path).map(Attempt::Over),
-        };
+        return wait_for_restart(path, patience);
     }
     // Race: heir-unlocks (docs/races.md)
     // This process has the flock, and another living process may still own the byte of its PID.
@@ -126,6 +121,17 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
         file.set_mode(mode)?;
     }
     Ok(Attempt::Over(Claimed::Ours(ClaimGuard::new(file, before))))
+}
+
+/// Waits for a restart that holds the restart lock. It could not share the old daemon's descriptor, so the flock is free
+/// between the two daemons.
+fn wait_for_restart(path: &Path, patience: Deadline) -> Result<Attempt> {
+    // Race: claim-beside-a-restart (docs/races.md)
+    decision("claim-beside-a-restart", || format!("claim {}: a restart is under way, waiting", path.display()));
+    match RestartLock::take_by(path, patience)? {
+        Some(_) => Ok(Attempt::Waited),
+        None => restart_under_way(path).map(Attempt::Over),
+    }
 }
 
 /// Reports that the byte of the restart lock is locked: by a restart, or by a foreign program that has locked more than
