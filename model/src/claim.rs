@@ -96,7 +96,7 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
         }
         At::Ours if p.plan == Plan::Stop => {
             m.step(
-                "core::claim::guard::ClaimGuard::forget",
+                "core::claim::recording::ClaimGuard::forget",
                 "empties the file if nothing was written, and ends",
                 |w| {
                     if w.file(ofd).text == p.before {

@@ -78,8 +78,10 @@ pub fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
         None => m.go("core::claim::guard::ClaimGuard::vouch_for", "locks the byte of its child", At::Watch, |w| {
             w.take_byte(slot, ofd, pid, Byte::Own);
         }),
-        Some(_) => {
-            m.step("core::claim::guard::ClaimGuard::put_back_text", "cannot vouch: kills its child, and ends", |w| {
+        Some(_) => m.step(
+            "core::claim::recording::ClaimGuard::put_back_text",
+            "cannot vouch: kills its child, and ends",
+            |w| {
                 if let Some(child) = p.child.filter(|&child| !w.process(child).zombie) {
                     w.end(child);
                 }
@@ -87,7 +89,7 @@ pub fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
                 reap(w, slot);
                 w.end(slot);
                 Some(())
-            })
-        }
+            },
+        ),
     }
 }

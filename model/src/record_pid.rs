@@ -19,7 +19,7 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
             None => m.go("core::sys::steps::Step::take", "locks its byte", At::NameText, |w| {
                 w.take_byte(slot, ofd, pid, Byte::Own);
             }),
-            Some(_) => m.exit("core::claim::guard::ClaimGuard::not_recorded", "cannot lock its byte"),
+            Some(_) => m.exit("core::claim::recording::ClaimGuard::not_recorded", "cannot lock its byte"),
         },
         At::NameText => {
             let next = if flawed { At::Lock } else { At::Exec };
@@ -40,23 +40,25 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
             }
         }
         At::PutBackRestartLock => match m.world.file(ofd).restart_lock {
-            None => m.go("core::claim::guard::ClaimGuard::unname", "keeps restarts away", At::PutBack, |w| {
+            None => m.go("core::claim::recording::ClaimGuard::unname", "keeps restarts away", At::PutBack, |w| {
                 w.file_mut(ofd).restart_lock = Some(ofd);
             }),
             Some(_) => {
-                m.exit("core::claim::guard::ClaimGuard::unname", "leaves the text to the restart that is under way")
+                m.exit("core::claim::recording::ClaimGuard::unname", "leaves the text to the restart that is under way")
             }
         },
-        At::PutBack => {
-            m.step("core::claim::guard::ClaimGuard::unname", "restores the text, if it names nobody else; ends", |w| {
+        At::PutBack => m.step(
+            "core::claim::recording::ClaimGuard::unname",
+            "restores the text, if it names nobody else; ends",
+            |w| {
                 let another = stands(w, slot, w.inode(ofd), w.file(ofd).text);
                 if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
                     w.file_mut(ofd).text = p.before;
                 }
                 w.end(slot);
                 Some(())
-            })
-        }
+            },
+        ),
         At::Watch => watch(m, p, ofd),
         At::Vouch => vouch(m, p, ofd),
         _ => {}

@@ -33,7 +33,7 @@ pub fn moves(m: &mut Mover) {
         },
         (At::Share, ..) => share(m, &p),
         (At::NameOld, _, Some(claim)) => {
-            m.go("core::claim::guard::ClaimGuard::name_old", "writes the number of the old one", At::Fork, |w| {
+            m.go("core::claim::recording::ClaimGuard::name_old", "writes the number of the old one", At::Fork, |w| {
                 if let PidFd::At(old) = p.old {
                     let old = w.process(old).pid;
                     w.file_mut(claim).text = old;
@@ -164,10 +164,12 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
                 );
             }
         }
-        At::PutOldBack => m.go("core::claim::guard::ClaimGuard::put_back_text", "restores the text", At::Undo, |w| {
-            w.file_mut(claim).text = p.before;
-            announced(w, slot, p, false);
-        }),
+        At::PutOldBack => {
+            m.go("core::claim::recording::ClaimGuard::put_back_text", "restores the text", At::Undo, |w| {
+                w.file_mut(claim).text = p.before;
+                announced(w, slot, p, false);
+            })
+        }
         At::LockShared if m.setup.has(Flaw::NotLockedAgain) => {
             m.step("(the flaw)", "does not look at the lock, and ends", |w| {
                 w.process_mut(new).unshared = false;

@@ -21,6 +21,7 @@ pub mod pin;
 pub(crate) mod plausible;
 pub mod process_arg;
 pub mod record_pid;
+mod recording;
 pub mod restart_lock;
 pub mod status;
 pub mod unlocked;
