@@ -19,6 +19,7 @@ const USED_BY_ALL: usize = 64 * 1024;
 /// The size of a block that may come from the hole. Larger blocks are vectors, which grow and leave holes themselves.
 const SMALL: usize = 1024;
 
+#[derive(Debug)]
 #[repr(align(4096))]
 struct Memory(UnsafeCell<[u8; SIZE]>);
 
@@ -31,12 +32,6 @@ pub struct Arena {
     /// The largest block below `end` that was given back: its beginning, and 32 bits higher its end. Small blocks come
     /// from it first, because each page that is not touched saves a microsecond.
     hole: AtomicU64,
-}
-
-impl std::fmt::Debug for Memory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Memory")
-    }
 }
 
 // SAFETY: `memory` is only reached through blocks that `alloc` gives, and the atomic `end` gives each byte to one

@@ -158,3 +158,60 @@ pub fn receive_with_sender(socket: impl AsFd, room: &mut [u8]) -> Result<(usize,
     });
     Ok((got.bytes, sender))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pid;
+    use std::io::Read;
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    const REAL_TIME: i32 = 40;
+
+    /// A child that leads a process group, and that a real-time signal ends.
+    #[allow(clippy::zombie_processes, reason = "the tests reap it")]
+    fn ended_by_a_real_time_signal() -> Pid {
+        let script = format!("kill -{REAL_TIME} $$");
+        pid::of_child(&Command::new("sh").args(["-c", &script]).process_group(0).spawn().expect("a shell"))
+    }
+
+    #[test]
+    fn the_end_by_a_real_time_signal_is_seen() {
+        let status = wait_for(ended_by_a_real_time_signal()).expect("our own child");
+        assert_eq!(status.signal(), Some(REAL_TIME));
+        let group = ended_by_a_real_time_signal();
+        let reaped = std::iter::repeat_with(|| reap_any_in(group).expect("our own child")).find_map(|reaped| reaped);
+        assert_eq!((reaped, reap_any_in(group)), (Some(group), Err(Errno::ECHILD)));
+    }
+
+    #[test]
+    fn a_number_that_is_no_pid_reaches_no_group() {
+        for number in [0, -1] {
+            assert_eq!(wait_for(Pid::from_raw(number)), Err(Errno::ESRCH));
+            assert_eq!(pidfd_open(Pid::from_raw(number)).map(drop), Err(Errno::ESRCH));
+        }
+    }
+
+    #[test]
+    fn a_sender_is_known_although_its_descriptors_are_too_many() {
+        let (ours, theirs) = UnixDatagram::pair().expect("a pair");
+        nix::sys::socket::setsockopt(&ours, nix::sys::socket::sockopt::PassCred, &true).expect("credentials");
+        let (mut reader, writer) = UnixStream::pair().expect("a pair");
+        send(&theirs, b"READY=1", &[writer.as_fd()]).expect("room");
+        drop(writer);
+        let mut room = [0; 64];
+        let (length, sender) = receive_with_sender(&ours, &mut room).expect("a datagram");
+        assert_eq!(&room[..length], b"READY=1");
+        assert_eq!(sender.map(|sender| sender.pid), Some(nix::unistd::getpid()));
+        assert_eq!(reader.read(&mut [0]).expect("a socket"), 0, "the kernel has closed the descriptor that came along");
+        assert_eq!(receive_with_sender(&ours, &mut room), Err(Errno::EAGAIN));
+    }
+
+    #[test]
+    fn descriptors_for_which_there_is_no_room_are_not_sent() {
+        let (_ours, theirs) = UnixDatagram::pair().expect("a pair");
+        assert_eq!(send(&theirs, b"x", &[theirs.as_fd(); 8]), Err(Errno::EINVAL));
+    }
+}

@@ -161,6 +161,14 @@ fn a_command_that_succeeded_waits_for_the_ready_line() {
 }
 
 #[test]
+fn an_orphan_that_a_real_time_signal_ends_is_reaped() {
+    let place = place();
+    place.write("orphan", "echo $$ >number; kill -40 $$");
+    place.write("command", "(sh orphan &); until test -s number; do :; done; while kill -0 $(cat number) 2>/dev/null; do :; done; echo up >>l");
+    place.script("logwatch --timeout 20s --ready up l -- sh command").code(0).stdout("up\n").stderr("");
+}
+
+#[test]
 fn a_command_that_takes_too_long_is_ended() {
     let place = place();
     let said_ = place.sh("logwatch -e FATAL --timeout 50ms l -- sleep 61");
