@@ -104,8 +104,8 @@ pub fn pin(path: impl AsRef<Path>) -> Result<Pinned, Error> {
         return Ok(Pinned { path, process, claimant });
     }
     match pin::pin(&path)? {
-        pin::Pinned::Running(process, claimant) => Ok(Pinned { path, process, claimant }),
-        pin::Pinned::Nobody(status) => Err(Error::NotRunning(path, status)),
+        pin::MaybePinned::Running(process, claimant) => Ok(Pinned { path, process, claimant }),
+        pin::MaybePinned::Nobody(status) => Err(Error::NotRunning(path, status)),
     }
 }
 
@@ -122,7 +122,7 @@ impl Pinned {
     /// [`Error::Refused`] with the reason and the way out; [`Error::System`] if the process is another user's.
     pub fn signal(&self, signal: Signal) -> Result<bool, Error> {
         match pin_to_signal("signal", &self.path, Trust::Locks)? {
-            pin::Pinned::Running(process, _) if process.pid() == self.process.pid() => {
+            pin::MaybePinned::Running(process, _) if process.pid() == self.process.pid() => {
                 Ok(self.process.signal(signal)?)
             }
             _ => Ok(false),

@@ -39,7 +39,7 @@ pub struct Cli {
 enum Verb {
     Claim(Box<claim::Claim>),
     Read(read::Read),
-    Signal(signal::Signal),
+    Signal(signal::SendSignal),
     Stop(stop::Stop),
 }
 
@@ -54,7 +54,11 @@ type Definition = (&'static str, &'static str, fn(Command) -> Command);
 const VERBS: [Definition; 4] = [
     ("claim", "Claim PIDFILE, then become COMMAND (or start it with --background)", claim::Claim::augment_args),
     ("read", "Print the PID of the living process that has claimed PIDFILE", read::Read::augment_args),
-    ("signal", "Send SIGNAL to the process that has claimed PIDFILE, and to no other", signal::Signal::augment_args),
+    (
+        "signal",
+        "Send SIGNAL to the process that has claimed PIDFILE, and to no other",
+        signal::SendSignal::augment_args,
+    ),
     ("stop", "Stop the daemon that has claimed PIDFILE, and return when it is gone", stop::Stop::augment_args),
 ];
 

@@ -5,11 +5,11 @@ use crate::outcome::Account;
 use crate::send::Sender;
 use crate::unlocked::Unlocked;
 use clap::Args;
-use racefree::claim::pin::Pinned;
+use racefree::claim::pin::MaybePinned;
 use racefree::cli::exit::{Exit, exit_as};
 use racefree::error::Result;
 use racefree::process::pidfd::PidFd;
-use racefree::signal;
+use racefree::signal::Signal;
 use std::path::PathBuf;
 
 /// Send SIGNAL to the process that has claimed PIDFILE, and to no other
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// recycled PID is never hit. Without a living claimant the exit code is that of `pidfile read`.
 #[derive(Debug, Args)]
 #[command(override_usage = "pidfile signal [--group] [--json] [--unlocked [--exe PATH]] SIGNAL PIDFILE")]
-pub(crate) struct Signal {
+pub(crate) struct SendSignal {
     /// Send SIGNAL also to every descendant of the claimant, such as the daemon behind a shell or behind sudo(8)
     #[arg(long)]
     group: bool,
@@ -32,12 +32,12 @@ pub(crate) struct Signal {
     #[command(flatten)]
     unlocked: Unlocked,
     /// The signal: a name with or without SIG, or a number
-    signal: signal::Signal,
+    signal: Signal,
     /// The PID file
     pidfile: PathBuf,
 }
 
-impl Signal {
+impl SendSignal {
     pub(crate) fn run(self) -> Result<Exit> {
         let sender = Sender::new("signal", &self.pidfile, self.json);
         let mut account = Account::new(&self.pidfile, self.json);
@@ -47,7 +47,7 @@ impl Signal {
 
     fn attempt(&self, sender: &Sender<'_>, account: &mut Account<'_>) -> Result<Exit> {
         match self.unlocked.to_be_signalled("signal", &self.pidfile)? {
-            Pinned::Running(process, claimant) => {
+            MaybePinned::Running(process, claimant) => {
                 account.found(claimant);
                 if self.send(sender, &process)? {
                     return Ok(Exit::Done);
@@ -55,7 +55,7 @@ impl Signal {
                 let why = format!("signal {}: process {} has just ended", self.pidfile.display(), process.pid());
                 Err(exit_as(Exit::No, why))
             }
-            Pinned::Nobody(reading) => {
+            MaybePinned::Nobody(reading) => {
                 let why = format!("signal {}: {}", self.pidfile.display(), self.unlocked.in_words(&reading));
                 Err(exit_as(Exit::from(&reading), why))
             }

@@ -3,7 +3,7 @@
 use clap::Args;
 use racefree::claim::evidence::{Trust, pin_to_signal};
 use racefree::claim::pid_text::Text;
-use racefree::claim::pin::Pinned;
+use racefree::claim::pin::MaybePinned;
 use racefree::claim::status::Status;
 use racefree::claim::unlocked;
 use racefree::error::Result;
@@ -35,7 +35,7 @@ impl Unlocked {
     }
 
     /// Pins the claimant, if it may be signalled.
-    pub(crate) fn to_be_signalled(&self, verb: &'static str, pidfile: &Path) -> Result<Pinned> {
+    pub(crate) fn to_be_signalled(&self, verb: &'static str, pidfile: &Path) -> Result<MaybePinned> {
         let trust = if self.unlocked { Trust::TextToo(self.exe.as_deref()) } else { Trust::Locks };
         pin_to_signal(verb, pidfile, trust)
     }

@@ -59,9 +59,9 @@ pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
     let mut replaced = 0;
     while replaced < REPLACED_AT_MOST {
         match attempt(options, patience, path)? {
-            Attempt::Over(claimed) => return Ok(claimed),
-            Attempt::Waited => {}
-            Attempt::Replaced => {
+            Progress::Over(claimed) => return Ok(claimed),
+            Progress::Waited => {}
+            Progress::Replaced => {
                 // Race: file-replaced (docs/races.md)
                 // Another process may hold the lock on the file that the path names now.
                 decision("file-replaced", || format!("claim {}: replaced before it was locked, again", path.display()));
@@ -73,7 +73,7 @@ pub fn claim_by(options: ClaimOptions, path: &Path) -> Result<Claimed> {
 }
 
 /// The result of one attempt.
-enum Attempt {
+enum Progress {
     Over(Claimed),
     /// The path names another file than the one that was locked.
     Replaced,
@@ -81,8 +81,8 @@ enum Attempt {
     Waited,
 }
 
-fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Attempt> {
-    let busy = |status| Ok(Attempt::Over(Claimed::Busy(status)));
+fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Progress> {
+    let busy = |status| Ok(Progress::Over(Claimed::Busy(status)));
     let file = PidFile::open_for_claim(path, options.mode)?;
     file.check_content()?;
     // Race: two-starts (docs/races.md)
@@ -90,7 +90,7 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
         return busy(Status::of(path));
     }
     if !file.still_at_path() {
-        return Ok(Attempt::Replaced);
+        return Ok(Progress::Replaced);
     }
     // Race: restart-during-claim (docs/races.md)
     // This claim keeps the restart lock until its PID is written. Otherwise a restart would read the old PID and take
@@ -107,7 +107,7 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
         Verdict::One(standing) if !options.until.passed() => {
             drop(file);
             wait_for_end(standing, options.until)?;
-            return Ok(Attempt::Waited);
+            return Ok(Progress::Waited);
         }
         verdict => {
             decision("heir-unlocks", || {
@@ -120,17 +120,17 @@ fn attempt(options: ClaimOptions, patience: Deadline, path: &Path) -> Result<Att
     if let Some(mode) = options.mode {
         file.set_mode(mode)?;
     }
-    Ok(Attempt::Over(Claimed::Ours(ClaimGuard::new(file, before))))
+    Ok(Progress::Over(Claimed::Ours(ClaimGuard::new(file, before))))
 }
 
 /// Waits for a restart that holds the restart lock. It could not share the old daemon's descriptor, so the flock is free
 /// between the two daemons.
-fn wait_for_restart(path: &Path, patience: Deadline) -> Result<Attempt> {
+fn wait_for_restart(path: &Path, patience: Deadline) -> Result<Progress> {
     // Race: claim-beside-a-restart (docs/races.md)
     decision("claim-beside-a-restart", || format!("claim {}: a restart is under way, waiting", path.display()));
     match RestartLock::take_by(path, patience)? {
-        Some(_) => Ok(Attempt::Waited),
-        None => restart_under_way(path).map(Attempt::Over),
+        Some(_) => Ok(Progress::Waited),
+        None => restart_under_way(path).map(Progress::Over),
     }
 }
 

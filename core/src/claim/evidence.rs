@@ -3,7 +3,7 @@
 use crate::claim::authority::Authority;
 use crate::claim::owner::{self, Proof};
 use crate::claim::pid_file::PidFile;
-use crate::claim::pin::{Pinned, pin_as};
+use crate::claim::pin::{MaybePinned, pin_as};
 use crate::claim::plausible;
 use crate::claim::status::{Claimant, Evidence, Status};
 use crate::claim::unlocked;
@@ -33,7 +33,7 @@ pub enum Trust<'a> {
 ///
 /// # Errors
 /// [`Why::Unproven`], with the reason and the way out.
-pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result<Pinned> {
+pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result<MaybePinned> {
     // Each turn of the loop is a daemon that ends at this moment.
     const TURNS_AT_MOST: usize = 100;
     let read = || match trust {
@@ -42,16 +42,16 @@ pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result
     };
     for _ in 0..TURNS_AT_MOST {
         let (process, claimant) = match pin_as(read)? {
-            Pinned::Running(process, claimant) => (process, claimant),
+            MaybePinned::Running(process, claimant) => (process, claimant),
             nobody => return Ok(nobody),
         };
         match judge(path, &process, &claimant, trust)? {
-            Verdict::Granted => return Ok(Pinned::Running(process, claimant)),
-            Verdict::Refused(why) if !process.has_ended()? => {
+            Judgement::Granted => return Ok(MaybePinned::Running(process, claimant)),
+            Judgement::Refused(why) if !process.has_ended()? => {
                 return Err(refused(act, path.display(), Why::Unproven(why)));
             }
             // Race: claimant-ends-while-judged (docs/races.md)
-            Verdict::Refused(_) | Verdict::Changed => {
+            Judgement::Refused(_) | Judgement::Changed => {
                 decision("claimant-ends-while-judged", || {
                     format!("{act} {}: the claimant ends, again", path.display())
                 });
@@ -62,37 +62,37 @@ pub fn pin_to_signal(act: &'static str, path: &Path, trust: Trust<'_>) -> Result
 }
 
 /// Whether a process may be signalled.
-enum Verdict {
+enum Judgement {
     Granted,
     Refused(String),
     /// The process is not the claimant any more.
     Changed,
 }
 
-impl Verdict {
-    fn refused_for(why: Option<String>) -> Verdict {
-        why.map_or(Verdict::Granted, Verdict::Refused)
+impl Judgement {
+    fn refused_for(why: Option<String>) -> Judgement {
+        why.map_or(Judgement::Granted, Judgement::Refused)
     }
 }
 
-fn judge(path: &Path, process: &PidFd, claimant: &Claimant, trust: Trust<'_>) -> Result<Verdict> {
-    let Some(file) = PidFile::open(path)? else { return Ok(Verdict::Changed) };
+fn judge(path: &Path, process: &PidFd, claimant: &Claimant, trust: Trust<'_>) -> Result<Judgement> {
+    let Some(file) = PidFile::open(path)? else { return Ok(Judgement::Changed) };
     let authority = match Authority::over(&file) {
         Ok(authority) => authority,
-        Err(_) if !file.still_at_path() => return Ok(Verdict::Changed),
+        Err(_) if !file.still_at_path() => return Ok(Judgement::Changed),
         Err(e) => return Err(e),
     };
     let evidence = match (claimant.evidence, trust) {
         (Evidence::Vouched, _) => vouched(&file, process, &authority)?,
-        (_, Trust::TextToo(exe)) => Verdict::refused_for(plausible::objection(process.pid(), &file, exe)?),
-        (Evidence::Descriptor, Trust::Locks) => Verdict::refused_for(descriptor(&file, process)?),
+        (_, Trust::TextToo(exe)) => Judgement::refused_for(plausible::objection(process.pid(), &file, exe)?),
+        (Evidence::Descriptor, Trust::Locks) => Judgement::refused_for(descriptor(&file, process)?),
         (Evidence::Recorded, Trust::Locks) => {
             let why = format!("it is another user's, and only the file says that it is {}", process.pid());
-            Verdict::Refused(why)
+            Judgement::Refused(why)
         }
     };
     Ok(match evidence {
-        Verdict::Granted => Verdict::refused_for(authority.objection(process)),
+        Judgement::Granted => Judgement::refused_for(authority.objection(process)),
         other => other,
     })
 }
@@ -100,7 +100,7 @@ fn judge(path: &Path, process: &PidFd, claimant: &Claimant, trust: Trust<'_>) ->
 /// Checks that the process owns its byte, and that its own list of locks proves it. A process that is ending loses its
 /// list a moment before its locks. So if the list does not show the lock, this looks again until the process has ended,
 /// or the moment is over.
-fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Verdict> {
+fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Judgement> {
     const MOMENT: Duration = Duration::from_millis(100);
     const AGAIN: Duration = Duration::from_millis(5);
     let moment = Deadline::after(MOMENT);
@@ -108,19 +108,19 @@ fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Ver
     loop {
         let standing = match owner::judge(file)? {
             owner::Verdict::One(standing) if standing.pid == process.pid() => standing,
-            _ => return Ok(Verdict::Changed),
+            _ => return Ok(Judgement::Changed),
         };
         return Ok(match standing.proof(file) {
-            Proof::Proven => Verdict::Granted,
-            Proof::Refuted if ready_by(process.as_fd(), Deadline::after(AGAIN))? => Verdict::Changed,
+            Proof::Proven => Judgement::Granted,
+            Proof::Refuted if ready_by(process.as_fd(), Deadline::after(AGAIN))? => Judgement::Changed,
             Proof::Refuted if !moment.passed() => continue,
             Proof::Refuted => {
                 decision("lock-outlives-owner", || format!("the list of {holder} has no such lock"));
-                Verdict::Refused(format!("{holder} has not taken the lock that speaks for it itself"))
+                Judgement::Refused(format!("{holder} has not taken the lock that speaks for it itself"))
             }
-            Proof::Hidden if authority.is_ours_alone() => Verdict::Granted,
+            Proof::Hidden if authority.is_ours_alone() => Judgement::Granted,
             Proof::Hidden => {
-                Verdict::Refused(format!("the locks of {holder} may not be looked at (proc_pid_fdinfo(5))"))
+                Judgement::Refused(format!("the locks of {holder} may not be looked at (proc_pid_fdinfo(5))"))
             }
         });
     }

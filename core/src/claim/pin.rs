@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// The result of a pin.
 #[derive(Debug)]
-pub enum Pinned {
+pub enum MaybePinned {
     /// The claimant, by a pidfd. A signal through the pidfd reaches this process or none.
     Running(PidFd, Claimant),
     /// There is no living claimant.
@@ -23,7 +23,7 @@ pub enum Pinned {
 ///
 /// # Errors
 /// A refused pidfd_open(2).
-pub fn pin(path: &Path) -> Result<Pinned> {
+pub fn pin(path: &Path) -> Result<MaybePinned> {
     pin_as(|| Status::of(path))
 }
 
@@ -31,18 +31,18 @@ pub fn pin(path: &Path) -> Result<Pinned> {
 ///
 /// # Errors
 /// As [`pin`].
-pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
+pub fn pin_as(read: impl Fn() -> Status) -> Result<MaybePinned> {
     // Each turn of the loop is a whole life of a daemon, which ends at this moment.
     const TURNS_AT_MOST: usize = 1000;
     let mut reading = read();
     for _ in 0..TURNS_AT_MOST {
-        let Status::Held(claimant) = reading else { return Ok(Pinned::Nobody(reading)) };
+        let Status::Held(claimant) = reading else { return Ok(MaybePinned::Nobody(reading)) };
         let process = PidFd::open(claimant.pid)?;
         reading = read();
         match process {
             // The two readings may differ in the evidence, which may have become weaker. Believe the second.
             Some(process) if matches!(&reading, Status::Held(still) if still.pid == claimant.pid) => {
-                return Ok(Pinned::Running(process, claimant));
+                return Ok(MaybePinned::Running(process, claimant));
             }
             // A restart has put another claimant in place.
             _ => {
@@ -50,7 +50,7 @@ pub fn pin_as(read: impl Fn() -> Status) -> Result<Pinned> {
             }
         }
     }
-    Ok(Pinned::Nobody(Status::Unknown("its claimant keeps changing".into())))
+    Ok(MaybePinned::Nobody(Status::Unknown("its claimant keeps changing".into())))
 }
 
 #[cfg(test)]
@@ -68,6 +68,6 @@ mod tests {
             let pid = if turn.get() % 2 == 0 { getpid() } else { getppid() };
             Status::Held(Claimant { pid, evidence: Evidence::Vouched })
         };
-        assert!(matches!(pin_as(read).unwrap(), Pinned::Nobody(Status::Unknown(_))));
+        assert!(matches!(pin_as(read).unwrap(), MaybePinned::Nobody(Status::Unknown(_))));
     }
 }

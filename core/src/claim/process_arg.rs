@@ -1,6 +1,6 @@
 //! The process arguments of the command lines: `pidfile:PATH` or `pid:N`.
 
-use crate::claim::pin::{self, Pinned};
+use crate::claim::pin::{self, MaybePinned};
 use crate::error::Result;
 use crate::pid;
 use crate::process::pidfd::PidFd;
@@ -54,8 +54,8 @@ impl ProcessArg {
     pub fn hold(&self) -> Result<Option<PidFd>> {
         let process = match self {
             ProcessArg::ByPidfile(path) => match pin::pin(path)? {
-                Pinned::Running(process, _) => Some(process),
-                Pinned::Nobody(_) => None,
+                MaybePinned::Running(process, _) => Some(process),
+                MaybePinned::Nobody(_) => None,
             },
             ProcessArg::ByPid(pid) => PidFd::open(*pid)?,
         };

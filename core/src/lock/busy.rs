@@ -3,7 +3,7 @@
 use crate::error::{Why, refused};
 use crate::lock::deadlock::Deadlock;
 use crate::lock::holders::Holder;
-use crate::lock::name::Name;
+use crate::lock::name::LockName;
 use crate::lock::report::LockReport;
 use std::fmt;
 use std::os::fd::RawFd;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// The account of a lock that another process holds.
 #[derive(Debug)]
 pub struct BusyLock {
-    name: Name,
+    name: LockName,
     deadlock: bool,
     report: LockReport,
     words: String,
@@ -20,7 +20,7 @@ pub struct BusyLock {
 
 impl BusyLock {
     /// Makes the words once, because the ages in them grow.
-    pub(super) fn new(name: Name, deadlock: Option<Deadlock>, report: LockReport) -> BusyLock {
+    pub(super) fn new(name: LockName, deadlock: Option<Deadlock>, report: LockReport) -> BusyLock {
         let words = deadlock.as_ref().map_or_else(|| report.to_string(), Deadlock::to_string);
         BusyLock { name, deadlock: deadlock.is_some(), report, words }
     }
@@ -28,16 +28,16 @@ impl BusyLock {
     /// The path of the file, if the user gave one.
     pub fn path(&self) -> Option<&Path> {
         match &self.name {
-            Name::Path(path) => Some(path),
-            Name::Descriptor(_) => None,
+            LockName::Path(path) => Some(path),
+            LockName::Descriptor(_) => None,
         }
     }
 
     /// The number of the descriptor, if the user gave one.
     pub fn descriptor(&self) -> Option<RawFd> {
         match self.name {
-            Name::Path(_) => None,
-            Name::Descriptor(number) => Some(number),
+            LockName::Path(_) => None,
+            LockName::Descriptor(number) => Some(number),
         }
     }
 

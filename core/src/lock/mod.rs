@@ -19,7 +19,7 @@ use crate::event::deadline::Deadline;
 use crate::lock::busy::BusyLock;
 use crate::lock::deadlock::{Lookout, deadlock};
 use crate::lock::file_id::FileId;
-use crate::lock::name::Name;
+use crate::lock::name::LockName;
 use crate::lock::report::LockReport;
 use crate::lock::wait::{answered, blocked_by, still_at, try_flock};
 use crate::open::{self, How, Links, Opened, Refused};
@@ -46,7 +46,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Lockfile {
     file: File,
-    name: Name,
+    name: LockName,
     kind: Kind,
 }
 
@@ -55,7 +55,7 @@ pub struct Lockfile {
 #[derive(Debug)]
 pub struct LockGuard {
     file: File,
-    name: Name,
+    name: LockName,
 }
 
 /// The result of an attempt to lock.
@@ -74,7 +74,7 @@ pub enum Attempt {
 /// The file can neither be opened nor created, or is a FIFO, a socket or a device.
 pub fn open(path: &Path) -> Result<Lockfile> {
     match open_any_way(path) {
-        Ok(Opened { file, .. }) => Ok(Lockfile { file, name: Name::Path(path.to_owned()), kind: Kind::Exclusive }),
+        Ok(Opened { file, .. }) => Ok(Lockfile { file, name: LockName::Path(path.to_owned()), kind: Kind::Exclusive }),
         Err(Refused::Kind(kind)) => {
             let why = format!("it is {kind}, so no lock on it would mean anything");
             Err(refused("open", path.display(), Why::Unfit(why)))
@@ -103,7 +103,7 @@ fn open_any_way(path: &Path) -> std::result::Result<Opened, Refused> {
 /// There is no such descriptor.
 pub fn descriptor(number: RawFd) -> Result<Lockfile> {
     let file = sys::adopt(number).act("use", format!("descriptor {number}"))?;
-    Ok(Lockfile { file: file.into(), name: Name::Descriptor(number), kind: Kind::Exclusive })
+    Ok(Lockfile { file: file.into(), name: LockName::Descriptor(number), kind: Kind::Exclusive })
 }
 
 impl Lockfile {
@@ -130,7 +130,7 @@ impl Lockfile {
         for _ in 0..REPLACED_AT_MOST {
             match (self.queue_until(deadline)?, &self.name) {
                 (false, _) => return Ok(Attempt::Busy(self)),
-                (true, Name::Path(path)) if !still_at(&self.file, path) => self = open(path)?.of_kind(self.kind),
+                (true, LockName::Path(path)) if !still_at(&self.file, path) => self = open(path)?.of_kind(self.kind),
                 (true, _) => return Ok(Attempt::Held(LockGuard { file: self.file, name: self.name })),
             }
         }
@@ -208,8 +208,8 @@ impl LockGuard {
     /// replaced the file between our open and our lock. Then another process may hold the lock on the new file.
     pub fn still_there(&self) -> bool {
         match &self.name {
-            Name::Path(path) => still_at(&self.file, path),
-            Name::Descriptor(_) => true,
+            LockName::Path(path) => still_at(&self.file, path),
+            LockName::Descriptor(_) => true,
         }
     }
 

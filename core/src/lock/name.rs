@@ -6,16 +6,16 @@ use std::path::PathBuf;
 
 /// A path, or the number of a descriptor that the shell has opened.
 #[derive(Debug)]
-pub(super) enum Name {
+pub(super) enum LockName {
     Path(PathBuf),
     Descriptor(RawFd),
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for LockName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Name::Path(path) => path.display().fmt(f),
-            Name::Descriptor(number) => write!(f, "descriptor {number}"),
+            LockName::Path(path) => path.display().fmt(f),
+            LockName::Descriptor(number) => write!(f, "descriptor {number}"),
         }
     }
 }

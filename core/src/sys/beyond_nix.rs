@@ -131,9 +131,9 @@ pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> 
     sent.map(drop).map_err(errno)
 }
 
-/// The process that has sent a datagram, as the kernel knows it (unix(7), SCM_CREDENTIALS).
+/// The credentials of the process that has sent a datagram (unix(7), SCM_CREDENTIALS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sender {
+pub struct Credentials {
     /// Its PID.
     pub pid: Pid,
     /// Its user.
@@ -145,14 +145,14 @@ pub struct Sender {
 ///
 /// # Errors
 /// EINTR; EAGAIN: no datagram is there.
-pub fn receive_with_sender(socket: impl AsFd, room: &mut [u8]) -> Result<(usize, Option<Sender>), Errno> {
+pub fn receive_with_sender(socket: impl AsFd, room: &mut [u8]) -> Result<(usize, Option<Credentials>), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let got = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(room)], &mut ancillary, RecvFlags::DONTWAIT);
     let got = got.map_err(errno)?;
     let sender = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmCredentials(sender) => {
-            Some(Sender { pid: ours(sender.pid), uid: sender.uid.as_raw() })
+            Some(Credentials { pid: ours(sender.pid), uid: sender.uid.as_raw() })
         }
         _ => None,
     });

@@ -3,7 +3,7 @@
 use crate::claim::attempt::Attempt;
 use crate::claim::options::Claim;
 use crate::claim::ready_command::ReadyCommand;
-use racefree::claim::pin::{self, Pinned};
+use racefree::claim::pin::{self, MaybePinned};
 use racefree::cli::exit::Exit;
 use racefree::cli::output;
 use racefree::cli::status_line::StatusLine;
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Waits until the claimant is ready; `None` if it has ended, so that this process may claim.
 pub(crate) fn until_ready(options: &Claim, deadline: Deadline) -> Result<Option<Exit>> {
     let pidfile = &options.pidfile;
-    let Pinned::Running(daemon, _) = pin::pin(pidfile)? else { return Ok(None) };
+    let MaybePinned::Running(daemon, _) = pin::pin(pidfile)? else { return Ok(None) };
     output::detail(|| format!("{} is claimed already, by process {}", pidfile.display(), daemon.pid()));
     let Some(line) = &options.detached.ready else { return Ok(Some(Exit::Done)) };
     let (events, family) = (Events::armed_for_orphans()?, Subreaper::adopt()?);

@@ -8,13 +8,13 @@ use crate::claim::hold::busy;
 use crate::claim::mode::Launch;
 use crate::claim::options::Claim;
 use crate::claim::role::Role;
-use crate::claim::service_manager::{self, Told};
+use crate::claim::service_manager::{self, Delivery};
 use crate::claim::start::{Daemon, Start};
 use crate::claim::{leftovers, ready};
 use crate::send::Sender;
 use nix::unistd::Pid;
 use racefree::claim::evidence::{Trust, pin_to_signal};
-use racefree::claim::pin::Pinned;
+use racefree::claim::pin::MaybePinned;
 use racefree::claim::restart_lock::RestartLock;
 use racefree::claim::status::Status;
 use racefree::claim::{ClaimGuard, Claimed, claim_by};
@@ -48,8 +48,8 @@ pub(crate) fn replace(options: &Claim, launch: Launch) -> Result<Exit> {
         leftovers::end(restart.leftovers()?, options.detached.kill_after)?;
         restart.check_nobody_is_left()?;
         match ended_by(deadline, || pin_to_signal(ACT, &options.pidfile, Trust::Locks))? {
-            Pinned::Running(old, _) => return Restart::prepare(options, launch, deadline, restart, old)?.run(),
-            Pinned::Nobody(_) => drop(restart),
+            MaybePinned::Running(old, _) => return Restart::prepare(options, launch, deadline, restart, old)?.run(),
+            MaybePinned::Nobody(_) => drop(restart),
         }
         // Nobody runs. Another may have started one since: then that is the one to replace.
         match ended_by(deadline, || claim_by(options.terms(), &options.pidfile))? {
@@ -123,7 +123,7 @@ impl<'a> Restart<'a> {
     }
 
     fn tell_manager(&self, main: Pid, wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<()> {
-        if service_manager::tell_manager(&format!("MAINPID={main}"), wait)? == Told::Unread {
+        if service_manager::tell_manager(&format!("MAINPID={main}"), wait)? == Delivery::Unread {
             let what = format!("the service manager does not read that process {main} is the main one; going on");
             output::notice(&format!("{ACT} {}: {what}", self.options.pidfile.display()));
         }

@@ -9,7 +9,7 @@ use nix::unistd::{Pid, Uid, chown, getpid};
 use racefree::error::{Context, Result};
 use racefree::process::pidfd::PidFd;
 use racefree::process::subreaper::Subreaper;
-use racefree::sys::beyond_nix::{Sender, receive_with_sender};
+use racefree::sys::beyond_nix::{Credentials, receive_with_sender};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -119,7 +119,7 @@ impl Drop for Directory {
 /// Whether to believe the sender. Race: ready-from-stranger (docs/races.md). It must descend from the daemon. A sender
 /// that has ended already, as systemd-notify(1) does at once, is judged by its user: a process of the daemon's user has
 /// power over the daemon anyway.
-fn is_believed(sender: Sender, family: &Subreaper, daemon: Pid) -> bool {
+fn is_believed(sender: Credentials, family: &Subreaper, daemon: Pid) -> bool {
     match PidFd::open(sender.pid) {
         Ok(Some(process)) if family.includes(&process) => true,
         Ok(Some(process)) if !process.has_ended().unwrap_or(false) => false,

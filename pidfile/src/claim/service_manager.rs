@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 /// The fate of a message to the service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Told {
+pub(crate) enum Delivery {
     /// The manager has read the message, or there is no manager.
     Read,
     /// The manager has not read the message in time.
@@ -25,8 +25,10 @@ pub(crate) enum Told {
 /// find a sender that has ended.
 ///
 /// `wait` waits for a descriptor, and returns `false` when the manager's time is over.
-pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<Told> {
-    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Ok(Told::Read) };
+pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> Result<bool>) -> Result<Delivery> {
+    let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+        return Ok(Delivery::Read);
+    };
     let act = format!("send {message} to");
     let address = match name.as_bytes().strip_prefix(b"@") {
         Some(name) => UnixAddr::new_abstract(name),
@@ -42,12 +44,12 @@ pub(crate) fn tell_manager(message: &str, mut wait: impl FnMut(Watched<'_>) -> R
     for (text, descriptors) in [(message, &[][..]), ("BARRIER=1", &[barrier.as_fd()][..])] {
         while !send(&socket, text, descriptors).act(&act, name.display())? {
             if !wait(Watched::Write(socket.as_fd()))? {
-                return Ok(Told::Unread);
+                return Ok(Delivery::Unread);
             }
         }
     }
     drop(barrier);
-    Ok(if wait(Watched::Read(read.as_fd()))? { Told::Read } else { Told::Unread })
+    Ok(if wait(Watched::Read(read.as_fd()))? { Delivery::Read } else { Delivery::Unread })
 }
 
 /// Sends a datagram; `false` if the queue of the receiver is full.

@@ -8,7 +8,7 @@ use crate::stop::options::Stop;
 use crate::stop::workers::Workers;
 use racefree::claim::leftovers::leftovers;
 use racefree::claim::pid_text::Text;
-use racefree::claim::pin::Pinned;
+use racefree::claim::pin::MaybePinned;
 use racefree::claim::status::Status;
 use racefree::cli::exit::{Exit, exit_as};
 use racefree::cli::output;
@@ -75,7 +75,7 @@ impl<'a> Stopping<'a> {
 
     fn ask_claimant(&mut self) -> Result<State> {
         Ok(match self.stop.unlocked.to_be_signalled("stop", self.pidfile)? {
-            Pinned::Running(process, claimant) => {
+            MaybePinned::Running(process, claimant) => {
                 self.account.found(claimant);
                 if self.stop.may_kill() {
                     self.workers.note(self.pidfile, process.pid());
@@ -87,11 +87,11 @@ impl<'a> Stopping<'a> {
                 }
                 State::Ending(process)
             }
-            Pinned::Nobody(Status::Orphaned(..)) => State::Freeing(Holders::default(), vec![]),
-            Pinned::Nobody(reading @ (Status::Unknown(_) | Status::Unreadable(_))) => {
+            MaybePinned::Nobody(Status::Orphaned(..)) => State::Freeing(Holders::default(), vec![]),
+            MaybePinned::Nobody(reading @ (Status::Unknown(_) | Status::Unreadable(_))) => {
                 return Err(exit_as(Exit::Unknown, format!("stop {}: {}", self.pidfile.display(), reading.in_words())));
             }
-            Pinned::Nobody(reading) => {
+            MaybePinned::Nobody(reading) => {
                 let words = format!("stop {}: {}", self.pidfile.display(), self.stop.unlocked.in_words(&reading));
                 let lives = matches!(reading, Status::Stale(Text::Names(pid)) if PidFd::is_alive(pid));
                 if lives || matches!(reading, Status::Unfit(..)) {

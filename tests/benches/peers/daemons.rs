@@ -17,7 +17,7 @@ fn claimed(tools: &Tools, name: &str, daemon: &str) -> PidFd {
 
 fn held(pidfile: &Path) -> PidFd {
     match racefree::claim::pin::pin(pidfile) {
-        Ok(racefree::claim::pin::Pinned::Running(process, _)) => process,
+        Ok(racefree::claim::pin::MaybePinned::Running(process, _)) => process,
         other => panic!("not claimed: {other:?}"),
     }
 }

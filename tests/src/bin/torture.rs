@@ -11,7 +11,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::sys::wait::{WaitStatus, wait, waitpid};
 use nix::unistd::Pid;
 use racefree::claim::byte_lock;
-use racefree::claim::pin::{self, Pinned};
+use racefree::claim::pin::{self, MaybePinned};
 use racefree::claim::status::Status;
 use racefree::pid;
 use racefree::process::pidfd::PidFd;
@@ -276,7 +276,7 @@ impl Worker {
 
     /// Pins the claimant for a signal and checks that it is no stranger. A pinned process stays what it was.
     fn look_and_signal(&mut self, file: u64) -> &'static str {
-        if let Ok(Pinned::Running(process, _)) = pin::pin(Path::new(&path_of(file))) {
+        if let Ok(MaybePinned::Running(process, _)) = pin::pin(Path::new(&path_of(file))) {
             let name = fs::read_to_string(format!("/proc/{}/comm", process.pid())).unwrap_or_default();
             if !matches!(name.trim_end(), "" | "pidfile" | "witness" | "exe" | "true")
                 && !process.has_ended().unwrap_or(true)

@@ -1,7 +1,7 @@
 //! `pidfile:` a PID file that a living process has claimed.
 
 use super::{Answer, ProbeOptions, Target};
-use racefree::claim::pin::{self, Pinned};
+use racefree::claim::pin::{self, MaybePinned};
 use racefree::claim::status::Status;
 use racefree::error::Result;
 use racefree::event::path_watch::PathWatch;
@@ -26,16 +26,16 @@ impl Pidfile {
     fn look(&mut self) -> Result<Answer> {
         self.claimant = None;
         let (answer, is_event_driven) = match pin::pin(self.watch.path())? {
-            Pinned::Running(process, _) => {
+            MaybePinned::Running(process, _) => {
                 self.claimant = Some(process);
                 (Answer::YES, true)
             }
             // A claimant writes its PID after it has the claim, and the write sends an event.
-            Pinned::Nobody(status @ (Status::Absent | Status::Stale(_))) => {
+            MaybePinned::Nobody(status @ (Status::Absent | Status::Stale(_))) => {
                 (Answer::no(status.in_words()), self.watch.trusted())
             }
             // A claim half-way, or the children of a dead claimant: a descriptor that is closed sends no event.
-            Pinned::Nobody(status) => (Answer::unclear(status.in_words()), false),
+            MaybePinned::Nobody(status) => (Answer::unclear(status.in_words()), false),
         };
         self.is_event_driven = is_event_driven;
         Ok(answer)
