@@ -30,7 +30,7 @@ impl LineRegexOptions {
         let wrong = |why: String| exit_as(Exit::Usage, format!("read the pattern of {option}: {}", set_off(why)));
         let mut parser = ParserBuilder::new();
         let parser = parser.utf8(false).multi_line(true).case_insensitive(self.ignore_case);
-        let parsed = parser.build().parse(pattern).map_err(|e| wrong(with_hint(&e.to_string())))?;
+        let parsed = parser.build().parse(pattern).map_err(|e| wrong(with_hint(&e)))?;
         let mut written = String::new();
         let rewritten = if self.over_lines { parsed } else { within_one_line(parsed) };
         Printer::new().print(&rewritten, &mut written).map_err(|e| wrong(e.to_string()))?;
@@ -38,8 +38,9 @@ impl LineRegexOptions {
     }
 }
 
-fn with_hint(why: &str) -> String {
-    let hint = if why.contains("look-around") { "; to except lines that match REGEX, give --ignore REGEX" } else { "" };
+fn with_hint(why: &regex_syntax::Error) -> String {
+    let looks_around = matches!(why, regex_syntax::Error::Parse(e) if *e.kind() == regex_syntax::ast::ErrorKind::UnsupportedLookAround);
+    let hint = if looks_around { "; to except lines that match REGEX, give --ignore REGEX" } else { "" };
     format!("{why}{hint}")
 }
 
