@@ -1,6 +1,7 @@
 //! Lock wrappers: what one call costs, how fast a lock is handed on, how a long queue behaves.
 
 use crate::contest::{Report, Tools, commands, interleaved};
+use fs4::FileExt;
 use nix::time::ClockId;
 use std::fs::File;
 use std::io::Read;
@@ -103,7 +104,7 @@ impl Holder {
     pub fn of(tools: &Tools, file: &str) -> Holder {
         let holder = tools.command(&format!("flock -F {file} sleep 1000")).spawn().expect("flock");
         let file = tools.directory().join(file);
-        while File::open(&file).is_ok_and(|file| file.try_lock().is_ok()) || !file.exists() {
+        while File::open(&file).is_ok_and(|file| FileExt::try_lock(&file).is_ok()) || !file.exists() {
             std::thread::sleep(Duration::from_micros(200));
         }
         Holder(holder)

@@ -1,6 +1,7 @@
 //! `file:`, `nonempty:`, `pidfile:`, `pid:` and `lock:`, at the prompt.
 
 use crate::common::{place, said, waitfor, waiting_for};
+use fs4::FileExt;
 use predicates::prelude::predicate;
 use racefree::claim::{Claimed, try_claim};
 
@@ -105,8 +106,8 @@ fn whoever_takes_a_lock_without_waiting_is_not_refused_because_somebody_waits_fo
     let waiting = waiting.until_it_says("nobody holds it");
     let file = std::fs::File::open(place.file("l")).unwrap();
     for round in 0..20_000 {
-        file.try_lock().unwrap_or_else(|e| panic!("{round}: {e}"));
-        file.unlock().unwrap();
+        FileExt::try_lock(&file).unwrap_or_else(|e| panic!("{round}: {e}"));
+        FileExt::unlock(&file).unwrap();
     }
     nix::sys::signal::kill(waiting.pid(), nix::sys::signal::SIGTERM).unwrap();
     assert_eq!(waiting.ended(), 143);

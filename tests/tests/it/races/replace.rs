@@ -1,6 +1,7 @@
 //! The overlapped restart: the new daemon beside the old one, and the claim never free in between.
 
 use crate::common::place;
+use fs4::FileExt;
 use nix::libc;
 use racefree::claim::status::Status;
 use std::io::{ErrorKind, Read};
@@ -41,8 +42,8 @@ fn the_claim_is_never_free_and_no_connection_refused() {
         let prober = std::fs::File::open(&pidfile).expect("the PID file");
         let prober = scope.spawn(until_done(Box::new(move || {
             std::thread::sleep(Duration::from_micros(100));
-            match prober.try_lock() {
-                Ok(()) => prober.unlock().is_ok(),
+            match FileExt::try_lock(&prober) {
+                Ok(()) => FileExt::unlock(&prober).is_ok(),
                 Err(_) => false,
             }
         })));
