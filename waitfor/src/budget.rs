@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// One part in so many of the time waited.
 const SHARE: u32 = 20;
 
-/// What a wait may use beyond its share: many a wait ends before a share of its time amounts to anything.
+/// The processor time that a wait may use beyond its share, because many a wait ends before its share is worth counting.
 const CREDIT: Duration = Duration::from_millis(20);
 
 /// The processor time that this thread has used since the wait began, and the time that has passed.

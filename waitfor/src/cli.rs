@@ -107,7 +107,7 @@ pub struct Cli {
     pub(crate) http: HttpOptions,
 }
 
-/// What each exit code says.
+/// The meaning of each exit code.
 pub const ENDINGS: &[Ending] = &[
     (Exit::Done, "every TARGET is ready; with COMMAND, its status"),
     (Exit::NotRunning, "the process named by --while is gone"),

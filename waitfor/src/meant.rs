@@ -1,4 +1,4 @@
-//! What was meant by a line that other tools would understand: `waitfor h:1 echo hi`, `waitfor unix:///p`, `waitfor
+//! The meaning of a line that other tools would understand: `waitfor h:1 echo hi`, `waitfor unix:///p`, `waitfor
 //! /path`.
 
 use crate::target::http::url::masked;

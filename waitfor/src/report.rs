@@ -7,7 +7,7 @@ use racefree::error::Result;
 use racefree::text::json;
 use serde::Serialize;
 
-/// What came of one target.
+/// The result of one target.
 #[derive(Serialize)]
 struct Report<'a> {
     target: &'a str,

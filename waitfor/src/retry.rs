@@ -36,7 +36,7 @@ pub(crate) struct Retry {
     last: Option<Answer>,
 }
 
-/// What the target waits for.
+/// The instant for which the target waits.
 pub(crate) enum Phase {
     /// The next try, at this instant.
     Due(Deadline),
@@ -104,7 +104,7 @@ impl Retry {
         self.took.unwrap_or_else(|| self.since.elapsed())
     }
 
-    /// What a user should know of a target that is as wanted.
+    /// A warning about a target that is as wanted.
     pub(crate) fn caveat(&self) -> Option<String> {
         self.target.caveat().filter(|_| self.is_satisfied()).map(|caveat| format!("{}: {caveat}", self.name))
     }

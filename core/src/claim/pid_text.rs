@@ -121,7 +121,7 @@ mod properties {
     use crate::sys::steps::PidLine;
     use proptest::prelude::*;
 
-    /// What a PID file may look like, or nearly: a number amid what other programs, crashes and enemies leave.
+    /// The content of a PID file, or nearly so: a number among the texts that other programs, crashes and attackers leave.
     fn near_pid_file() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             "[ \t]{0,3}[+-]?[0-9]{0,12}[ \t\r]{0,3}(\n[ -~\n]{0,20})?".prop_map(String::into_bytes),

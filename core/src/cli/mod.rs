@@ -73,7 +73,7 @@ pub fn end_by(deadline: Deadline) -> Option<Backstop> {
 /// the message of the failure may be what hangs.
 ///
 /// # Errors
-/// Those of `act`.
+/// The errors of `act`.
 pub fn ended_by<T>(deadline: Deadline, act: impl FnOnce() -> Result<T>) -> Result<T> {
     let backstop = end_by(deadline);
     let done = act();

@@ -1,4 +1,4 @@
-//! What is known of a file system by its type: whether the kernel here sees every change, and every lock (statfs(2), f_type).
+//! The facts that follow from the type of a file system: whether the kernel here sees every change, and every lock (statfs(2), f_type).
 
 use nix::sys::statfs::{fstatfs, statfs};
 use std::os::fd::AsFd;

@@ -100,8 +100,8 @@ impl Events {
         Events::collecting(&[&REQUESTS[..], &[mask::SIGCHLD]].concat())
     }
 
-    /// Those of [`Events::armed`]; and SIGCHLD where this process is PID 1, which orphans become children of: for a process
-    /// that waits for its COMMAND.
+    /// Collects the signals of [`Events::armed`], for a process that waits for its COMMAND. It collects SIGCHLD too if this
+    /// process is PID 1, because the orphans of the PID namespace become its children.
     ///
     /// # Errors
     /// As [`Events::armed`].

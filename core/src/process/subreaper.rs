@@ -157,10 +157,10 @@ fn runs_in(process: &PidFd, group: i32) -> bool {
     procfs::stat(process.pid()).is_some_and(|stat| stat.group == group) && !process.has_ended().unwrap_or(false)
 }
 
-/// So soon after KILL the next look sees a child that was forked while we read /proc.
+/// The time from KILL to the next look, which sees a child that was forked while we read /proc.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// So long after KILL a process that still lives hangs in the kernel.
+/// The time after KILL from which on a living process counts as hanging in the kernel.
 const AFTER_KILL: Duration = Duration::from_secs(1);
 
 fn not_ended(left: &[PidFd]) -> anyhow::Error {

@@ -1,4 +1,4 @@
-//! Which files are archives of a log, by their names.
+//! The names by which files are archives of a log.
 //!
 //! A rotation scheme is known by nothing else: `log.1`, `log-20261121.gz`, `app-2.log`, `app.2026-11-21_10-00.log`. Names
 //! that no rule knows are given with --archives.

@@ -29,7 +29,7 @@ pub(crate) struct Follower {
     pub(super) unread: VecDeque<Unread>,
     /// A file that was last written to before this time has been read, or is of no interest.
     pub(super) taken: u64,
-    /// What the name stood for at the last look.
+    /// The file that had the name at the last look.
     pub(super) named: Option<Inode>,
     pub(super) directories: Directories,
     /// The log was truncated: an archive may hold what was written before.

@@ -1,4 +1,5 @@
-//! Which file it is: an inode number together with the time of its birth, because the kernel reuses the number at once.
+//! The identity of a file: an inode number together with the time of its birth, because the kernel reuses the number at
+//! once.
 
 use nix::errno::Errno;
 use nix::time::ClockId;

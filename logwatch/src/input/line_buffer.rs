@@ -126,7 +126,7 @@ impl LineBuffer {
         self.lines
     }
 
-    /// So much is there to be read: the next read takes it at once, if it is not too much.
+    /// Prepares for this many bytes: the next read takes all of them, unless they are too many.
     pub(crate) fn expect(&mut self, count: u64) {
         self.step = (count.min(CHUNK as u64) as usize + 1).clamp(LITTLE, CHUNK);
     }

@@ -1,4 +1,4 @@
-//! Which places are noted in a cursor, beside the one in the log.
+//! The places that a cursor notes, beside the place in the log.
 
 use crate::input::archive_names::ArchiveNames;
 use crate::input::cursor::{Cursor, Place};

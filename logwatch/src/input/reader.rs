@@ -51,7 +51,7 @@ impl Reader {
         &self.path
     }
 
-    /// Which file it is. None for stdin.
+    /// The identity of the file; `None` for stdin.
     pub(crate) fn inode(&self) -> Option<Inode> {
         self.inode
     }

@@ -1,4 +1,4 @@
-//! What rotation has done since a cursor was taken: which files are to be read, from which offsets, in which order.
+//! The effects of rotation since a cursor was taken: the files that are to be read, their offsets, and their order.
 //!
 //! A file is read if it was written to since the cursor was taken. Where a place of the cursor lies in it, it is read from
 //! there, otherwise from its beginning. The identity of a file and an equal beginning prove nothing: a log that was copied

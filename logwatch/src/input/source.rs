@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 /// The first attempt to find the last newline of a file reads this much.
 const LINE: usize = 4 << 10;
 
-/// What a [`Reader`](crate::input::reader::Reader) reads from.
+/// The source from which a [`Reader`](crate::input::reader::Reader) reads.
 pub(crate) enum Source {
     /// A regular file, which may grow.
     Regular(File),

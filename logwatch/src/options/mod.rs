@@ -60,7 +60,7 @@ impl cli::Cli for Cli {
     }
 }
 
-/// What each exit code says.
+/// The meaning of each exit code.
 pub const ENDINGS: &[Ending] = &[
     (Exit::Done, "the ready line was seen; no error for as long as --for says; --no-follow: no error was seen"),
     (Exit::No, "an error line was seen; --no-follow with --ready: no ready line was seen"),

@@ -17,7 +17,7 @@ use racefree::event::Events;
 use racefree::event::deadline::Deadline;
 use std::path::PathBuf;
 
-/// What kind of run it is.
+/// The rules of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// The first line that is found decides; otherwise all lines are judged.

@@ -35,7 +35,7 @@ pub(crate) struct Waiting {
     hinted: EventTrust,
 }
 
-/// What ended a wait.
+/// The event that ended a wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Woken {
     /// The logs may have changed.

@@ -17,7 +17,7 @@ pub(crate) const SILENCE: Duration = Duration::from_millis(200);
 /// After a deadline this much time is left to read what the logs hold.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 
-/// What ended a watch.
+/// The event that ended a watch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
     Found,
@@ -42,7 +42,7 @@ pub(crate) struct Stretch<'a> {
     pub(crate) is_command: bool,
     pub(crate) until: Deadline,
     pub(crate) idle: Option<Duration>,
-    /// What the status line says.
+    /// The text of the status line.
     pub(crate) awaited: &'a str,
 }
 

@@ -217,7 +217,7 @@ impl<'a> Stopping<'a> {
         self.state = State::Over(Err(exit_as(Exit::TimedOut, why)));
     }
 
-    /// What is awaited, for the status line.
+    /// The awaited event, for the status line.
     pub(crate) fn awaited(&self) -> Option<String> {
         match &self.state {
             State::Ending(process) => Some(format!("waiting for process {} to end", process.pid())),

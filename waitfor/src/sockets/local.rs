@@ -1,4 +1,4 @@
-//! Which addresses and which ports are this machine's.
+//! The addresses and the ports of this machine.
 
 use racefree::open::read_proc;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};

@@ -132,7 +132,7 @@ impl std::fmt::Debug for SocketTables {
     }
 }
 
-/// What the kernel has answered; what /proc/net says, where the kernel may not be asked.
+/// The answer of the kernel, or the text of /proc/net where the kernel may not be asked.
 fn or_read<T>(
     asked: std::result::Result<T, Errno>,
     read: impl FnOnce() -> io::Result<T>,

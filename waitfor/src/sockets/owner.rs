@@ -41,7 +41,7 @@ impl SocketOwner {
         Ok(if process.has_ended()? { Some(format!("{} is not running", self.process_arg)) } else { why })
     }
 
-    /// Who owns the socket instead. The search reads all of /proc, so it is made once for each socket.
+    /// The process that owns the socket instead. The search reads all of /proc, so it is made once for each socket.
     fn stranger(&self, socket: u64) -> String {
         let name = || match procfs::processes().find(|&pid| sockets_of(pid).is_ok_and(|own| own.contains(&socket))) {
             Some(pid) => format!("a stranger answers: {}", Holder::new(pid)),

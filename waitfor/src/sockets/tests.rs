@@ -10,7 +10,7 @@ fn socket_of(descriptor: &impl AsRawFd) -> u64 {
     link.to_str().unwrap().trim_start_matches("socket:[").trim_end_matches(']').parse().unwrap()
 }
 
-/// What sock_diag and /proc/net say, which must be the same.
+/// The answer of sock_diag and of /proc/net, which must be the same.
 fn on_port_both_ways(port: u16) -> Vec<Listener> {
     let asked = SockDiag::open().unwrap().on_port(Transport::Tcp, Some(port)).unwrap();
     let read = proc_net::on_port(Transport::Tcp, Some(port)).unwrap();

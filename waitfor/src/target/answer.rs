@@ -1,10 +1,10 @@
-//! What one try found.
+//! The finding of one try.
 
 use super::reason::Reason;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What one try found.
+/// The finding of one try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The target answers, exists or lives, and the try has seen that last for this long.

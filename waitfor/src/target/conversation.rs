@@ -31,7 +31,7 @@ pub(crate) struct Conversation {
 
 enum Stage {
     Connecting,
-    /// So many bytes have been sent.
+    /// The bytes are being sent; this many have been sent.
     Sending(usize),
     Receiving,
     /// The connection has only to stay open, since the first instant and until the second.

@@ -26,7 +26,7 @@ pub(crate) struct File {
     unwatched: bool,
 }
 
-/// What changes when somebody writes a file.
+/// The facts that change when a process writes a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
     file: (u64, u64),

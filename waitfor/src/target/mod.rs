@@ -1,4 +1,4 @@
-//! What can be waited for. Each kind of target has a file: how it is tried once, which events tell of a change, and how
+//! The targets of a wait. Each kind of target has a file: how it is tried once, which events tell of a change, and how
 //! its reason reads.
 //!
 //! A try never blocks. A try that takes time gives the event loop a descriptor to watch until the attempt's end.
@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 /// The options that say how targets are tried.
 #[derive(Clone, Debug)]
 pub(crate) struct ProbeOptions {
-    /// What is said and expected over a connection.
+    /// The texts that are sent and expected over a connection.
     pub(crate) script: script::Script,
     /// The wait is for the end of the targets.
     pub(crate) down: bool,
@@ -101,7 +101,7 @@ pub(crate) trait Target {
         None
     }
 
-    /// What a user should know of an answer that may not mean what it seems to.
+    /// A warning about an answer that may not mean what it seems to mean.
     fn caveat(&self) -> Option<&'static str> {
         None
     }

@@ -16,14 +16,14 @@ use std::net::IpAddr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-/// What the user wrote, as it may be printed, and what it means.
+/// The word that the user wrote, as it may be printed, and its meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedTarget {
     shown: String,
     spec: Spec,
 }
 
-/// What a TARGET means.
+/// The meaning of a TARGET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spec {
     Tcp { host: String, port: u16 },

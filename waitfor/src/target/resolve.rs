@@ -15,10 +15,10 @@ const FRESH: Duration = Duration::from_secs(1);
 /// As many look-ups of a name run side by side. The system's resolver gives each of them up after a while.
 const MOST_LOOKUPS: usize = 8;
 
-/// What a look-up found.
+/// The result of a look-up.
 pub(crate) type Addresses = std::result::Result<Vec<SocketAddr>, NoAddress>;
 
-/// What the system's resolver has returned.
+/// The answer of the system's resolver.
 type Resolved = std::result::Result<Vec<SocketAddr>, LookupError>;
 
 /// Why a name has no address.
@@ -44,7 +44,7 @@ impl Lookup {
         Lookup { name, patience, under_way: vec![] }
     }
 
-    /// What the first look-up to finish has found; `None` while all are under way. Starts one where none is.
+    /// The result of the first look-up that finishes; `None` while all are under way. It starts a look-up if there is none.
     pub(crate) fn poll(&mut self) -> Result<Option<Addresses>> {
         if self.under_way.len() < MOST_LOOKUPS && self.another_at().passed() {
             let name = self.name.clone();

@@ -1,4 +1,4 @@
-//! What is sent and expected over a connection before it counts as an answer.
+//! The texts that are sent and expected over a connection before it counts as an answer.
 
 use crate::unescape::unescape;
 use regex::bytes::Regex;
@@ -22,14 +22,14 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 }
 
 impl ConversationOptions {
-    /// What is sent and expected, and for how long the connection must stay open.
+    /// The texts that are sent and expected, and the time for which the connection must stay open.
     pub(crate) fn script(&self, stable: Option<Duration>) -> Script {
         let send = self.send.as_deref().unwrap_or_default().to_vec();
         Script { send, expect: self.expect.clone(), stable, ..Script::empty() }
     }
 }
 
-/// What must be sent and received over a connection before it counts as an answer.
+/// The texts that must be sent and received over a connection before it counts as an answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     began: Instant,

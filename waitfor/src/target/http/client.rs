@@ -1,4 +1,4 @@
-//! What the requests of a target have in common: how they look, whom they trust, and which answer counts.
+//! The rules for all requests of a target: their form, the certificates that they trust, and the answers that count.
 
 use super::options::{HttpOptions, Statuses};
 use super::tls;

@@ -92,7 +92,7 @@ impl Transport for SocketTransport {
     }
 }
 
-/// What is left for a call; `None`: there is no limit.
+/// The time that is left for a call; `None` if there is no limit.
 fn limit(timeout: NextTimeout) -> Result<Option<std::time::Duration>, Error> {
     match timeout.after {
         Duration::Exact(left) if left.is_zero() => Err(Error::Timeout(timeout.reason)),

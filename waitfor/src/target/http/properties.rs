@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// What a server may say, or somebody who is none.
+/// The answer of a server, or of a program that is none.
 fn answers() -> impl Strategy<Value = Vec<u8>> {
     let line = "(HTTP/1\\.[01] [0-9]{3} ?[a-zA-Z ]{0,6}\r\n)?";
     let header = "((Content-Length|Transfer-Encoding|Location|X): ?([0-9]{1,20}|chunked|/x|[ -~]{0,8})\r?\n){0,3}";

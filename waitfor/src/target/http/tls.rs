@@ -1,4 +1,4 @@
-//! Which server is trusted over https, and why one is not, in words.
+//! The servers that are trusted over https, and in words why a server is not.
 
 use super::options::HttpOptions;
 use racefree::cli::exit::{Exit, exit_as};

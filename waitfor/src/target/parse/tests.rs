@@ -1,4 +1,4 @@
-//! What is read as a TARGET, and what is refused.
+//! The words that are read as a TARGET, and the words that are refused.
 
 use super::*;
 use proptest::prelude::*;
