@@ -5,6 +5,8 @@
 //! (`O_PATH`, open(2)), and checks its type. Then it opens this very file through `/proc/self/fd`, not a file that has
 //! taken its name since. No open by name waits, none makes a terminal the controlling one, and no child inherits the
 //! descriptor.
+//!
+//! Every call is openat(2) or openat2(2): musl's open(3) marks the descriptor close-on-exec by a second system call.
 #![allow(clippy::disallowed_methods, reason = "this is the door")]
 
 mod how;
