@@ -5,12 +5,12 @@ complete -c waitfor -l attempt -d 'How long one try may take; a name that takes 
 complete -c waitfor -l interval -d 'The pause between two tries, instead of one that grows with the time waited' -r
 complete -c waitfor -l stable -d 'The TARGET must go on answering for DUR, the connection stay open, the file not change' -r
 complete -c waitfor -l send -d 'Send STR over each connection to a tcp: or unix: target, with the escapes of C, as in \'PING\\r\\n\'' -r
-complete -c waitfor -l expect -d 'What a tcp: or unix: target must say, within one try and 64 KiB' -r
+complete -c waitfor -l expect -d 'The pattern of the answer of a tcp: or unix: target, within one try and 64 KiB' -r
 complete -c waitfor -l status -d 'The statuses that count as ready, as in 200,204,300-399' -r
 complete -c waitfor -l header -d 'A header to send, as in \'Host: example.org\' (repeatable)' -r
 complete -c waitfor -l method -d 'The method' -r
-complete -c waitfor -l match -d 'What must be found in the first MiB of the body; a body that never ends is judged as it arrives' -r
-complete -c waitfor -l not-match -d 'What must not be found in the first MiB of the body, as in \'"status": *"starting"\'' -r
+complete -c waitfor -l match -d 'The pattern must be found in the first MiB of the body; a body that never ends is judged as it arrives' -r
+complete -c waitfor -l not-match -d 'The pattern must not be found in the first MiB of the body, as in \'"status": *"starting"\'' -r
 complete -c waitfor -l cacert -d 'Trust the certificates in FILE (PEM), and those that they have signed, and no others' -r -F
 complete -c waitfor -l cert -d 'Show the server the client certificate in FILE (PEM)' -r -F
 complete -c waitfor -l key -d 'The private key of --cert, if it is in another FILE (PEM)' -r -F

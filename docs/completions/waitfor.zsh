@@ -23,12 +23,12 @@ _waitfor() {
 '--interval=[The pause between two tries, instead of one that grows with the time waited]:DUR:_default' \
 '--stable=[The TARGET must go on answering for DUR, the connection stay open, the file not change]:DUR:_default' \
 '--send=[Send STR over each connection to a tcp\: or unix\: target, with the escapes of C, as in '\''PING\\r\\n'\'']:STR:_default' \
-'--expect=[What a tcp\: or unix\: target must say, within one try and 64 KiB]:REGEX:_default' \
+'--expect=[The pattern of the answer of a tcp\: or unix\: target, within one try and 64 KiB]:REGEX:_default' \
 '--status=[The statuses that count as ready, as in 200,204,300-399]:LIST:_default' \
 '*--header=[A header to send, as in '\''Host\: example.org'\'' (repeatable)]:NAME: VALUE:_default' \
 '--method=[The method]:METHOD:_default' \
-'--match=[What must be found in the first MiB of the body; a body that never ends is judged as it arrives]:REGEX:_default' \
-'--not-match=[What must not be found in the first MiB of the body, as in '\''"status"\: *"starting"'\'']:REGEX:_default' \
+'--match=[The pattern must be found in the first MiB of the body; a body that never ends is judged as it arrives]:REGEX:_default' \
+'--not-match=[The pattern must not be found in the first MiB of the body, as in '\''"status"\: *"starting"'\'']:REGEX:_default' \
 '(--insecure)--cacert=[Trust the certificates in FILE (PEM), and those that they have signed, and no others]:FILE:_files' \
 '--cert=[Show the server the client certificate in FILE (PEM)]:FILE:_files' \
 '--key=[The private key of --cert, if it is in another FILE (PEM)]:FILE:_files' \
@@ -47,7 +47,7 @@ _waitfor() {
 '--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
 '--version[Print version]' \
-'*::targets -- What to wait for:_default' \
+'*::targets -- The targets that are awaited:_default' \
 && ret=0
 }
 

@@ -81,7 +81,7 @@ pub struct Cli {
     any: bool,
     /// Wait for the opposite: nothing answers, the file or process is gone, the lock or claim is free
     ///
-    /// What is not known is not taken for down: a HOST whose name does not resolve is an error.
+    /// A state that is not known is not taken for down: a HOST whose name does not resolve is an error.
     #[arg(long, help_heading = READY, conflicts_with_all = ["send", "expect"])]
     down: bool,
     /// The TARGET must go on answering for DUR, the connection stay open, the file not change
@@ -96,10 +96,10 @@ pub struct Cli {
     conversation: ConversationOptions,
     #[command(flatten)]
     verbosity: Verbosity,
-    /// What to wait for
+    /// The targets that are awaited
     #[arg(required = true, value_name = "TARGET", value_parser = TargetParser)]
     pub(crate) targets: Vec<NamedTarget>,
-    /// What to become once all is ready, and its arguments
+    /// The program that this process becomes once all is ready, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
     // The last group, because its heading would also stand over the options after it.

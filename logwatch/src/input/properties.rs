@@ -27,9 +27,9 @@ impl Read for InPieces {
     }
 }
 
-type Found = Vec<(Vec<u8>, Verdict)>;
+type JudgedLines = Vec<(Vec<u8>, Verdict)>;
 
-fn judged_in_pieces(matcher: &Matcher, text: &[u8], lengths: Vec<usize>) -> Found {
+fn judged_in_pieces(matcher: &Matcher, text: &[u8], lengths: Vec<usize>) -> JudgedLines {
     let reader = InPieces { text: text.to_vec(), lengths, given: 0, turn: 0 };
     let mut reader = Reader::of_once(Box::new(reader));
     let mut found = vec![];
@@ -47,7 +47,7 @@ fn judged_in_pieces(matcher: &Matcher, text: &[u8], lengths: Vec<usize>) -> Foun
     found
 }
 
-fn judge_piece(matcher: &Matcher, reader: &mut Reader, piece: &Piece, found: &mut Found) {
+fn judge_piece(matcher: &Matcher, reader: &mut Reader, piece: &Piece, found: &mut JudgedLines) {
     let text = reader.buffer.text_of(piece);
     let (mut from, end) = (piece.range.start, piece.range.end);
     while let Some(hit) = matcher.next(text, from) {
@@ -60,7 +60,7 @@ fn judge_piece(matcher: &Matcher, reader: &mut Reader, piece: &Piece, found: &mu
 }
 
 /// The expected result: each line by itself, each pattern by itself.
-fn judged_line_by_line(patterns: &Patterns, text: &[u8]) -> Found {
+fn judged_line_by_line(patterns: &Patterns, text: &[u8]) -> JudgedLines {
     let insensitive = if patterns.ignore_case { "(?i)" } else { "" };
     let matches = |pattern: &String, line: &[u8]| {
         Regex::new(&format!("{insensitive}(?:{pattern})")).expect("a pattern that was read").is_match(line)

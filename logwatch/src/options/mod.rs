@@ -47,7 +47,7 @@ pub struct Cli {
     /// The log, or `-` for stdin, or a quoted pattern such as '/var/log/app/*.log'; a log need not be there yet
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<PathBuf>,
-    /// What to run, and its arguments
+    /// The program to run, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }

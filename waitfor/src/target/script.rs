@@ -10,7 +10,7 @@ pub(crate) struct ConversationOptions {
     /// Send STR over each connection to a tcp: or unix: target, with the escapes of C, as in 'PING\r\n'
     #[arg(long, help_heading = "What counts as ready", value_name = "STR", value_parser = bytes)]
     pub(crate) send: Option<Bytes>,
-    /// What a tcp: or unix: target must say, within one try and 64 KiB
+    /// The pattern of the answer of a tcp: or unix: target, within one try and 64 KiB
     #[arg(long, help_heading = "What counts as ready", value_name = "REGEX")]
     pub(crate) expect: Option<Regex>,
 }

@@ -21,10 +21,10 @@ pub(crate) struct HttpOptions {
     /// The method
     #[arg(long, value_name = "METHOD", default_value = "GET", value_parser = Method::from_str)]
     pub(crate) method: Method,
-    /// What must be found in the first MiB of the body; a body that never ends is judged as it arrives
+    /// The pattern must be found in the first MiB of the body; a body that never ends is judged as it arrives
     #[arg(long = "match", value_name = "REGEX")]
     pub(crate) expected: Option<Regex>,
-    /// What must not be found in the first MiB of the body, as in '"status": *"starting"'
+    /// The pattern must not be found in the first MiB of the body, as in '"status": *"starting"'
     #[arg(long = "not-match", value_name = "REGEX")]
     pub(crate) unexpected: Option<Regex>,
     /// Follow redirects; else a redirect is an answer
