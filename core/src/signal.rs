@@ -32,6 +32,8 @@ impl Signal {
     pub const CHLD: Signal = Signal(nix::libc::SIGCHLD);
     /// Continue.
     pub const CONT: Signal = Signal(nix::libc::SIGCONT);
+    /// Stop, until CONT.
+    pub const STOP: Signal = Signal(nix::libc::SIGSTOP);
 
     /// The signal of this number, if there is one (1 to 64).
     pub fn new(number: i32) -> Option<Signal> {

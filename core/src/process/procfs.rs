@@ -35,6 +35,16 @@ pub fn stat(pid: Pid) -> Option<Stat> {
     parse_stat(&read(pid, "stat", PAGE)?)
 }
 
+/// Whether a process neither runs nor forks: each of its threads is stopped or has ended.
+pub fn is_stopped(pid: Pid) -> bool {
+    let threads =
+        is_ours().then(|| fs::read_dir(format!("/proc/{pid}/task"))).into_iter().flatten().flatten().flatten();
+    threads.filter_map(|thread| read(pid, &format!("task/{}/stat", thread.file_name().to_str()?), PAGE)).all(|text| {
+        let after_name = text.iter().rposition(|&b| b == b')').map_or(0, |end| end + 2);
+        matches!(text.get(after_name), Some(b'T' | b't' | b'Z' | b'X'))
+    })
+}
+
 /// The beginning of a file of /proc/PID; `None` if /proc shows another PID namespace, or is absent.
 fn read(pid: Pid, name: &str, length: u64) -> Option<Vec<u8>> {
     is_ours().then(|| read_proc(&format!("/proc/{pid}/{name}"), length).ok()).flatten()

@@ -3,6 +3,7 @@
 mod old_text;
 mod one_daemon;
 mod options;
+mod state;
 mod workers;
 
 pub(crate) use options::Stop;
@@ -35,9 +36,9 @@ impl Stop {
             }
             status.show(|| all.iter().filter_map(Stopping::awaited).collect::<Vec<_>>().join("; "));
             let watched: Vec<Watched> = all.iter().flat_map(Stopping::watched).collect();
-            // The end of a holder is an event. A holder that only closes its descriptor gives no event, hence the
-            // pause.
-            let look_again = if all.iter().any(Stopping::is_freeing) { pause.next() } else { Deadline::NEVER };
+            // The end of a process is an event. A descriptor that is closed and a process that is forked give no event,
+            // hence the pause.
+            let look_again = if all.iter().any(Stopping::changes_unseen) { pause.next() } else { Deadline::NEVER };
             first_ready(&watched, deadline.or(kill_at).or(look_again).or(status.due()))?;
             if kill_at.passed() {
                 kill_at = Deadline::NEVER;

@@ -5,6 +5,7 @@ use crate::outcome::Account;
 use crate::send::Sender;
 use crate::stop::old_text::OldText;
 use crate::stop::options::Stop;
+use crate::stop::state::State;
 use crate::stop::workers::Workers;
 use racefree::claim::leftovers::leftovers;
 use racefree::claim::pid_text::Text;
@@ -32,16 +33,6 @@ pub(crate) struct Stopping<'a> {
     group: Option<Group<'a>>,
     killing: bool,
     killed: bool,
-}
-
-enum State {
-    /// It has been asked to end.
-    Ending(PidFd),
-    /// It has ended; these still hold its lock.
-    Freeing(Holders, Vec<PidFd>),
-    /// It has ended, and the claim is free; others of its group have not ended.
-    Remaining,
-    Over(Result<()>),
 }
 
 impl<'a> Stopping<'a> {
@@ -78,12 +69,12 @@ impl<'a> Stopping<'a> {
             MaybePinned::Running(process, claimant) => {
                 self.account.found(claimant);
                 if self.stop.may_kill() {
-                    self.workers.note(self.pidfile, process.pid());
+                    self.workers.note(self.pidfile, Some(&process));
                 }
                 self.group = self.stop.group.then(|| Group::of(self.pidfile, &process)).transpose()?;
-                self.sender.send(&process, self.stop.signal)?;
-                if let Some(group) = &self.group {
-                    group.send(&self.sender, 0, self.stop.signal)?;
+                match &mut self.group {
+                    Some(group) => group.ask(&self.sender, &process, self.stop.signal)?,
+                    None => drop(self.sender.send(&process, self.stop.signal)?),
                 }
                 State::Ending(process)
             }
@@ -110,13 +101,11 @@ impl<'a> Stopping<'a> {
     pub(crate) fn look(&mut self) -> bool {
         let before = std::mem::discriminant(&self.state);
         let further = match &self.state {
-            State::Ending(process) => match process.has_ended() {
-                Ok(false) => self.ask_newcomers().map(|()| None),
-                Ok(true) => Ok(Some(self.still_there())),
-                Err(e) => Err(e),
-            },
-            State::Freeing(..) | State::Remaining => Ok(Some(self.still_there())),
             State::Over(_) => Ok(None),
+            State::Ending(_) if self.state.claimant().is_some() => self.note_newcomers().map(|()| None),
+            State::Ending(_) | State::Freeing(..) | State::Remaining => {
+                self.note_newcomers().map(|()| Some(self.still_there()))
+            }
         };
         match further {
             Ok(None) => {}
@@ -126,18 +115,20 @@ impl<'a> Stopping<'a> {
         if let State::Freeing(_, holders) = &self.state
             && self.killing
         {
+            self.workers.note(self.pidfile, None);
             self.killed |= self.workers.kill(&self.sender, self.pidfile, holders, self.stop.kill_holders);
         }
         before != std::mem::discriminant(&self.state)
     }
 
-    /// Asks those of the group that were forked since the last look.
-    fn ask_newcomers(&mut self) -> Result<()> {
-        let State::Ending(process) = &self.state else { return Ok(()) };
+    /// Pins those of the group that were forked since the last look.
+    fn note_newcomers(&mut self) -> Result<()> {
         let Some(group) = &mut self.group else { return Ok(()) };
-        // Race: forked-while-asked (docs/races.md)
-        let from = group.look(process)?;
-        group.send(&self.sender, from, if self.killing { Signal::KILL } else { self.stop.signal }).map(|_| ())
+        let from = group.look(self.state.claimant())?;
+        if self.killing {
+            self.killed |= group.send(&self.sender, from, Signal::KILL)?;
+        }
+        Ok(())
     }
 
     /// The process has ended. The claim may still be held, and others of the group may still live.
@@ -168,7 +159,9 @@ impl<'a> Stopping<'a> {
 
     pub(crate) fn watched(&self) -> Vec<Watched<'_>> {
         match &self.state {
-            State::Ending(process) => vec![Watched::Read(process.as_fd())],
+            State::Ending(process) => {
+                [process].into_iter().chain(self.remaining()).map(|process| Watched::Read(process.as_fd())).collect()
+            }
             State::Freeing(_, processes) => processes.iter().map(|process| Watched::Read(process.as_fd())).collect(),
             State::Remaining => self.remaining().map(|process| Watched::Read(process.as_fd())).collect(),
             State::Over(_) => vec![],
@@ -186,20 +179,17 @@ impl<'a> Stopping<'a> {
     /// Sends KILL, and will send it to whoever keeps the claim after that.
     pub(crate) fn kill(&mut self) {
         self.killing = true;
-        if let State::Ending(process) = &self.state {
-            self.workers.note(self.pidfile, process.pid());
-            if let Err(e) = self.ask_newcomers() {
-                self.state = State::Over(Err(e));
-            }
+        if self.is_over() {
+            return;
         }
-        if let State::Ending(process) = &self.state {
-            match self.sender.send(process, Signal::KILL) {
-                Ok(sent) => self.killed |= sent,
-                Err(e) => self.state = State::Over(Err(e)),
-            }
-        }
-        let group = self.group.as_ref().filter(|_| !self.is_over());
-        match group.map_or(Ok(false), |group| group.send(&self.sender, 0, Signal::KILL)) {
+        let claimant = self.state.claimant();
+        self.workers.note(self.pidfile, claimant);
+        let sent = match (&mut self.group, claimant) {
+            (Some(group), claimant) => group.kill(&self.sender, claimant),
+            (None, Some(claimant)) => self.sender.send(claimant, Signal::KILL),
+            (None, None) => Ok(false),
+        };
+        match sent {
             Ok(sent) => self.killed |= sent,
             Err(e) => self.state = State::Over(Err(e)),
         }
@@ -227,8 +217,9 @@ impl<'a> Stopping<'a> {
         }
     }
 
-    pub(crate) fn is_freeing(&self) -> bool {
-        matches!(self.state, State::Freeing(..))
+    /// Whether something may change without an event: a holder closes its descriptor, or a member of the group forks.
+    pub(crate) fn changes_unseen(&self) -> bool {
+        matches!(self.state, State::Freeing(..)) || (self.group.is_some() && !self.is_over())
     }
 
     pub(crate) fn is_over(&self) -> bool {

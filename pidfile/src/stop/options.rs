@@ -35,7 +35,8 @@ pub(crate) struct Stop {
     /// Stop also all that descends from the claimant, such as the daemon behind a shell or behind sudo(8)
     ///
     /// The signal goes to the claimant, to its descendants and to the session that it leads. pidfile waits until all of them
-    /// have ended, and --kill-after sends KILL to those that have not.
+    /// have ended, and --kill-after sends KILL to those that have not. pidfile stops processes for a moment (SIGSTOP), so
+    /// that none is forked unseen.
     #[arg(long)]
     pub(super) group: bool,
     /// Print one JSON object for each file: path, outcome, pid, evidence, command, signals, reason, exit

@@ -1,7 +1,6 @@
 //! The workers that keep the lock of a daemon, and the rule which of them may be killed.
 
 use crate::send::Sender;
-use nix::unistd::Pid;
 use racefree::claim::authority::objection_to;
 use racefree::claim::leftovers::leftovers;
 use racefree::claim::restart_lock;
@@ -11,7 +10,7 @@ use racefree::lock::fdinfo;
 use racefree::lock::holders::{self, AT_MOST, Holds};
 use racefree::lock::locked_file::LockedFile;
 use racefree::process::pidfd::PidFd;
-use racefree::process::tree::descendants_of;
+use racefree::process::tree::descendants_of_any;
 use racefree::signal::Signal;
 use std::path::Path;
 
@@ -20,11 +19,14 @@ use std::path::Path;
 pub(crate) struct Workers(Vec<PidFd>);
 
 impl Workers {
-    /// Pins the descendants of a claimant that have its lock too.
-    pub(crate) fn note(&mut self, pidfile: &Path, claimant: Pid) {
+    /// Pins the descendants of a claimant that have its lock too, and those of its workers. `claimant` is `None` if it has
+    /// ended.
+    pub(crate) fn note(&mut self, pidfile: &Path, claimant: Option<&PidFd>) {
         let Ok(locked) = LockedFile::at(pidfile) else { return };
-        let new = |process: &PidFd| self.0.iter().all(|known| known.pid() != process.pid());
-        let workers = descendants_of(claimant).into_iter().filter(new);
+        let living: Vec<&PidFd> = self.0.iter().filter(|worker| !worker.has_ended().unwrap_or(true)).collect();
+        let new = |process: &PidFd| living.iter().all(|known| known.pid() != process.pid());
+        let ancestors: Vec<&PidFd> = claimant.into_iter().chain(living.iter().copied()).collect();
+        let workers = descendants_of_any(&ancestors).into_iter().filter(new);
         let workers: Vec<PidFd> = workers.filter(|worker| holders::holds(worker.pid(), locked) == Holds::Yes).collect();
         self.0.extend(workers);
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make the files that are opened")]
 
 mod common;
+mod group;
 
 mod claim;
 mod json;

@@ -85,6 +85,23 @@ fn workers_of_a_daemon_that_lives_are_killed_with_it() {
 }
 
 #[test]
+fn a_worker_that_another_worker_has_forked_after_the_end_of_the_daemon_is_killed_too() {
+    let place = place();
+    place.write(
+        "worker",
+        r#"$SIG{TERM} = "IGNORE"; my $claimant = getppid; open my $ready, ">", "ready"; close $ready;
+           select undef, undef, undef, 0.01 while getppid == $claimant; fork; sleep 60"#,
+    );
+    place
+        .script(
+            "pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c 'perl worker & exec sleep 61'
+             pidfile stop --timeout 20s --kill-after 500ms p; echo $?; pidfile read -q p; echo $?",
+        )
+        .stdout("137\n3\n");
+    assert_eq!(place.still_running(), Vec::<String>::new());
+}
+
+#[test]
 fn several_are_stopped_in_parallel_under_one_deadline() {
     let place = place();
     let begun = std::time::Instant::now();
@@ -169,92 +186,6 @@ fn a_start_that_meets_a_stop_keeps_its_claim() {
              test \"$(pidfile read p)\" = \"$(cat p)\" && test -s p && echo kept; pidfile stop p; done | sort | uniq -c",
     );
     assert_eq!(said.trim(), "40 kept");
-}
-
-/// A shell that does not become its last command, and ignores TERM: its worker is asked too, and killed with it.
-const BEHIND_A_SHELL: &str = "sh -c 'trap \"echo asked >>shell\" TERM; sh -c \"trap \\\"echo asked >>worker; exit\\\" TERM; echo >ready; while :; do sleep 0.01; done\"; exit 0'";
-
-#[test]
-fn a_stop_of_the_group_asks_all_that_descend_from_the_claimant_and_waits_for_them() {
-    let place = place();
-    place
-        .script(&format!(
-            "pidfile claim -b --ready 'until test -e ready; do :; done' p {BEHIND_A_SHELL}
-             pidfile stop --group --kill-after 30s p; echo $?; cat shell worker; pidfile read -q p; echo $?"
-        ))
-        .stdout("0\nasked\nasked\n3\n");
-    assert_eq!(place.still_running(), Vec::<String>::new());
-}
-
-/// With its descriptors closed, a worker keeps no claim: without `--group` nobody waits for it.
-const CLOSES: &str =
-    "for fd in /proc/self/fd/*; do n=${fd##*/}; test $n -le 2 || test $n -gt 9 || eval \"exec $n>&-\"; done";
-
-#[test]
-fn a_worker_without_the_lock_is_waited_for_and_killed_with_the_group() {
-    let place = place();
-    place.write("worker", format!("{CLOSES}; trap '' TERM; echo >ready; exec sleep 60\n"));
-    let start = "rm -f ready; pidfile claim -b --ready 'until test -e ready; do :; done' p sh -c 'sh worker & wait'";
-    place.script(&format!("{start}; pidfile stop p; echo $?")).stdout("0\n");
-    assert_eq!(place.still_running(), ["sleep 60"]);
-    place.kill_all();
-    place
-        .script(&format!("{start}; pidfile stop --group --timeout 100ms p; echo $?; pidfile read -q p; echo $?"))
-        .stdout("124\n1\n")
-        .stderr(predicate::str::starts_with("pidfile: stop p: not all of its group have ended: "))
-        .stderr(predicate::str::ends_with(" (sleep 60) after 100 ms\n"));
-    place.kill_all();
-    place.script(&format!("{start}; pidfile stop --group --kill-after 50ms p; echo $?")).stdout("137\n");
-    assert_eq!(place.still_running(), Vec::<String>::new());
-}
-
-#[test]
-fn a_worker_that_left_its_parent_but_not_the_session_belongs_to_the_group() {
-    let place = place();
-    let forks_twice = "sh -c '(sh worker &) ; echo >forked; exec sleep 61'";
-    place.write("worker", format!("{CLOSES}; echo >ready; exec sleep 60\n"));
-    place
-        .script(&format!(
-            "pidfile claim -b --ready 'until test -e ready && test -e forked; do :; done' p {forks_twice}
-             pidfile stop --group p; echo $?"
-        ))
-        .stdout("0\n");
-    assert_eq!(place.still_running(), Vec::<String>::new());
-}
-
-#[test]
-fn a_signal_to_the_group_reaches_the_daemon_behind_a_shell() {
-    let place = place();
-    place
-        .script(&format!(
-            "pidfile claim -b --ready 'until test -e ready; do :; done' p {BEHIND_A_SHELL}
-             pidfile signal TERM p; pidfile signal --group TERM p; echo $?; until test -s worker; do :; done
-             while pidfile read -q p; do :; done; sort -u shell; cat worker"
-        ))
-        .stdout("0\nasked\nasked\n");
-}
-
-/// Of a file that a user can write, only that user's processes are signalled, also among the descendants.
-#[test]
-fn a_descendant_over_which_the_owner_of_the_file_has_no_power_is_left_alone() {
-    if !tests::needs_root() {
-        return;
-    }
-    let place = place_for_all();
-    place.write(
-        "worker",
-        format!("{CLOSES}; echo >d/ready; exec ./asroot --reuid 0 --regid 0 --clear-groups sleep 6161\n"),
-    );
-    place
-        .script(
-            "cp \"$(command -v setpriv)\" asroot; chmod 4755 asroot; mkdir d; chown games d
-             setpriv --reuid games --regid games --clear-groups ./theirs claim -b --ready 'until test -e d/ready && pgrep -u 0 -xf sleep.6161; do :; done' \
-                 d/p sh -c 'sh worker & exec sleep 61' >/dev/null 2>&1; echo $?
-             pidfile stop --group --kill-after 50ms d/p; echo $?",
-        )
-        .stdout("0\n0\n")
-        .stderr(predicate::str::contains("(sleep 6161) descends from the claimant and is left alone: user games can write"));
-    assert_eq!(place.still_running(), ["sleep 6161"]);
 }
 
 /// A worker that has inherited the lock and has become root is none over which the owner of the file has power.

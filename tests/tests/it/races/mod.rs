@@ -5,6 +5,7 @@ mod claims;
 #[cfg(target_arch = "x86_64")]
 mod conformance;
 mod gap;
+mod group;
 mod recycled;
 mod replace;
 mod signals;
