@@ -12,7 +12,7 @@ use crate::error::{Result, sentence};
 use crate::event::deadline::Deadline;
 use crate::sys::backstop::Backstop;
 use crate::sys::init;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -57,7 +57,7 @@ pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exi
                 output::error(&format!("{}; did you mean: {meant}", what.strip_prefix("error: ").unwrap_or(what)));
                 Exit::Usage
             }
-            None => usage(&name, &error, if whole { C::ENDINGS } else { &[] }),
+            None => usage(&name, without_odd_tip(error), if whole { C::ENDINGS } else { &[] }),
         },
     }
 }
@@ -83,7 +83,18 @@ pub fn ended_by<T>(deadline: Deadline, act: impl FnOnce() -> Result<T>) -> Resul
     done
 }
 
-fn usage(name: &str, error: &clap::Error, endings: &[Ending]) -> Exit {
+/// Drops the tip to pass an unknown option as a value: no file is called `-s`.
+fn without_odd_tip(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().contains("as a value"));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
+}
+
+fn usage(name: &str, error: clap::Error, endings: &[Ending]) -> Exit {
     output::speak_as(name, Verbosity::default());
     let text = error.render();
     match error.kind() {

@@ -41,6 +41,12 @@ fn a_word_of_another_tool_is_answered_with_the_line_that_was_meant() {
         .stdout("")
         .stderr("pidfile: unexpected argument '-9' found; did you mean: pidfile stop --signal KILL 'a b'\n");
     place
+        .script("pidfile signal -s HUP p")
+        .code(64)
+        .stderr("pidfile: unexpected argument '-s' found; did you mean: pidfile signal HUP p\n");
+    let said = place.sh("pidfile stop --force p");
+    assert!(said.code == 64 && !said.stderr.contains("as a value"), "{said:?}");
+    place
         .script("pidfile status p")
         .code(64)
         .stderr("pidfile: unrecognized subcommand 'status'; did you mean: pidfile read p\n");
