@@ -1,8 +1,8 @@
 //! As whom, and with what, COMMAND runs, while the claim is the caller's.
 
-use crate::common::place;
+use crate::common::{place, place_for_all};
 use predicates::prelude::predicate;
-use tests::needs_root;
+use tests::{needs, needs_root};
 
 /// What a process is: user and groups, mask, nice value, whether it may gain privileges, and a few variables.
 const SHOWS: &str = "sh -c '{ id -u; id -g; id -G; umask; nice; grep NoNewPrivs /proc/self/status | cut -f2; echo $USER $HOME $A; } >$OUT; exec sleep 60'";
@@ -95,4 +95,29 @@ fn a_file_of_variables_is_named_from_where_the_caller_is() {
     place
         .script("mkdir d; echo B=here >e; pidfile claim --chdir d --env-file e p sh -c 'echo $B; pwd | grep -o d$'")
         .stdout("here\nd\n");
+}
+
+/// COMMAND can write the file through the descriptor of its claim. The lock of its byte says who it is.
+#[test]
+fn a_number_that_the_command_of_another_user_writes_is_not_believed() {
+    if !needs_root() || !needs("perl", "perl") {
+        return;
+    }
+    let place = place_for_all();
+    place.write(
+        "liar",
+        r#"opendir my $descriptors, "/proc/self/fd";
+           for my $fd (grep { (readlink "/proc/self/fd/$_" // "") =~ m{/p$} } readdir $descriptors) {
+               open my $claim, "+<&=", $fd; push @kept, $claim;
+               sysseek $claim, 0, 0; syswrite $claim, "$ARGV[0]\n"; truncate $claim, 1 + length $ARGV[0];
+           }
+           sleep 60"#,
+    );
+    place
+        .script(
+            "sleep 61 & pidfile claim -b --user nobody --ready \"until grep -qx $! p; do :; done\" p perl liar $!
+             pidfile read --json p | grep -o '\"state\":\"[a-z]*\"'; pidfile signal TERM p; echo $?
+             while pidfile read -q p; do :; done; pidfile stop --kill-after 0 p; echo $?; kill -0 $! && echo lives",
+        )
+        .stdout("\"state\":\"held\"\n0\n0\nlives\n");
 }

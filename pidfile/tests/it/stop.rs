@@ -152,6 +152,18 @@ fn a_file_that_names_nobody_any_more_is_emptied_by_a_stop_and_not_by_a_crash() {
         .stderr("pidfile: signal p: empty, held by nobody\n");
 }
 
+/// These tools believe the number in a file, whoever has that PID by now.
+#[test]
+fn other_tools_find_no_number_in_the_file_of_a_daemon_that_was_stopped() {
+    let place = place();
+    place
+        .script(
+            "pidfile claim -b p sleep 60; pgrep -F p >/dev/null; echo $?; pidfile stop p
+             pgrep -F p 2>/dev/null; echo $?; test -z \"$(cat p)\"; echo $?",
+        )
+        .stdout("0\n1\n0\n");
+}
+
 /// As the daemon's own file, which nobody locks.
 #[test]
 fn a_living_process_without_a_claim_is_named_and_neither_signalled_nor_forgotten() {
