@@ -45,6 +45,12 @@ impl Place {
         Some(Place { inode, modified: reader.modified(), offset, fingerprint: fingerprint(reader.buffer.proof()) })
     }
 
+    /// The place where reading goes on: what is unfinished has been read, but not judged. None for stdin.
+    pub(crate) fn read_to(reader: &Reader) -> Option<Place> {
+        let (offset, fingerprint) = (reader.buffer.end(), fingerprint(reader.buffer.proof_of_end()));
+        Some(Place { offset, fingerprint, ..Place::of(reader)? })
+    }
+
     /// The place behind the last byte of a compressed archive. It is valid while the archive is not written to.
     pub(crate) fn behind(inode: Inode, modified: u64) -> Place {
         Place { inode, modified, offset: WHOLE, fingerprint: 0 }

@@ -49,7 +49,8 @@ impl Follower {
 
     /// Finds out what rotation has done, and what is to be read next.
     pub(super) fn plan(&mut self, budget: &Budget) -> Result<Step> {
-        let cursor = Cursor { taken: self.taken, places: self.places() };
+        let unread = self.unread.iter().filter_map(|unread| unread.place.clone());
+        let cursor = Cursor { taken: self.taken, places: self.files.read_places().into_iter().chain(unread).collect() };
         let directories = Directories::of(self.names.directories());
         let plan = rotation::since(&self.names, &cursor, budget)?;
         (self.directories, self.is_copying) = (directories, plan.is_copying);
@@ -62,8 +63,16 @@ impl Follower {
         }
         self.named = named;
         // What is open and comes after a file that is new is read again from where it was, after that file.
-        let is_open = |unread: &Unread| self.files.is_at(unread.generation.inode, unread.offset());
-        self.unread = plan.unread.into_iter().skip_while(is_open).collect();
+        let judged = |unread: &Unread| self.files.judged_place(unread.generation.inode, unread.offset());
+        self.unread = plan.unread.into_iter().skip_while(|unread| judged(unread).is_some()).collect();
+        let closed: Vec<Inode> = self.unread.iter().map(|unread| unread.generation.inode).collect();
+        for unread in &mut self.unread {
+            // What was read and not judged is forgotten with the file, and is read again in its place.
+            let read = unread.place.as_ref().filter(|place| closed.contains(&place.inode));
+            if let Some(judged) = read.and_then(|place| self.files.judged_place(place.inode, place.offset)) {
+                unread.place = Some(judged);
+            }
+        }
         for unread in &self.unread {
             self.files.close(unread.generation.inode);
             decision("log-rotated", || {

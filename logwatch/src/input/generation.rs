@@ -31,7 +31,7 @@ pub(crate) struct Generation {
 pub(crate) enum Holds {
     Yes,
     No,
-    /// Another file has the name by now.
+    /// Another file has the name by now, or the file was truncated.
     Moved,
 }
 
@@ -136,7 +136,13 @@ impl Generation {
         };
         // A damaged archive is no proof.
         let there = reader.go_to(place.offset, budget).is_ok_and(|there| there);
-        Holds::from(there && place.is_proven_by(reader.buffer.proof()))
+        if there && place.is_proven_by(reader.buffer.proof()) {
+            return Holds::Yes;
+        }
+        // Race: log-truncated (docs/races.md)
+        // The copy of a log that was truncated after it was listed may not have been listed.
+        let now = reader.growing().and_then(|file| file.metadata().ok());
+        if now.is_some_and(|now| now.len() < self.length) { Holds::Moved } else { Holds::No }
     }
 
     /// True if the file was written to after the place was noted, and has not grown: its content was replaced.
@@ -144,6 +150,12 @@ impl Generation {
         let is_weak = !self.is_log || !place.is_well_proven();
         let same_length = !self.is_compressed() && self.length == place.offset;
         is_weak && same_length && place.modified != 0 && self.modified != place.modified
+    }
+
+    /// True if the log has not been written to since this copy of it was: it has not been truncated. Within one tick of the
+    /// clock of files the length tells.
+    pub(crate) fn is_younger_than(&self, log: &Generation) -> bool {
+        (log.modified, log.length) <= (self.modified, self.length)
     }
 
     /// True if this plain file is a copy of the beginning of `log`, as far as its last bytes tell.

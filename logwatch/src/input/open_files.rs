@@ -86,9 +86,10 @@ impl OpenFiles {
         self.files.iter().map(|file| &file.reader)
     }
 
-    /// True if this file is open and its reader is at `offset`.
-    pub(crate) fn is_at(&self, inode: Inode, offset: u64) -> bool {
-        self.readers().any(|reader| reader.inode() == Some(inode) && reader.buffer.position() == offset)
+    /// The place where judging goes on in this file, if it is open and was read to `offset`.
+    pub(crate) fn judged_place(&self, inode: Inode, offset: u64) -> Option<Place> {
+        let mut readers = self.readers();
+        readers.find(|reader| reader.inode() == Some(inode) && reader.buffer.end() == offset).and_then(Place::of)
     }
 
     /// Closes a file that is to be opened again later, and notes nothing.
@@ -195,9 +196,19 @@ impl OpenFiles {
         self.readers().enumerate().filter_map(|(at, reader)| Some((at, reader.buffer.rest()?))).collect()
     }
 
-    /// The places where files were left, and the places in the open files.
+    /// The places where files were left, and the places in the open files where judging goes on.
     pub(crate) fn places(&self) -> Vec<Place> {
-        let open: Vec<Place> = self.readers().filter_map(Place::of).collect();
+        self.places_by(Place::of)
+    }
+
+    /// The places where files were left, and the places to which the open files were read. A copy of an open file is known by
+    /// all that was read of the file.
+    pub(crate) fn read_places(&self) -> Vec<Place> {
+        self.places_by(Place::read_to)
+    }
+
+    fn places_by(&self, place_in: impl Fn(&Reader) -> Option<Place>) -> Vec<Place> {
+        let open: Vec<Place> = self.readers().filter_map(place_in).collect();
         let is_open = |place: &Place| open.iter().any(|other| other.inode == place.inode);
         self.left.iter().filter(|place| !is_open(place)).cloned().chain(open.clone()).collect()
     }

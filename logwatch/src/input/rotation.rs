@@ -101,6 +101,7 @@ impl<'a> Search<'a> {
             let found = search.find(at);
             last_found |= found && at + 1 == cursor.places.len();
         }
+        search.pass_copies_of_new_log();
         (search, last_found)
     }
 
@@ -128,10 +129,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             if Some(number) != own && own.is_some_and(|own| self.is_mere_copy(number, own, place)) {
-                decision("log-copied", || {
-                    format!("{} is a copy of the log; not read", self.generations[number].path.display())
-                });
-                self.copy[number] = true;
+                self.pass(number);
             } else if self.holds(&self.generations[number], place) {
                 self.continued[number] = Some(at);
                 return true;
@@ -160,13 +158,34 @@ impl<'a> Search<'a> {
         unknown.any(|g| g.is_compressed() && g.modified == place.modified && self.holds(g, place))
     }
 
-    /// True if all that the copy holds is in the log too: it is still short, or younger than the last write to the log, so
-    /// the log has not been truncated.
+    /// True if all that the copy holds is in the log too: it is still short, or the log was not truncated.
     fn is_mere_copy(&self, number: usize, own: usize, place: &Place) -> bool {
-        // Race: log-copied (docs/races.md)
         let (copy, own) = (&self.generations[number], &self.generations[own]);
         let is_short = copy.length < place.offset && copy.modified >= inode::now().saturating_sub(COPYING);
-        own.is_log && (is_short || own.modified < copy.modified) && copy.is_copied_from(own)
+        own.is_log && (is_short || copy.is_younger_than(own)) && copy.is_copied_from(own)
+    }
+
+    /// Passes by the copies of a log that is read from its beginning anyway. A log that was rotated by its name is younger than
+    /// its archives, so its archives are no copies of it, even if they begin alike.
+    fn pass_copies_of_new_log(&mut self) {
+        let is_new_log = |(at, generation): &(usize, &Generation)| generation.is_log && self.continued[*at].is_none();
+        let Some((_, log)) = self.generations.iter().enumerate().find(is_new_log) else { return };
+        let is_copy = |&number: &usize| {
+            let copy = &self.generations[number];
+            let is_new = self.continued[number].is_none() && copy.modified >= self.cursor.taken && !copy.is_log;
+            let is_later = log.inode.born > 0 && copy.inode.born > log.inode.born;
+            is_new && is_later && copy.is_younger_than(log) && copy.is_copied_from(log)
+        };
+        let copies: Vec<usize> = (0..self.generations.len()).filter(is_copy).collect();
+        copies.into_iter().for_each(|number| self.pass(number));
+    }
+
+    fn pass(&mut self, number: usize) {
+        // Race: log-copied (docs/races.md)
+        decision("log-copied", || {
+            format!("{} is a copy of the log; not read", self.generations[number].path.display())
+        });
+        self.copy[number] = true;
     }
 
     /// True if this generation may be a copy of the file that the place is in, made after the cursor was taken.

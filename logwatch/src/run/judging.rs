@@ -51,22 +51,23 @@ impl Session<'_> {
     }
 
     /// Judges the unfinished lines and records after a silence, as they are now. Those that do not decide are judged again, as
-    /// a whole, when they have grown: so each is printed and counted once.
+    /// a whole, when they have grown: so each is printed and counted once. In an old file nothing is expected to grow.
     pub(crate) fn judge_silent(&mut self) -> Result<()> {
         let (mut threshold, mut found, mut decides) = (self.threshold.clone(), vec![], self.decided.is_some());
         for (at, log) in self.logs.iter().enumerate() {
             for (file, rest) in log.files().rests() {
+                let is_old = file + 1 < log.files().count();
                 let (base, text) = log.files().reader(file).buffer.lines_of(&rest);
                 let mut from = rest.range.start - base;
                 while !decides && let Some(hit) = self.matcher.next(text, from) {
                     decides = threshold.is_reached_by(hit.verdict);
-                    found.push((at, file, rest.clone()));
+                    found.push((at, file, rest.clone(), is_old));
                     from = hit.line.end + 1;
                 }
             }
         }
         found.dedup();
-        for (at, file, rest) in found.iter().filter(|_| decides) {
+        for (at, file, rest, _) in found.iter().filter(|(.., is_old)| decides || *is_old) {
             self.judge_piece(*at, *file, rest)?;
         }
         Ok(())

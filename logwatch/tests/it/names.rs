@@ -1,7 +1,8 @@
 //! Which files are logs and which are their archives: globs, --archives, and what a stranger may put there.
 
 use crate::common::{WAITS, place, said};
-use tests::needs;
+use std::fs;
+use tests::{Steps, Stop, needs};
 
 /// What cron runs.
 const CHECK: &str = "logwatch --no-follow --cursor-file c -e FATAL l";
@@ -67,13 +68,44 @@ fn with_several_logs_an_archive_belongs_to_the_log_whose_stem_it_has() {
 #[test]
 fn a_log_that_is_judged_between_copy_and_truncation_is_judged_once() {
     let place = place();
-    // The whole copy, and a copy that is still short.
-    for copy in ["cp l l.1", "head -c 9 l >l.1"] {
+    // The whole copy, a copy in the tick of the last write, and a copy that is still short.
+    for copy in ["cp l l.1", "cp -p l l.1", "head -c 9 l >l.1"] {
         let script = format!(
             "rm -f l* c; echo FATAL 1 >l; {CHECK}; echo FATAL 2 >>l; {copy}; {CHECK}; cp l l.1; : >l; echo FATAL 3 >>l; {CHECK}; {CHECK}; echo $?"
         );
         assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\n0\n", "", 0), "{copy}");
     }
+}
+
+#[test]
+fn a_log_that_is_judged_between_copy_and_truncation_after_another_rotation_is_judged_once() {
+    let place = place();
+    let script = format!(
+        "echo FATAL 1 >l; {CHECK}; echo FATAL 2 >>l; cp l l.2; : >l; echo FATAL 3 >>l; cp l l.1; {CHECK}; : >l; echo FATAL 4 >>l; {CHECK}; {CHECK}; echo $?"
+    );
+    assert_eq!(place.sh(&script), said("FATAL 1\nFATAL 2\nFATAL 3\nFATAL 4\n0\n", "", 0));
+}
+
+#[test]
+fn a_log_that_is_copied_and_truncated_after_it_was_listed_is_judged_once() {
+    let place = place();
+    place.says(&format!("echo FATAL 1 >l; {CHECK}; echo FATAL 2 >>l"));
+    let mut check = place.command("sh");
+    check.args(["-c", &format!("exec {CHECK} >found 2>&1")]);
+    let mut check = Steps::through_a_shell(check);
+    let log = place.file("l");
+    let has_opened = |stop: Stop| {
+        let fds = fs::read_dir(format!("/proc/{}/fd", stop.pid)).into_iter().flatten().flatten();
+        fds.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|file| file == log)
+    };
+    // It is opened first to see if it can be read, and again after it was listed.
+    for open in [true, false, true] {
+        while has_opened(check.step().expect("the log is opened")) != open {}
+    }
+    place.says("cp l l.1; : >l; echo FATAL 3 >>l");
+    assert_eq!(check.end(), 1);
+    assert_eq!(place.content("found"), "FATAL 2\nFATAL 3\n");
+    place.script(CHECK).code(0).stdout("").stderr("");
 }
 
 #[test]

@@ -96,3 +96,13 @@ fn a_line_that_is_still_being_written_is_not_judged_half() {
     let script = format!("printf 'FATAL half' >l; (sleep 0.05; echo ' and whole' >>l) & {check}; echo $?; {check}");
     assert_eq!(place.sh(&script), said("FATAL half and whole\n1\n", "", 0));
 }
+
+#[test]
+fn an_unfinished_record_in_an_old_file_that_is_compressed_is_counted_once() {
+    let place = place();
+    let script = format!(
+        "{WAITS} : >l; logwatch --start '^2026' -e ERROR --count 3 l & waits $!; echo '2026 a ERROR' >>l; {SILENCE}
+         mv l l.1; echo '2026 b' >l; gzip l.1; {SILENCE}; echo '2026 c ERROR' >>l; echo '2026 d ERROR' >>l; wait $!"
+    );
+    place.script(&script).code(1).stdout("2026 a ERROR\n2026 c ERROR\n2026 d ERROR\n").stderr("");
+}
