@@ -2,6 +2,7 @@
 //!
 //! The buffer is a few pages long while a log grows line by line. It never grows beyond [`LONGEST`] and [`PROOF`].
 
+use crate::input::bytes::Bytes;
 use crate::input::piece::{LastRecord, Piece, ends_of_lines};
 use memchr::{memchr, memrchr};
 use std::ops::Range;
@@ -28,7 +29,7 @@ const OVERLAP: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct LineBuffer {
     /// `bytes[..judged]` was judged and only proves the place; `bytes[judged..filled]` is still to be judged.
-    bytes: Vec<u8>,
+    bytes: Bytes,
     judged: usize,
     filled: usize,
     /// The offset of `bytes[0]`.
@@ -49,7 +50,7 @@ impl LineBuffer {
     /// An empty buffer at the beginning of a file.
     pub(crate) fn new() -> LineBuffer {
         LineBuffer {
-            bytes: vec![],
+            bytes: Bytes::new(),
             judged: 0,
             filled: 0,
             offset: 0,
@@ -192,7 +193,7 @@ impl LineBuffer {
     /// Gives memory back after a read that met the end of the file.
     pub(crate) fn give_back(&mut self) {
         if self.bytes.len() > 4 * LITTLE && self.judged == self.filled {
-            let proof = self.proof().to_vec();
+            let proof = Bytes::of(self.proof());
             (self.offset, self.step) = (self.position() - proof.len() as u64, LITTLE);
             (self.judged, self.filled, self.bytes) = (proof.len(), proof.len(), proof);
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive_names;
 pub(crate) mod budget;
+mod bytes;
 pub(crate) mod cursor;
 pub(crate) mod cursor_file;
 pub(crate) mod decompress;
