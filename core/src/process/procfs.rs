@@ -173,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_stopped_until_it_is_continued_and_for_ever_once_it_has_ended() {
+        use crate::process::pidfd::PidFd;
+        use crate::signal::Signal;
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a number"));
+        let process = PidFd::open(pid).expect("a pidfd").expect("it lives");
+        let becomes = |stopped: bool| while is_stopped(pid) != stopped {};
+        assert!(!is_stopped(pid));
+        for (signal, stopped) in [(Signal::STOP, true), (Signal::CONT, false), (Signal::KILL, true)] {
+            assert!(process.signal(signal).expect("sent"));
+            becomes(stopped);
+        }
+        child.wait().expect("it has ended");
+        assert!(is_stopped(pid));
+    }
+
+    #[test]
     fn a_line_cut_short_is_no_answer() {
         for line in [&b""[..], b"42", b"42 (x", b"42 (x) S", b"42 (x) S 1 2 3"] {
             assert_eq!(parse_stat(line), None);
