@@ -12,7 +12,8 @@ use crate::input::rotation::{self, Unread};
 use racefree::cli::output;
 use racefree::error::Result;
 use racefree::listener::decision;
-use std::fs;
+use racefree::lock::file_id::FileId;
+use std::fs::{self, Metadata};
 
 impl Follower {
     /// Looks at what the name of the log stands for, after everything that is open has been read.
@@ -85,13 +86,18 @@ impl Follower {
     /// An overlay copies a file up when it is first written to; a descriptor from before then shows the old one for ever.
     fn look_beyond_descriptor(&mut self) -> Result<Step> {
         // In this order: a file that only grows is never longer by its name than by its descriptor a moment later.
-        let by_name = fs::metadata(self.path()).map_or(0, |there| there.len());
+        let Ok(by_name) = fs::metadata(self.path()) else { return Ok(Step::Idle) };
         let Some(last) = self.files.last() else { return Ok(Step::Idle) };
-        let by_descriptor = last.file().and_then(|file| file.metadata().ok()).map_or(u64::MAX, |there| there.len());
-        if by_name <= by_descriptor {
+        let Some(by_descriptor) = last.file().and_then(|file| file.metadata().ok()) else { return Ok(Step::Idle) };
+        // Race: rotated-while-compared (docs/races.md). The name may lead to the next file by now.
+        let is_copy = |there: &Metadata| FileId::from(there) == FileId::from(&by_descriptor);
+        if by_name.len() <= by_descriptor.len() || !is_copy(&by_name) {
             return Ok(Step::Idle);
         }
         let Some(file) = open_file(self.path())? else { return Ok(Step::Idle) };
+        if !file.metadata().is_ok_and(|there| is_copy(&there)) {
+            return Ok(Step::Idle);
+        }
         let again = Reader::of_file(file, self.path(), last.buffer.position())?;
         output::detail(|| format!("{} was copied up; reading the copy", self.path().display()));
         self.files.replace_last(again);

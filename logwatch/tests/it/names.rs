@@ -1,7 +1,9 @@
 //! Which files are logs and which are their archives: globs, --archives, and what a stranger may put there.
 
 use crate::common::{WAITS, place, said};
+use nix::libc::SYS_ppoll;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use tests::{Steps, Stop, needs};
 
 /// What cron runs.
@@ -106,6 +108,38 @@ fn a_log_that_is_copied_and_truncated_after_it_was_listed_is_judged_once() {
     assert_eq!(check.end(), 1);
     assert_eq!(place.content("found"), "FATAL 2\nFATAL 3\n");
     place.script(CHECK).code(0).stdout("").stderr("");
+}
+
+/// Whether a process is about to wait for a second or longer.
+fn waits_long(stop: &Stop) -> bool {
+    let mut seconds = [0; 8];
+    stop.call == SYS_ppoll && {
+        let memory = fs::File::open(format!("/proc/{}/mem", stop.pid)).expect("a traced process");
+        memory.read_exact_at(&mut seconds, stop.arguments[2]).expect("the time of ppoll(2)");
+        i64::from_ne_bytes(seconds) > 0
+    }
+}
+
+/// The log is rotated before one system call after the other, up to the wait. The next log is longer than the old one, as a
+/// log is that an overlay has copied up.
+#[test]
+fn a_log_that_is_rotated_at_any_step_is_no_copied_up_log() {
+    // So many calls are made before the log is opened.
+    for at in 60.. {
+        let place = place();
+        place.write("l", "old\n");
+        let mut watch = place.command("sh");
+        watch.args(["-c", "exec logwatch -C 9 --ready END --from start l >found 2>&1"]);
+        let mut watch = Steps::through_a_shell(watch);
+        let waiting = (0..=at).map(|_| watch.step().expect("it waits")).find(waits_long);
+        place.says("mv l l.1; for n in 1 2 3; do echo new $n; done >l; echo END >>l");
+        assert_eq!(watch.end(), 0);
+        let found = place.content("found");
+        assert_eq!(found.trim_start_matches("old\n"), "new 1\nnew 2\nnew 3\nEND\n", "rotated before call {at}");
+        if waiting.is_some() {
+            break;
+        }
+    }
 }
 
 #[test]
