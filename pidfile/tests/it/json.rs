@@ -196,7 +196,8 @@ const UNTIL_SEEN: &str =
 fn a_claim_that_is_refused_names_the_workers_too() {
     let place = place();
     let script = format!(
-        "{START} p sh -c 'sleep 60 & echo $! >worker; echo >ready; exec sleep 61'; pidfile read p >daemon; {UNTIL_SEEN}; exit $code"
+        "{START} p sh -c 'sleep 60 & echo $! >worker; until grep -q sleep /proc/$!/comm; do :; done; echo >ready; exec sleep 61'
+         pidfile read p >daemon; {UNTIL_SEEN}; exit $code"
     );
     let (said, code, _) = object(&place, &script, &["daemon", "worker"]);
     let holders = said["holders"].as_array().expect("holders");
