@@ -4,9 +4,9 @@
 
 use nix::unistd::Pid;
 use racefree::claim::ClaimGuard;
-use racefree::claim::pid_text::{self, Text};
+use racefree::claim::pid_text::Text;
+use racefree::claim::status::{Claimant, Status};
 use racefree::event::path_watch::PathWatch;
-use racefree::open::{self, Links};
 use racefree::process::pidfd::PidFd;
 use racefree::process::tree::descends_from;
 use std::os::fd::BorrowedFd;
@@ -51,12 +51,10 @@ impl<'a> PathOfClaim<'a> {
     }
 
     fn names(&self, daemon: Pid) -> bool {
-        // This many bytes show that a file is no PID file.
-        let content = open::read_small(self.watch.path(), Links::Trusted, 4096);
-        match content.map(|content| pid_text::parse(&content)) {
-            Ok(Text::Names(pid)) if pid == daemon => true,
-            Ok(Text::Names(pid)) => matches!(PidFd::open(pid), Ok(Some(process)) if descends_from(&process, daemon)),
-            _ => false,
-        }
+        let pid = match Status::of(self.watch.path()) {
+            Status::Stale(Text::Names(pid)) | Status::Held(Claimant { pid, .. }) => pid,
+            _ => return false,
+        };
+        pid == daemon || matches!(PidFd::open(pid), Ok(Some(process)) if descends_from(&process, daemon))
     }
 }

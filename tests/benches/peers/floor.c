@@ -44,6 +44,8 @@ static void become(char **words, char **environment)
 	while (*variable && !((*variable)[0] == 'P' && (*variable)[1] == 'A' && (*variable)[2] == 'T' &&
 			      (*variable)[3] == 'H' && (*variable)[4] == '='))
 		variable++;
+	if (words[0][0] == '/')
+		call(__NR_execve, (word)words[0], (word)words, (word)environment, 0);
 	for (entry = *variable ? *variable + 5 : "/bin"; *entry;) {
 		char *end = path;
 		const char *name = words[0];
