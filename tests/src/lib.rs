@@ -14,7 +14,7 @@ mod terminal;
 
 pub use background::Background;
 pub use place::{Place, Said};
-pub use port::{Port, talker, web_server, web_server_of};
+pub use port::{Port, free_port, talker, web_server, web_server_of};
 pub use steps::{Steps, Stop};
 pub use terminal::Terminal;
 
@@ -77,13 +77,4 @@ pub fn alone(test: &str) -> bool {
     // What was skipped there is said here.
     let _ = std::io::stderr().write_all(&run.stderr);
     false
-}
-
-/// A TCP port of 127.0.0.1 that nobody uses at this moment.
-///
-/// # Panics
-/// There is none.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("our own socket").port()
 }

@@ -1,13 +1,44 @@
-//! A port of 127.0.0.1, and who answers on it.
+//! A port that no other test has, and who answers on it.
 
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, SockaddrIn};
-use nix::sys::socket::{bind, getsockname, listen, socket};
+use nix::sys::socket::{bind, listen, socket};
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::net::{Ipv6Addr, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
-/// A port that is ours, and refuses until it is told to listen. It is written as `127.0.0.1:PORT`.
+/// The ports that tests have: below those from which the kernel picks one for a socket that names none (ip(7),
+/// `ip_local_port_range`), so that no connection has one of them by chance.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+
+/// A port that nobody uses on any address, by TCP or by UDP, and that no other test gets until this process has ended.
+///
+/// # Panics
+/// There is none.
+pub fn free_port() -> u16 {
+    // Tests that start at the same time look in different places first.
+    let first = std::process::id() as usize * 64 % PORTS.len();
+    let mut ports = PORTS.cycle().skip(first).take(PORTS.len());
+    ports.find(|port| is_ours(*port) && is_unused(*port)).expect("a free port")
+}
+
+/// Whether this process is the one that has taken this number. An abstract socket lives as long as its process, and its
+/// name is as wide as its ports: it is of the network namespace (unix(7)).
+fn is_ours(port: u16) -> bool {
+    let name = SocketAddr::from_abstract_name(format!("racefree test port {port}")).expect("a short name");
+    // It is never closed: a port is given out once.
+    UnixListener::bind_addr(&name).map(IntoRawFd::into_raw_fd).is_ok()
+}
+
+/// On both families at once: an IPv6 socket of all addresses takes the IPv4 port, too (ipv6(7)).
+fn is_unused(port: u16) -> bool {
+    let everywhere = (Ipv6Addr::UNSPECIFIED, port);
+    TcpListener::bind(everywhere).is_ok() && UdpSocket::bind(everywhere).is_ok()
+}
+
+/// A port of 127.0.0.1 that is ours, and refuses until it is told to listen. It is written as `127.0.0.1:PORT`.
 #[derive(Debug)]
 pub struct Port {
     socket: OwnedFd,
@@ -23,9 +54,9 @@ impl Port {
         // Not to be inherited: what other tests start would keep it open.
         let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None);
         let socket = socket.expect("a socket");
-        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).expect("a free port");
-        let address: SockaddrIn = getsockname(socket.as_raw_fd()).expect("its name");
-        Port { socket, number: address.port() }
+        let number = free_port();
+        bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, number)).expect("a free port");
+        Port { socket, number }
     }
 
     /// One that accepts.

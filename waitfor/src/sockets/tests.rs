@@ -25,8 +25,8 @@ fn on_port_both_ways(port: u16) -> Vec<Listener> {
 
 #[test]
 fn a_port_has_the_sockets_that_listen_on_it() {
-    let any = TcpListener::bind("0.0.0.0:0").unwrap();
-    let port = any.local_addr().unwrap().port();
+    let port = ::tests::free_port();
+    let any = TcpListener::bind(("0.0.0.0", port)).unwrap();
     let six = TcpListener::bind(("::1", port)).unwrap();
     let listeners = on_port_both_ways(port);
     assert_eq!(listeners.len(), 2);
@@ -40,8 +40,9 @@ fn a_port_has_the_sockets_that_listen_on_it() {
 
 #[test]
 fn a_listener_on_all_of_ipv6_accepts_ipv4_too() {
-    let any = TcpListener::bind("[::]:0").unwrap();
-    let listeners = on_port_both_ways(any.local_addr().unwrap().port());
+    let port = ::tests::free_port();
+    let _any = TcpListener::bind(("::", port)).unwrap();
+    let listeners = on_port_both_ways(port);
     assert_eq!(at(Ipv4Addr::LOCALHOST.into(), &listeners).len(), 1);
     assert_eq!(at(Ipv6Addr::LOCALHOST.into(), &listeners).len(), 1);
 }
@@ -90,8 +91,8 @@ fn an_address_is_listened_at_by_whoever_a_connection_would_come_to() {
         ("::", vec!["127.0.0.1", "::1"], vec![]),
         ("::1", vec!["::1"], vec!["127.0.0.1"]),
     ] {
-        let listener = TcpListener::bind((bound, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let port = ::tests::free_port();
+        let listener = TcpListener::bind((bound, port)).unwrap();
         let asked = |tables: &SocketTables, address: &str| {
             tables.is_listened_at(SocketAddr::new(address.parse().unwrap(), port)).unwrap()
         };
@@ -106,8 +107,8 @@ fn an_address_is_listened_at_by_whoever_a_connection_would_come_to() {
 
 #[test]
 fn a_udp_port_has_the_sockets_that_are_bound_to_it_and_not_connected() {
-    let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = bound.local_addr().unwrap().port();
+    let port = ::tests::free_port();
+    let bound = UdpSocket::bind(("127.0.0.1", port)).unwrap();
     let both_ways = || {
         let asked = SockDiag::open().unwrap().on_port(Transport::Udp, Some(port)).unwrap();
         [asked, proc_net::on_port(Transport::Udp, Some(port)).unwrap()].map(|found| found.len())

@@ -2,7 +2,7 @@
 
 use crate::common::{place, said, waitfor, waiting_for};
 use predicates::prelude::predicate;
-use tests::{Place, Port, Said};
+use tests::{Place, Port, Said, free_port};
 
 #[test]
 fn a_port_is_awaited_until_it_listens() {
@@ -26,8 +26,8 @@ fn every_address_of_a_name_is_tried() {
     }
     let (place, port) = (place(), Port::listening());
     assert_eq!(with_two_addresses(&place, &format!("waitfor both:{}", port.number())), Said::SILENT_SUCCESS);
-    let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
-    let number = listener.local_addr().unwrap().port();
+    let number = free_port();
+    let _listener = std::net::TcpListener::bind(("::1", number)).unwrap();
     assert_eq!(with_two_addresses(&place, &format!("waitfor both:{number}")), Said::SILENT_SUCCESS);
     let refusing = Port::reserved();
     let number = refusing.number();
@@ -42,8 +42,8 @@ fn a_server_on_two_addresses_sees_one_connection() {
     }
     let place = place();
     for scheme in ["tcp:both", "http://both", "--attempt 1s -t 5s --stable 200ms tcp:both"] {
-        let six = std::net::TcpListener::bind("[::1]:0").unwrap();
-        let port = six.local_addr().unwrap().port();
+        let port = free_port();
+        let six = std::net::TcpListener::bind(("::1", port)).unwrap();
         let four = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
         let said = with_two_addresses(
             &place,
@@ -184,7 +184,7 @@ fn a_port_may_be_named_as_a_service_and_written_as_a_url() {
 #[test]
 fn a_udp_port_is_awaited_until_it_is_bound() {
     let place = place();
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let targets = [format!("udp:{port}"), format!("udp:127.0.0.1:{port}")];
     let waiting = waiting_for(&place, &[&targets[0], &targets[1]]).until_it_says("nobody has bound it");
     let bound = std::net::UdpSocket::bind(("127.0.0.1", port)).unwrap();
@@ -202,8 +202,8 @@ fn a_udp_port_is_awaited_until_it_is_bound() {
 fn a_port_in_time_wait_is_down_but_not_free() {
     use std::io::Read;
     let place = place();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let port = free_port();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
     // The server closes first, so its end waits.
     drop(listener.accept().unwrap());

@@ -1,12 +1,7 @@
 //! Real daemons, each started, read, reloaded and stopped the way it likes to live.
 
 use crate::common::place;
-use std::net::TcpListener;
-use tests::{Place, needs, needs_root};
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its number").port()
-}
+use tests::{Place, free_port, needs, needs_root};
 
 /// Claimed, with this evidence; then not to be claimed again, stopped, and free.
 fn claimed_then_stopped(place: &Place, evidence: &str) {

@@ -5,11 +5,11 @@ use fs4::FileExt;
 use nix::libc;
 use racefree::claim::status::Status;
 use std::io::{ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tests::{Place, Steps, needs, needs_root};
+use tests::{Place, Steps, free_port, needs, needs_root};
 
 /// How many daemons run, the dying included.
 fn daemons(place: &Place) -> Vec<String> {
@@ -22,7 +22,7 @@ const REPLACE: &str = "pidfile claim --replace --notify p demod --notify READY=1
 #[test]
 fn the_claim_is_never_free_and_no_connection_refused() {
     let place = place();
-    let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its number").port();
+    let port = free_port();
     let demod = format!("p demod --notify READY=1 --reuse-port --port {port} --linger 20ms");
     place.says(&format!("pidfile claim -b --notify {demod}"));
     let done = AtomicBool::new(false);
