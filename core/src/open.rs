@@ -52,7 +52,7 @@ pub fn open(path: &Path, how: How) -> Result<Opened, Refused> {
             },
             found => found?,
         };
-        match reopen(path, found, how) {
+        match open_found(path, found, how) {
             Err(Refused::Errno(Errno::ENOENT)) if how.create.is_some() => {}
             opened => return opened,
         }
@@ -111,8 +111,11 @@ pub fn find(path: &Path, links: Links) -> Result<OwnedFd, Refused> {
     }
 }
 
-/// Opens the file that was found. Without /proc it opens the path again and compares.
-fn reopen(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
+/// Opens the file that [`find`] has found at `path`. Without /proc it opens the path again and compares.
+///
+/// # Errors
+/// See [`Refused`].
+pub fn open_found(path: &Path, found: OwnedFd, how: How) -> Result<Opened, Refused> {
     let found = File::from(found);
     let metadata = found.metadata().map_err(|e| Errno::try_from(e).unwrap_or(Errno::EIO))?;
     fit(metadata.file_type(), how)?;

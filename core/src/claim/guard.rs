@@ -8,6 +8,7 @@ use crate::claim::leftovers::{abandoned, refuse_beside};
 use crate::claim::own;
 use crate::claim::owner::{self};
 use crate::claim::pid_file::PidFile;
+use crate::claim::pid_text::Text;
 use crate::claim::record_pid::RecordPid;
 use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Context, Result, Why, refused};
@@ -135,6 +136,14 @@ impl ClaimGuard {
     /// more.
     pub fn still_at_path(&self) -> bool {
         self.file.still_at_path()
+    }
+
+    /// The process that another file at the path names.
+    pub fn named_by_another_at_path(&self) -> Option<Pid> {
+        match self.file.text_of_another()? {
+            Text::Names(pid) => Some(pid),
+            Text::Empty | Text::Garbage(_) => None,
+        }
     }
 
     pub(crate) fn file(&self) -> &PidFile {

@@ -2,6 +2,7 @@
 
 use crate::claim::pid_text::{self, Text};
 use crate::error::{Context, Result, Why, refused};
+use crate::lock::file_id::FileId;
 use crate::lock::locked_file::LockedFile;
 use crate::open::{self, How, Links, Refused};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -134,6 +135,19 @@ impl PidFile {
     /// The text of the file.
     pub(crate) fn text(&self) -> Result<Text> {
         Ok(pid_text::parse(&self.read_start()?))
+    }
+
+    /// The text of another file that is at the path now; `None` if there is none, or it is no PID file.
+    ///
+    /// Race: claim-read-by-its-supervisor (docs/races.md). It compares before it opens, because the close of any
+    /// descriptor of this file would drop the record locks of this process.
+    pub(crate) fn text_of_another(&self) -> Option<Text> {
+        let found = File::from(open::find(&self.path, Links::Trusted).ok()?);
+        if FileId::from(&found.metadata().ok()?) == FileId::from(&self.file.metadata().ok()?) {
+            return None;
+        }
+        let opened = open::open_found(&self.path, found.into(), How::read(Links::Trusted)).ok()?;
+        PidFile { file: opened.file, path: self.path.clone() }.text().ok()
     }
 
     /// Reads as much of the beginning of the file as decides whether it is a PID file.

@@ -4,8 +4,6 @@
 
 use nix::unistd::Pid;
 use racefree::claim::ClaimGuard;
-use racefree::claim::pid_text::Text;
-use racefree::claim::status::{Claimant, Status};
 use racefree::event::path_watch::PathWatch;
 use racefree::process::pidfd::PidFd;
 use racefree::process::tree::descends_from;
@@ -40,21 +38,17 @@ impl<'a> PathOfClaim<'a> {
     /// Whether `daemon`, or a process that it has started, has put a file of its own there. A file that names another
     /// process, or a removal, is the act of somebody else: the daemon runs on.
     pub(crate) fn is_taken_by(&mut self, daemon: Pid) -> bool {
-        self.watch.drain();
+        if !self.watch.drain() {
+            return false;
+        }
         self.watch.arm();
-        !self.held.still_at_path() && self.names(daemon)
+        self.held.named_by_another_at_path().is_some_and(|pid| {
+            pid == daemon || matches!(PidFd::open(pid), Ok(Some(process)) if descends_from(&process, daemon))
+        })
     }
 
     /// The reason for which the start has failed then.
     pub(crate) fn why(&self) -> String {
         why(self.watch.path())
-    }
-
-    fn names(&self, daemon: Pid) -> bool {
-        let pid = match Status::of(self.watch.path()) {
-            Status::Stale(Text::Names(pid)) | Status::Held(Claimant { pid, .. }) => pid,
-            _ => return false,
-        };
-        pid == daemon || matches!(PidFd::open(pid), Ok(Some(process)) if descends_from(&process, daemon))
     }
 }

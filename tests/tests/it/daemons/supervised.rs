@@ -37,6 +37,22 @@ fn a_supervised_command_is_known_before_its_supervisor_vouches_for_it() {
     assert_eq!(supervisor.finish(), Some(128 + libc::SIGTERM));
 }
 
+#[test]
+fn a_claim_that_is_put_back_at_its_path_is_not_read_by_its_supervisor() {
+    let place = place();
+    let mut supervisor = before_it_vouches(&place, &["sleep", "1000"]);
+    // The poll of one descriptor asks whether a process has ended.
+    let until_it_waits = |supervisor: &mut Steps| while supervisor.run_to(libc::SYS_ppoll).arguments[1] == 1 {};
+    until_it_waits(&mut supervisor);
+    place.says("mv p claimed; echo 1 >p");
+    supervisor.run_to(libc::SYS_openat2);
+    place.says("mv claimed p");
+    until_it_waits(&mut supervisor);
+    assert_eq!(evidence(&place), "\"state\":\"held\"\n\"evidence\":\"vouched\"\n");
+    assert_eq!(place.sh("pidfile signal TERM p").code, 0);
+    assert_eq!(supervisor.finish(), Some(128 + libc::SIGTERM));
+}
+
 /// Nobody can say that this one is the claimant, so nobody signals it: and nobody else can start.
 #[test]
 fn a_command_that_closes_everything_is_unknown_until_its_supervisor_vouches_for_it() {
