@@ -3,6 +3,7 @@
 use crate::claim::authority::Authority;
 use crate::claim::owner::{self, Proof};
 use crate::claim::pid_file::PidFile;
+use crate::claim::pid_text::Text;
 use crate::claim::pin::{MaybePinned, pin_as};
 use crate::claim::plausible;
 use crate::claim::status::{Claimant, Evidence, Status};
@@ -14,6 +15,9 @@ use crate::listener::decision;
 use crate::lock::fdinfo;
 use crate::lock::holders::{AT_MOST, Holder};
 use crate::process::pidfd::PidFd;
+use crate::process::procfs;
+use crate::sys::pid_attribute::PidAttribute;
+use std::fs::Metadata;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -126,21 +130,43 @@ fn vouched(file: &PidFile, process: &PidFd, authority: &Authority) -> Result<Jud
     }
 }
 
-/// Checks that a descriptor is enough evidence. A descriptor can be handed to any process. It is enough only if a user
-/// who may only read the file cannot have opened it: the file is writable through it, or other users cannot read the
-/// file.
+/// Checks that a descriptor is enough evidence. A descriptor can be handed to any process. It is enough only if neither a
+/// user who may only read the file can have opened it, nor a worker that has inherited it can have written the text:
+/// the file is writable through it, or other users cannot read the file; and the PID attribute repeats the text.
 fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
     let holder = Holder::new(process.pid());
     let found = fdinfo::flocked_descriptor(process.pid(), file.locked_file()?, Deadline::after(AT_MOST));
     let Ok(Some(descriptor)) = found else {
         return Ok(Some(format!("{holder} is not seen to have the lock any more")));
     };
-    let mode = file.metadata()?.mode();
+    let metadata = file.metadata()?;
+    let mode = metadata.mode();
     if !descriptor.writable && mode & 0o044 != 0 {
         return Ok(Some(format!(
             "{holder} has the file open for reading only, as whoever may read the file can open it and hand it on; \
              --unlocked asks whether it may have written the file"
         )));
     }
-    Ok((mode & 0o022 != 0).then(|| format!("others than its owner can write the file (mode {:04o})", mode & 0o7777)))
+    if mode & 0o022 != 0 {
+        return Ok(Some(format!("others than its owner can write the file (mode {:04o})", mode & 0o7777)));
+    }
+    if !is_by_a_writer(file, &metadata, process)? {
+        decision("worker-hands-on-claim", || format!("no PID attribute speaks for {holder}"));
+        return Ok(Some(format!(
+            "{holder} has the lock by a descriptor alone, and a worker that has inherited it can have written the PID; \
+             --unlocked asks whether {holder} may have written the file"
+        )));
+    }
+    Ok(None)
+}
+
+/// Whether a user who may write the file has written its text, for a process that was started before. The daemon of
+/// another user than root gives its descriptors to no process with less power, so it needs no PID attribute.
+///
+/// Race: worker-hands-on-claim (docs/races.md)
+fn is_by_a_writer(file: &PidFile, metadata: &Metadata, process: &PidFd) -> Result<bool> {
+    const ROOT: u32 = 0;
+    let Some(PidAttribute { pid, written }) = file.attribute() else { return Ok(metadata.uid() != ROOT) };
+    let is_older = procfs::stat(process.pid()).is_some_and(|stat| stat.started_since_boot() <= written);
+    Ok(file.text()? == Text::Names(pid) && is_older)
 }

@@ -7,7 +7,7 @@ use crate::claim::flock::take_flock;
 use crate::claim::leftovers::{abandoned, refuse_beside};
 use crate::claim::own;
 use crate::claim::owner::{self};
-use crate::claim::pid_file::PidFile;
+use crate::claim::pid_file::{Content, PidFile};
 use crate::claim::pid_text::Text;
 use crate::claim::record_pid::RecordPid;
 use crate::claim::status::{Claimant, Evidence, Status};
@@ -27,12 +27,12 @@ use std::process::Command;
 #[derive(Debug)]
 pub struct ClaimGuard {
     file: PidFile,
-    /// The text from before the claim.
-    pub(super) before: Vec<u8>,
+    /// The content from before the claim.
+    pub(super) before: Content,
 }
 
 impl ClaimGuard {
-    pub(crate) fn new(file: PidFile, before: Vec<u8>) -> ClaimGuard {
+    pub(crate) fn new(file: PidFile, before: Content) -> ClaimGuard {
         ClaimGuard { file, before }
     }
 

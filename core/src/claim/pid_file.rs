@@ -5,6 +5,7 @@ use crate::error::{Context, Result, Why, refused};
 use crate::lock::file_id::FileId;
 use crate::lock::locked_file::LockedFile;
 use crate::open::{self, How, Links, Refused};
+use crate::sys::pid_attribute::PidAttribute;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, fchmod};
 use std::fs::{File, Metadata};
@@ -17,6 +18,13 @@ use std::path::{Path, PathBuf};
 pub(crate) struct PidFile {
     file: File,
     path: PathBuf,
+}
+
+/// The content of a PID file, from before a claim.
+#[derive(Debug)]
+pub(crate) struct Content {
+    text: Vec<u8>,
+    attribute: Option<PidAttribute>,
 }
 
 impl PidFile {
@@ -97,7 +105,7 @@ impl PidFile {
     /// # Errors
     /// The content cannot be that of a PID file, or the file has several names. The user who made the second name may
     /// want us to write into the file behind the first.
-    pub(crate) fn check_content(&self) -> Result<Vec<u8>> {
+    pub(crate) fn check_content(&self) -> Result<Content> {
         let unfit = |why: String| refused("claim", self.path.display(), Why::Unfit(why));
         let never =
             |why: &str| unfit(format!("this was never a PID file: {why}; name another file, or empty this one"));
@@ -111,7 +119,8 @@ impl PidFile {
         let content = self.read_start()?;
         match pid_text::parse(&content) {
             Text::Garbage(why) => Err(never(why)),
-            Text::Empty | Text::Names(_) => Ok(content),
+            Text::Empty => Ok(Content { text: content, attribute: None }),
+            Text::Names(_) => Ok(Content { text: content, attribute: self.attribute() }),
         }
     }
 
@@ -150,6 +159,11 @@ impl PidFile {
         PidFile { file: opened.file, path: self.path.clone() }.text().ok()
     }
 
+    /// The attribute that repeats the PID of the text.
+    pub(crate) fn attribute(&self) -> Option<PidAttribute> {
+        PidAttribute::of(self.as_fd())
+    }
+
     /// Reads as much of the beginning of the file as decides whether it is a PID file.
     fn read_start(&self) -> Result<Vec<u8>> {
         // On the stack: musl would map and unmap a block of this size.
@@ -168,7 +182,10 @@ impl PidFile {
     }
 
     /// Restores an earlier text.
-    pub(crate) fn restore(&self, text: &[u8]) -> Result<()> {
+    pub(crate) fn restore(&self, Content { text, attribute }: &Content) -> Result<()> {
+        if let Some(attribute) = attribute {
+            attribute.set(self.as_fd());
+        }
         let whole = self.file.write_all_at(text, 0).and_then(|()| self.file.set_len(text.len() as u64));
         whole.act("restore", self.path.display())
     }

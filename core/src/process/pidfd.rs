@@ -26,8 +26,8 @@ impl PidFd {
     pub fn open(pid: Pid) -> Result<Option<PidFd>> {
         match pidfd_open(pid) {
             Ok(fd) => Ok(Some(PidFd { pid, fd })),
-            // EINVAL: the number is the ID of a thread, not of a process.
-            Err(Errno::ESRCH | Errno::EINVAL) => Ok(None),
+            // EINVAL, on newer kernels ENOENT: the number is the ID of a thread, not of a process.
+            Err(Errno::ESRCH | Errno::EINVAL | Errno::ENOENT) => Ok(None),
             Err(e @ (Errno::ENOSYS | Errno::EPERM)) => {
                 let needed = "pidfd_open(2) is needed: Linux 5.3 or newer, and a seccomp filter that allows it";
                 Err(e).act("hold process", format!("{pid}: {needed}"))
@@ -69,5 +69,16 @@ impl PidFd {
 impl AsFd for PidFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_thread_is_no_process() {
+        let opened = std::thread::spawn(|| PidFd::open(nix::unistd::gettid()).unwrap().is_none()).join();
+        assert!(opened.unwrap());
     }
 }

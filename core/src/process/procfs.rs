@@ -64,10 +64,15 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
 }
 
 impl Stat {
+    /// The time of its start since boot (CLOCK_BOOTTIME), in hundredths of a second, rounded down.
+    pub fn started_since_boot(&self) -> u64 {
+        // USER_HZ is 100 on every architecture that Rust's standard library supports.
+        self.started
+    }
+
     /// The time of its start by the wall clock, to the kernel's tick (10 ms).
     pub fn started(&self) -> SystemTime {
-        // USER_HZ is 100 on every architecture that Rust's standard library supports.
-        let since_boot = Duration::from_millis(self.started * 10);
+        let since_boot = Duration::from_millis(self.started_since_boot() * 10);
         // The kernel has had this clock since 2.6.39.
         let uptime = ClockId::CLOCK_BOOTTIME.now().map_or(Duration::ZERO, Duration::from);
         SystemTime::now() - uptime.saturating_sub(since_boot)

@@ -7,16 +7,18 @@
 //! | Call | Why not nix |
 //! |---|---|
 //! | pidfd_open(2), pidfd_getfd(2), statx(2), nice(2), TIOCGWINSZ | nix has no safe function |
+//! | fsetxattr(2), fgetxattr(2) | nix has no function |
 //! | waitpid(2) | nix returns EINVAL for a child that a real-time signal has ended, and drops its PID |
 //! | sendmsg(2) with descriptors | nix puts them into memory that need not have the alignment of a header |
 //! | recvmsg(2) | nix gives no credentials of a message with descriptors for which there was no room |
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
-use rustix::fs::{AtFlags, CWD, Statx, StatxFlags};
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, XattrFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, WaitOptions};
+use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -50,6 +52,22 @@ pub fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
 /// EPERM: the process may not be traced. EBADF: the process has no such descriptor.
 pub(crate) fn pidfd_getfd(process: impl AsFd, number: i32) -> Result<OwnedFd, Errno> {
     rustix::process::pidfd_getfd(process, number, PidfdGetfdFlags::empty()).map_err(errno)
+}
+
+/// Writes an extended attribute of a file (fsetxattr(2)). Async-signal-safe.
+///
+/// # Errors
+/// EACCES, EPERM: the caller may not write the file. EOPNOTSUPP: the file system has no such attributes.
+pub(super) fn set_attribute(file: BorrowedFd<'_>, name: &CStr, value: &[u8]) -> Result<(), Errno> {
+    rustix::fs::fsetxattr(file, name, value, XattrFlags::empty()).map_err(errno)
+}
+
+/// Reads an extended attribute of a file into `value`, and returns its length (fgetxattr(2)).
+///
+/// # Errors
+/// ENODATA: the file has no such attribute. ERANGE: it is longer than `value`.
+pub(super) fn get_attribute(file: BorrowedFd<'_>, name: &CStr, value: &mut [u8]) -> Result<usize, Errno> {
+    rustix::fs::fgetxattr(file, name, value).map_err(errno)
 }
 
 /// Waits for the end of a child, and reaps it (waitpid(2)).

@@ -10,6 +10,7 @@ mod guard;
 #[cfg(feature = "cli")]
 pub(crate) mod init;
 pub mod names;
+pub mod pid_attribute;
 pub mod runtime;
 pub mod steps;
 

@@ -2,6 +2,7 @@
 //! were prepared before the fork, and nothing else (signal-safety(7)). So [`before_exec`] is safe with any of them.
 
 use super::beyond_nix::nice;
+use super::pid_attribute::PidAttribute;
 use super::{borrow, close_in_child, guard, set_ignored, set_inherited};
 use crate::signal::Signal;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -40,7 +41,7 @@ pub enum Step {
     Inherit(RawFd),
     /// Lock the byte of a file whose offset is this one plus the PID of the process (fcntl(2), F_SETLK).
     LockOwnByte(RawFd, i64),
-    /// Replace the text of a file by the PID of the process: one write, then the cut, so that the first line is a whole
+    /// Replace the text and the PID attribute of a file by the PID of the process: one write, then the cut, so that the first line is a whole
     /// number at every instant. Then read it back, because a descriptor in append mode writes elsewhere.
     WriteOwnPid(RawFd),
     /// Unlock a byte for every process that shares the descriptor (fcntl(2), F_OFD_SETLK). The step never fails: a byte
@@ -184,7 +185,8 @@ pub(crate) fn byte(kind: i32, offset: i64) -> libc::flock {
     }
 }
 
-/// Replaces the text of an open file by `PID\n`, and reads it back. Async-signal-safe.
+/// Replaces the text of an open file by `PID\n`, and reads it back. The PID attribute comes first: no reader finds this
+/// text without it. Async-signal-safe.
 ///
 /// # Errors
 /// ENOSPC, EIO, EFBIG: the file cannot be written. EILSEQ: another text stands there, because the descriptor is in
@@ -192,6 +194,7 @@ pub(crate) fn byte(kind: i32, offset: i64) -> libc::flock {
 pub fn write_pid(fd: RawFd, pid: Pid) -> io::Result<()> {
     // Race: half-written-text (docs/races.md)
     let (file, line) = (borrow(fd), PidLine::of(pid));
+    PidAttribute::now(pid).set(file);
     let text = line.as_bytes();
     if pwrite(file, text, 0)? < text.len() {
         return Err(io::ErrorKind::WriteZero.into());

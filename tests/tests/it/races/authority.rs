@@ -100,20 +100,12 @@ fn a_lock_that_outlives_its_owner_in_a_shared_table_vouches_for_no_stranger() {
          say('dead', share_table_and_die(act))\ntime.sleep(1000)\n",
     );
     // The kernel tells the number of a dead owner in the first PID namespace only. Elsewhere it tells none, and nobody is named.
-    place.write(
-        "recycle.py",
-        "from lib import *\nwanted = int(sys.argv[1])\nfor attempt in range(200):\n    \
-             with open('/proc/sys/kernel/ns_last_pid', 'w') as last:\n        last.write(str(wanted - 1))\n    \
-             child = os.fork()\n    \
-             if child == 0:\n        os.execvp('sleep', ['sleep', '2000' if os.getpid() == wanted else '0'])\n    \
-             if child == wanted:\n        say('recycled', child)\n        time.sleep(1000)\n    \
-             os.waitpid(child, 0)\nsay('recycled', 0)\n",
-    );
+    place.write("recycle.py", RECYCLE);
     let said = script(
         &place,
         "/usr/bin/python3 hostile.py & hostile=$!; until_there dead; dead=$(cat dead)
          pidfile read p; echo read $?; pidfile signal TERM p; echo signal $?
-         /usr/bin/python3 recycle.py $dead & recycler=$!; until_there recycled; test $(cat recycled) = $dead || echo not recycled
+         /usr/bin/python3 recycle.py $dead sleep 2000 & recycler=$!; until_there recycled; test $(cat recycled) = $dead || echo not recycled
          pidfile signal TERM p; echo signal $?; pidfile stop --timeout 1 --kill-after 0 p; echo stop $?
          kill -0 $dead && echo the stranger lives; kill $hostile $recycler $(cat recycled)",
     );
@@ -148,6 +140,116 @@ fn a_descriptor_handed_to_a_daemon_of_roots_gives_no_power_over_it() {
     )
     .stdout("1\n4\n4\n4\nlives\n")
     .stderr(predicate::str::contains("user nobody can write the file p and so decide which process is named"));
+}
+
+/// Runs a command as the process with a given PID, which is free.
+const RECYCLE: &str = "from lib import *
+wanted = int(sys.argv[1])
+for attempt in range(200):
+    with open('/proc/sys/kernel/ns_last_pid', 'w') as last:
+        last.write(str(wanted - 1))
+    child = os.fork()
+    if child == 0:
+        os.execvp(*[(sys.argv[2], sys.argv[2:]), ('true', ['true'])][os.getpid() != wanted])
+    if child == wanted:
+        say('recycled', child)
+        time.sleep(1000)
+    os.waitpid(child, 0)
+say('recycled', 0)
+";
+
+/// A daemon with a worker that has lost its rights. When the daemon has died, the worker hands its descriptor on, and
+/// writes a PID if it is given one.
+const HANDS_ON: &str = "from lib import *
+fd = descriptor_of('p')
+if os.fork() == 0:
+    # As long as it is in the daemon's session, nobody else gets the PID.
+    os.setsid()
+    os.setgid(65534)
+    os.setuid(65534)
+    wait_for('victim')
+    hand('socket', fd)
+    victim = open('victim').read()
+    if victim:
+        write(fd, int(victim))
+    os.open('handed/on', os.O_CREAT, 0o600)
+    time.sleep(1000)
+time.sleep(1000)
+";
+
+#[test]
+fn a_worker_that_hands_on_the_claim_of_a_dead_daemon_gives_no_power_over_its_victim() {
+    if !needs_root() || !needs_python() {
+        return;
+    }
+    let place = roots_place();
+    place.write("victim.py", "from lib import *\nreceive('socket')\n");
+    place.write("daemon.py", HANDS_ON);
+    script(
+        &place,
+        "mkdir -m 777 handed; /usr/bin/python3 victim.py & victim=$!; until_there socket
+         pidfile claim -b p /usr/bin/python3 daemon.py; pid=$(pidfile read p); kill -9 $pid; waitfor --down pid:$pid
+         echo $victim >v; mv v victim; until_there handed/on
+         pidfile read p | grep -cx $victim; pidfile signal TERM p; echo $?; pidfile stop --kill-after 0 p; echo $?
+         pidfile claim --replace p sleep 1000; echo $?; kill -0 $victim && echo lives
+         pidfile stop --unlocked --exe /bin/true p; kill -0 $victim && echo lives",
+    )
+    .stdout("1\n4\n4\n4\nlives\nlives\n")
+    .stderr(predicate::str::contains(
+        "by a descriptor alone, and a worker that has inherited it can have written the PID",
+    ));
+}
+
+#[test]
+fn a_worker_that_hands_on_the_claim_of_a_dead_daemon_gives_no_power_over_who_gets_its_pid() {
+    if !needs_root() || !needs_python() || !needs("unshare", "util-linux") {
+        return;
+    }
+    let place = roots_place();
+    place.write("victim.py", "from lib import *\nreceive('socket')\n");
+    place.write("daemon.py", HANDS_ON);
+    place.write("recycle.py", RECYCLE);
+    place.write(
+        "namespace",
+        format!(
+            "{UNTIL}mkdir -m 777 handed; pidfile claim -b p /usr/bin/python3 daemon.py; pid=$(pidfile read p); kill -9 $pid; waitfor --down pid:$pid
+             /usr/bin/python3 recycle.py $pid /usr/bin/python3 victim.py & until_there socket; : >victim; until_there handed/on
+             pidfile read p | grep -cx $pid; pidfile signal TERM p; echo $?; pidfile stop --kill-after 0 p; echo $?
+             kill -0 $pid && echo lives"
+        ),
+    );
+    // withlock reaps what the daemon leaves behind, as the first process of a namespace has to.
+    script(&place, "unshare -pf --mount-proc withlock l sh ./namespace").stdout("1\n4\n4\nlives\n");
+}
+
+/// The text is put back after a restart that has failed, and so is what speaks for it.
+#[test]
+fn a_forking_daemon_can_be_stopped_also_after_a_restart_that_has_failed() {
+    let place = place();
+    place.write("fork.pl", "exit if fork; $SIG{TERM} = 'IGNORE'; open my $ready, '>', 'ready'; sleep 1000");
+    script(
+        &place,
+        "pidfile claim --forking p perl fork.pl; until_there ready; pid=$(pidfile read p)
+         pidfile claim --replace --timeout 300ms p sleep 1000; echo $?; pidfile read p | grep -cx $pid
+         pidfile read --json p | grep -c '\"evidence\":\"descriptor\"'
+         pidfile signal KILL p; echo $?",
+    )
+    .stdout("124\n1\n1\n0\n");
+}
+
+/// The lock is one that pidfile has not taken, so nothing but the text says who the daemon is.
+#[test]
+fn a_daemon_of_roots_that_takes_the_lock_itself_is_signalled_only_unlocked() {
+    if !needs_root() {
+        return;
+    }
+    script(
+        &roots_place(),
+        "sh -c 'exec 9<>p; flock 9; echo $$ >&9; : >held; exec sleep 1000' & pid=$!; until_there held
+         pidfile read p | grep -cx $pid; pidfile signal TERM p; echo $?; pidfile signal --unlocked TERM p; echo $?
+         wait $pid; echo $?",
+    )
+    .stdout("1\n4\n0\n143\n");
 }
 
 #[test]
