@@ -145,7 +145,7 @@ fn a_descriptor_handed_to_a_daemon_of_roots_gives_no_power_over_it() {
 /// Runs a command as the process with a given PID, which is free.
 const RECYCLE: &str = "from lib import *
 wanted = int(sys.argv[1])
-for attempt in range(200):
+for attempt in range(2000):
     with open('/proc/sys/kernel/ns_last_pid', 'w') as last:
         last.write(str(wanted - 1))
     child = os.fork()
@@ -155,6 +155,8 @@ for attempt in range(200):
         say('recycled', child)
         time.sleep(1000)
     os.waitpid(child, 0)
+    # Until it is reaped, the dead process has its PID.
+    time.sleep(0.005)
 say('recycled', 0)
 ";
 
