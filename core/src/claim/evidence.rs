@@ -15,9 +15,6 @@ use crate::listener::decision;
 use crate::lock::fdinfo;
 use crate::lock::holders::{AT_MOST, Holder};
 use crate::process::pidfd::PidFd;
-use crate::process::procfs;
-use crate::sys::pid_attribute::PidAttribute;
-use std::fs::Metadata;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -139,8 +136,7 @@ fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
     let Ok(Some(descriptor)) = found else {
         return Ok(Some(format!("{holder} is not seen to have the lock any more")));
     };
-    let metadata = file.metadata()?;
-    let mode = metadata.mode();
+    let mode = file.metadata()?.mode();
     if !descriptor.writable && mode & 0o044 != 0 {
         return Ok(Some(format!(
             "{holder} has the file open for reading only, as whoever may read the file can open it and hand it on; \
@@ -150,8 +146,8 @@ fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
     if mode & 0o022 != 0 {
         return Ok(Some(format!("others than its owner can write the file (mode {:04o})", mode & 0o7777)));
     }
-    if !is_by_a_writer(file, &metadata, process)? {
-        decision("worker-hands-on-claim", || format!("no PID attribute speaks for {holder}"));
+    if !is_by_a_writer(file, process)? {
+        decision("worker-hands-on-claim", || format!("the PID attribute does not speak for {holder}"));
         return Ok(Some(format!(
             "{holder} has the lock by a descriptor alone, and a worker that has inherited it can have written the PID; \
              --unlocked asks whether {holder} may have written the file"
@@ -160,13 +156,11 @@ fn descriptor(file: &PidFile, process: &PidFd) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Whether a user who may write the file has written its text, for a process that was started before. The daemon of
-/// another user than root gives its descriptors to no process with less power, so it needs no PID attribute.
+/// Whether a user who may write the file has written its text, for a process that was started before. A file without a
+/// PID attribute was never claimed by these utilities: a worker can neither write nor remove the attribute.
 ///
 /// Race: worker-hands-on-claim (docs/races.md)
-fn is_by_a_writer(file: &PidFile, metadata: &Metadata, process: &PidFd) -> Result<bool> {
-    const ROOT: u32 = 0;
-    let Some(PidAttribute { pid, written }) = file.attribute() else { return Ok(metadata.uid() != ROOT) };
-    let is_older = procfs::stat(process.pid()).is_some_and(|stat| stat.started_since_boot() <= written);
-    Ok(file.text()? == Text::Names(pid) && is_older)
+fn is_by_a_writer(file: &PidFile, process: &PidFd) -> Result<bool> {
+    let Some(attribute) = file.attribute() else { return Ok(true) };
+    Ok(file.text()? == Text::Names(attribute.pid) && attribute.is_younger_than(process.pid()))
 }

@@ -85,7 +85,7 @@ pub(crate) fn abandoned(file: &PidFile, under_way: impl Fn() -> Result<bool>) ->
 
 /// The processes that own their byte and are not the claimant; `None` if they cannot be told apart.
 fn candidates(file: &PidFile) -> Result<Option<Vec<Standing>>> {
-    let named = owner::named(file)?;
+    let named = owner::recorded(file)?;
     let Some(all) = owner::standing(file)? else { return Ok(None) };
     let leftover = |one: &Standing| match named {
         Some(named) if named.pid == one.pid => false,
@@ -97,10 +97,12 @@ fn candidates(file: &PidFile) -> Result<Option<Vec<Standing>>> {
 
 /// Whether every writer, who could have made the process look like a leftover, has power over it.
 fn may_be_ended(file: &PidFile, one: &Standing, process: &PidFd) -> Result<bool> {
-    let by_the_named = owner::named(file)?.is_none_or(|named| owner::has_power_over(named.pid, one.pid));
-    let holders = holders::of(file.locked_file()?);
-    let by_the_holders =
-        !holders.cut_short && holders.seen.iter().all(|holder| owner::has_power_over(holder.pid, one.pid));
+    let by_the_named = owner::recorded(file)?.is_none_or(|named| owner::has_power_over(named.pid, one.pid));
+    // Without a PID attribute, each holder could have changed the text so that the claimant looks like a leftover.
+    let by_the_holders = file.attribute().is_some() || {
+        let holders = holders::of(file.locked_file()?);
+        !holders.cut_short && holders.seen.iter().all(|holder| owner::has_power_over(holder.pid, one.pid))
+    };
     let authority = Authority::over(file)?;
     let proven = match one.proof(file) {
         Proof::Proven => true,

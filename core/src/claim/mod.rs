@@ -15,6 +15,7 @@ pub mod guard;
 pub mod leftovers;
 pub(crate) mod own;
 pub(crate) mod owner;
+pub(crate) mod pid_attribute;
 pub(crate) mod pid_file;
 pub mod pid_text;
 pub mod pin;

@@ -61,6 +61,7 @@ pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
 
 fn judge_all(file: &PidFile, named: Option<Standing>) -> Result<Verdict> {
     let Some(all) = standing(file)? else { return Ok(Verdict::Invisible) };
+    let named = if named.is_some() { named } else { named_by_attribute(file)? };
     let rivals: Vec<Standing> =
         all.into_iter().filter(|one| !one.is_successor && named.is_none_or(|named| named.pid != one.pid)).collect();
     Ok(match (named, &rivals[..]) {
@@ -88,6 +89,20 @@ pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
         None if whole_file => verify_owner(file, owner, owner),
         standing => Ok(standing),
     }
+}
+
+/// The process that is on record: the one that the text names, or else the one that the PID attribute names, if its byte
+/// has a verified owner.
+pub(crate) fn recorded(file: &PidFile) -> Result<Option<Standing>> {
+    let named = named(file)?;
+    if named.is_some() { Ok(named) } else { named_by_attribute(file) }
+}
+
+/// The process that the PID attribute names, if its byte has a verified owner. The text can be the lie of a worker.
+fn named_by_attribute(file: &PidFile) -> Result<Option<Standing>> {
+    // Race: worker-denies-successor (docs/races.md)
+    let Some(attribute) = file.attribute() else { return Ok(None) };
+    Ok(owner_of(file, attribute.pid)?.filter(|standing| attribute.is_younger_than(standing.pid)))
 }
 
 /// Every process with a verified owner; `None` if one has no PID here, or if there are too many locks.

@@ -1,11 +1,11 @@
 //! An open PID file, and the path by which it was opened. The product opens PID files here and nowhere else.
 
+use crate::claim::pid_attribute::PidAttribute;
 use crate::claim::pid_text::{self, Text};
 use crate::error::{Context, Result, Why, refused};
 use crate::lock::file_id::FileId;
 use crate::lock::locked_file::LockedFile;
 use crate::open::{self, How, Links, Refused};
-use crate::sys::pid_attribute::PidAttribute;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, fchmod};
 use std::fs::{File, Metadata};
