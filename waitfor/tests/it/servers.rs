@@ -258,10 +258,13 @@ fn json_says_what_came_of_each_target() {
     place.write("there", "");
     let said = said(&place, &["--json", "-t", "50ms", "file:there", "file:nowhere"]);
     assert_eq!(said.code, 124);
-    let lines: Vec<&str> = said.stdout.lines().collect();
+    // How often it was tried in this time, the machine decides.
+    let tries = regex::Regex::new(r#""ready":false,"tries":[1-9][0-9]*,"#).unwrap();
+    let stdout = tries.replace(&said.stdout, r#""ready":false,"tries":N,"#);
+    let lines: Vec<&str> = stdout.lines().collect();
     let starts = [
         r#"{"target":"file:there","ready":true,"tries":1,"reason":"it is there","ms":"#,
-        r#"{"target":"file:nowhere","ready":false,"tries":2,"reason":"No such file or directory","ms":"#,
+        r#"{"target":"file:nowhere","ready":false,"tries":N,"reason":"No such file or directory","ms":"#,
     ];
     assert_eq!(lines.len(), 2, "{said:?}");
     assert!(lines.iter().zip(starts).all(|(line, start)| line.starts_with(start) && line.ends_with('}')), "{said:?}");

@@ -70,6 +70,7 @@ if os.fork() == 0:
     os.setsid()
     os.setgid(65534)
     os.setuid(65534)
+    os.open('handed/worker', os.O_CREAT, 0o600)
     wait_for('victim')
     hand('socket', fd)
     victim = open('victim').read()
@@ -91,7 +92,7 @@ fn a_worker_that_hands_on_the_claim_of_a_dead_daemon_gives_no_power_over_its_vic
     script(
         &place,
         "mkdir -m 777 handed; /usr/bin/python3 victim.py & victim=$!; until_there socket
-         pidfile claim -b p /usr/bin/python3 daemon.py; pid=$(pidfile read p); kill -9 $pid; waitfor --down pid:$pid
+         pidfile claim -b p /usr/bin/python3 daemon.py; until_there handed/worker; pid=$(pidfile read p); kill -9 $pid; waitfor --down pid:$pid
          echo $victim >v; mv v victim; until_there handed/on
          pidfile read p | grep -cx $victim; pidfile signal TERM p; echo $?; pidfile stop --kill-after 0 p; echo $?
          pidfile claim --replace p sleep 1000; echo $?; kill -0 $victim && echo lives
@@ -115,7 +116,7 @@ fn a_worker_that_hands_on_the_claim_of_a_dead_daemon_gives_no_power_over_who_get
     place.write(
         "namespace",
         format!(
-            "{UNTIL}mkdir -m 777 handed; pidfile claim -b p /usr/bin/python3 daemon.py; pid=$(pidfile read p); kill -9 $pid; waitfor --down pid:$pid
+            "{UNTIL}mkdir -m 777 handed; pidfile claim -b p /usr/bin/python3 daemon.py; until_there handed/worker; pid=$(pidfile read p); kill -9 $pid; waitfor --down pid:$pid
              /usr/bin/python3 recycle.py $pid /usr/bin/python3 victim.py & until_there socket; : >victim; until_there handed/on
              pidfile read p | grep -cx $pid; pidfile signal TERM p; echo $?; pidfile stop --kill-after 0 p; echo $?
              kill -0 $pid && echo lives"

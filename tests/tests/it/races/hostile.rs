@@ -47,9 +47,10 @@ def descriptor_of(path):
 
 def receive(name):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(name)
-    os.chmod(name, 0o777)
+    listener.bind(name + '.new')
+    os.chmod(name + '.new', 0o777)
     listener.listen()
+    os.rename(name + '.new', name)
     kept = []
     while True:
         connection, _ = listener.accept()
