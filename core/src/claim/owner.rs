@@ -61,7 +61,7 @@ pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
 
 fn judge_all(file: &PidFile, named: Option<Standing>) -> Result<Verdict> {
     let Some(all) = standing(file)? else { return Ok(Verdict::Invisible) };
-    let named = if named.is_some() { named } else { named_by_attribute(file)? };
+    let named = named_by_attribute(file)?.or(named);
     let rivals: Vec<Standing> =
         all.into_iter().filter(|one| !one.is_successor && named.is_none_or(|named| named.pid != one.pid)).collect();
     Ok(match (named, &rivals[..]) {
@@ -91,11 +91,10 @@ pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
     }
 }
 
-/// The process that is on record: the one that the text names, or else the one that the PID attribute names, if its byte
+/// The process that is on record: the one that the PID attribute names, or else the one that the text names, if its byte
 /// has a verified owner.
 pub(crate) fn recorded(file: &PidFile) -> Result<Option<Standing>> {
-    let named = named(file)?;
-    if named.is_some() { Ok(named) } else { named_by_attribute(file) }
+    named_by_attribute(file)?.map_or_else(|| named(file), |standing| Ok(Some(standing)))
 }
 
 /// The process that the PID attribute names, if its byte has a verified owner. The text can be the lie of a worker.
