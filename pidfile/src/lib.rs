@@ -5,6 +5,7 @@ mod claim;
 mod group;
 mod meant;
 mod outcome;
+mod plain;
 mod read;
 mod send;
 mod signal;
@@ -88,10 +89,16 @@ impl FromArgMatches for Called {
 }
 
 impl cli::Cli for Cli {
+    const NAME: &'static str = "pidfile";
     const ENDINGS: &'static [Ending] = ENDINGS;
 
     fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    fn plain(arguments: &[OsString]) -> Option<Cli> {
+        let verb = plain::verb(arguments.get(1..)?)?;
+        Some(Cli { verb: Called(verb), verbosity: Verbosity::default() })
     }
 
     fn meant(typed: &[OsString]) -> Option<String> {
@@ -120,12 +127,16 @@ pub const ENDINGS: &[Ending] = &[
 /// Runs the utility on the arguments of this process, the first of which is its name. `main` calls only this.
 ///
 /// One verb is not in the definitions: `pidfile claim` starts this program by it as a supervisor in the background.
-pub fn main(mut arguments: Vec<OsString>) -> Exit {
+pub fn main(arguments: Vec<OsString>) -> Exit {
     if arguments.get(1).is_some_and(|verb| verb == claim::SUPERVISOR_VERB) {
-        arguments.remove(1);
-        return cli::main(arguments, claim::Supervisor::run);
+        return supervise(arguments);
     }
     cli::main(arguments, run)
+}
+
+fn supervise(mut arguments: Vec<OsString>) -> Exit {
+    arguments.remove(1);
+    cli::main(arguments, claim::Supervisor::run)
 }
 
 /// Runs the utility.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const UNLOCKED: &str = "A file without a lock";
 
 /// The options that let a file without a lock be believed.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Unlocked {
     /// Also believe the PID file of a daemon that writes its own, without a lock
     ///

@@ -117,6 +117,7 @@ pub const ENDINGS: &[Ending] = &[
 ];
 
 impl cli::Cli for Cli {
+    const NAME: &'static str = "waitfor";
     const ENDINGS: &'static [Ending] = ENDINGS;
 
     fn verbosity(&self) -> Verbosity {

@@ -10,6 +10,7 @@ use racefree::event::deadline::Deadline;
 use racefree::event::duration::parse_duration;
 use racefree::lock::Kind;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,10 +99,44 @@ pub struct Cli {
 }
 
 impl cli::Cli for Cli {
+    const NAME: &'static str = "withlock";
     const ENDINGS: &'static [Ending] = crate::ENDINGS;
 
     fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    /// `withlock [-n] [-F] LOCKFILE COMMAND [ARG]...`
+    fn plain(arguments: &[OsString]) -> Option<Cli> {
+        let (mut nonblock, mut no_fork) = (false, false);
+        let mut words = arguments.get(1..)?;
+        while let Some((first, rest)) = words.split_first() {
+            match first.as_bytes() {
+                b"-n" => nonblock = true,
+                b"-F" => no_fork = true,
+                _ => break,
+            }
+            words = rest;
+        }
+        let [lockfile, command @ ..] = words else { return None };
+        let is_plain = cli::are_operands(words.get(..2)?);
+        is_plain.then(|| Cli {
+            nonblock,
+            no_fork,
+            lockfile: Some(lockfile.into()),
+            command: command.to_vec(),
+            conflict_exit_code: Exit::Busy.code(),
+            shared: false,
+            exclusive: false,
+            timeout: None,
+            json: false,
+            close: false,
+            script: None,
+            lock: vec![],
+            fd: None,
+            unlock: false,
+            verbosity: Verbosity::default(),
+        })
     }
 }
 
@@ -147,4 +182,32 @@ impl Cli {
 
 fn usage(why: &str) -> anyhow::Error {
     exit_as(Exit::Usage, format!("{why}; see 'withlock --help'"))
+}
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+    use racefree::cli::Cli as _;
+
+    proptest! {
+        #[test]
+        fn a_plain_line_means_what_the_definition_says(
+            words in proptest::collection::vec("-n|-F|-nF|--?|-s|9|f|l|x=y|--help||\\PC{0,3}", 0..7)
+        ) {
+            let line: Vec<OsString> = std::iter::once("withlock").chain(words.iter().map(String::as_str)).map(Into::into).collect();
+            if let Some(plain) = Cli::plain(&line) {
+                let defined = Cli::try_parse_from(&line).map_err(|e| TestCaseError::fail(e.to_string()))?;
+                prop_assert_eq!(format!("{plain:?}"), format!("{defined:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_lines_of_the_manual_are_plain() {
+        for line in ["withlock l c", "withlock -n l c a", "withlock -F -n l c a b"] {
+            let words: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            assert!(Cli::plain(&words).is_some(), "{line}");
+        }
+    }
 }

@@ -51,9 +51,11 @@ pub fn run(cli: Cli) -> Result<Exit> {
 impl Cli {
     fn run(&self, words: &[OsString]) -> Result<Exit> {
         child::find(&words[0])?;
-        let begun = Instant::now();
+        let begun = output::is_detailed().then(Instant::now);
         let held = self.within_time(|deadline| locks::hold_all(&self.lockfiles(), self.kind(), deadline))?;
-        output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
+        if let Some(begun) = begun {
+            output::detail(|| format!("got the lock after {} ms", begun.elapsed().as_millis()));
+        }
         if self.close {
             // Race: command-outlives-lock (docs/races.md)
             return child::run_bound_to_us(words, &Events::armed_for_command()?).map(Exit::from);

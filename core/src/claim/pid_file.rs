@@ -26,6 +26,8 @@ pub(crate) struct Content {
     text: Vec<u8>,
     attribute: Option<PidAttribute>,
 }
+/// More than a PID and its line end. A file that fills it is read once more, with a larger buffer.
+const SHORT: usize = 64;
 
 impl PidFile {
     /// Opens a PID file for reading; `None` if it is absent. It follows no symbolic link of another user.
@@ -166,19 +168,24 @@ impl PidFile {
 
     /// Reads as much of the beginning of the file as decides whether it is a PID file.
     fn read_start(&self) -> Result<Vec<u8>> {
-        // On the stack: musl would map and unmap a block of this size.
-        let mut start = [0; pid_text::LONGEST + 1];
+        let mut start = vec![0; SHORT];
         let mut filled = 0;
-        // Less than was asked for, up to the end of a line, is all there is: a second read would say so.
-        while filled < start.len() && !start[..filled].ends_with(b"\n") {
+        while filled <= pid_text::LONGEST {
             match self.file.read_at(&mut start[filled..], filled as u64) {
                 Ok(0) => break,
                 Ok(more) => filled += more,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e).act("read", "the PID file"),
             }
+            if filled == SHORT {
+                start.resize(pid_text::LONGEST + 1, 0);
+            } else if start[..filled].ends_with(b"\n") {
+                // Less than was asked for, up to the end of a line, is all there is: a second read would say so.
+                break;
+            }
         }
-        Ok(start[..filled].to_vec())
+        start.truncate(filled);
+        Ok(start)
     }
 
     /// Restores an earlier text.

@@ -16,14 +16,23 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
+use std::os::unix::ffi::OsStrExt;
 
 /// The command line of a utility.
 pub trait Cli: CommandFactory + FromArgMatches {
+    /// The name before each message.
+    const NAME: &'static str;
     /// The meaning of its exit codes, without those that all utilities share.
     const ENDINGS: &'static [Ending] = &[];
 
     /// The amount of output that the user asked for.
     fn verbosity(&self) -> Verbosity;
+
+    /// Reads a plain command line without the definition of the options, which takes longer than a lock. `None` if the line
+    /// is not plain. Otherwise the result is what the definition gives.
+    fn plain(_arguments: &[OsString]) -> Option<Self> {
+        None
+    }
 
     /// The command line that the user meant by a wrong one, if that is clear.
     fn meant(_typed: &[OsString]) -> Option<String> {
@@ -33,33 +42,48 @@ pub trait Cli: CommandFactory + FromArgMatches {
 
 /// Runs a utility on the arguments of this process, the first of which is its name. A utility's `main` calls only this.
 pub fn main<C: Cli>(arguments: Vec<OsString>, run: fn(C) -> Result<Exit>) -> Exit {
+    match C::plain(&arguments) {
+        Some(cli) => run_parsed(cli, run),
+        None => parse_and_run(&arguments, run),
+    }
+}
+
+/// Not inlined: the plain call would touch the pages of clap's stack.
+#[inline(never)]
+fn parse_and_run<C: Cli>(arguments: &[OsString], run: fn(C) -> Result<Exit>) -> Exit {
     // To free the definition costs as much time as a lock. The process ends soon, and its memory with it.
     let mut command = ManuallyDrop::new(C::command());
-    let name = command.get_name().to_owned();
     let whole = arguments.iter().any(|argument| argument == "--help");
     let parsed = command
-        .try_get_matches_from_mut(&arguments)
+        .try_get_matches_from_mut(arguments)
         .and_then(|matches| C::from_arg_matches(&ManuallyDrop::new(matches)));
     match parsed {
-        Ok(cli) => {
-            output::speak_as(&name, cli.verbosity());
-            init::obey_signals_as_pid_1();
-            run(cli).unwrap_or_else(|error| {
-                output::error(&sentence(&error));
-                ending(&error)
-            })
-        }
-        Err(error) => match C::meant(&arguments).filter(|_| error.use_stderr()) {
+        Ok(cli) => run_parsed(cli, run),
+        Err(error) => match C::meant(arguments).filter(|_| error.use_stderr()) {
             Some(meant) => {
-                output::speak_as(&name, Verbosity::default());
+                output::speak_as(C::NAME, Verbosity::default());
                 let text = error.render().to_string();
                 let what = text.lines().next().unwrap_or_default();
                 output::error(&format!("{}; did you mean: {meant}", what.strip_prefix("error: ").unwrap_or(what)));
                 Exit::Usage
             }
-            None => usage(&name, without_odd_tip(error), if whole { C::ENDINGS } else { &[] }),
+            None => usage(C::NAME, without_odd_tip(error), if whole { C::ENDINGS } else { &[] }),
         },
     }
+}
+
+fn run_parsed<C: Cli>(cli: C, run: fn(C) -> Result<Exit>) -> Exit {
+    output::speak_as(C::NAME, cli.verbosity());
+    init::obey_signals_as_pid_1();
+    run(cli).unwrap_or_else(|error| {
+        output::error(&sentence(&error));
+        ending(&error)
+    })
+}
+
+/// Whether clap takes each of these words as an operand: none is empty, and none begins with a hyphen.
+pub fn are_operands(words: &[OsString]) -> bool {
+    words.iter().all(|word| word.as_bytes().first().is_some_and(|first| *first != b'-'))
 }
 
 /// Arms a timer that ends this process with 124 a second after the deadline, wherever it hangs, unless the returned
@@ -138,7 +162,6 @@ macro_rules! main {
         #[unsafe(no_mangle)]
         extern "C" fn main(count: std::ffi::c_int, arguments: *const *const std::ffi::c_char) -> std::ffi::c_int {
             let function: fn(Vec<std::ffi::OsString>) -> $crate::cli::exit::Exit = $function;
-            ARENA.populate();
             // SAFETY: the C library calls `main` with these arguments.
             function(unsafe { $crate::sys::runtime::begin(count, arguments) }).end()
         }

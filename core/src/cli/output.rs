@@ -71,9 +71,14 @@ pub fn notice(text: &str) {
     }
 }
 
+/// Whether details are printed.
+pub fn is_detailed() -> bool {
+    verbosity().verbose > 0
+}
+
 /// Prints a detail, under `--verbose` only.
 pub fn detail(text: impl FnOnce() -> String) {
-    if verbosity().verbose > 0 {
+    if is_detailed() {
         to_stderr(&text());
     }
 }

@@ -10,6 +10,7 @@ use crate::process::procfs;
 use crate::sys::Alarm;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{Pid, getpid};
+use std::cell::LazyCell;
 use std::fmt;
 use std::fs::File;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -29,19 +30,38 @@ pub fn deadlock(file: &File) -> Option<Deadlock> {
 fn ancestry(file: LockedFile) -> Option<Deadlock> {
     let time = Deadline::after(AT_MOST);
     let mut chain = vec![getpid()];
-    let mut ancestors: Vec<Pid> = std::iter::successors(pid::parent(), |&pid| pid::numbered(procfs::stat(pid)?.parent))
-        // A chain longer than this is no real one. Parents that change while we climb cannot make the climb endless.
-        .take(1000)
-        .collect();
-    let granted = || flocks(&file).unwrap_or_default().into_iter().filter(|lock| !lock.waits);
+    let mut ancestors = ancestors();
+    // One reading serves all: the kernel keeps every process from locking any file meanwhile.
+    let table = LazyCell::new(|| flocks(&file).unwrap_or_default());
     let eldest = ancestors.iter().rposition(|&pid| match holds_by(pid, file, time) {
         Holds::Yes => true,
         Holds::No => false,
-        Holds::Hidden => granted().any(|lock| lock.caller == Some(pid)),
+        Holds::Hidden => table.iter().any(|lock| !lock.waits && lock.caller == Some(pid)),
     })?;
     ancestors.truncate(eldest + 1);
     chain.extend(ancestors);
     Some(Deadlock(chain.into_iter().rev().map(Holder::new).collect()))
+}
+
+/// The parent of this process, its parent, and so on.
+fn ancestors() -> Vec<Pid> {
+    let parent_of = |&pid: &Pid| pid::numbered(procfs::stat(pid)?.parent);
+    // A chain longer than this is no real one. Parents that change while we climb cannot make the climb endless.
+    std::iter::successors(pid::parent(), parent_of).take(1000).collect()
+}
+
+/// Whether an ancestor holds the lock, without a look at the table of all locks.
+fn seen_in_ancestors(file: LockedFile) -> Holds {
+    let time = Deadline::after(AT_MOST);
+    let mut seen = Holds::No;
+    for pid in ancestors() {
+        match holds_by(pid, file, time) {
+            Holds::Yes => return Holds::Yes,
+            Holds::Hidden => seen = Holds::Hidden,
+            Holds::No => {}
+        }
+    }
+    seen
 }
 
 /// Looks for a deadlock while this process waits for the lock, from another thread: an interruption would cost the wait its
@@ -65,6 +85,11 @@ enum State {
 
 /// A wait that lasts longer than this is looked at.
 const LASTS: Duration = Duration::from_millis(20);
+
+/// A wait that lasts longer than this is looked at in the table of all locks, if an ancestor may not be looked at. With
+/// 1,000 waiters the kernel takes milliseconds to write the table, and keeps every process from locking any file
+/// meanwhile. If each waiter read it at once, the queue would take twice as long.
+const LASTS_LONG: Duration = Duration::from_secs(2);
 
 impl Lookout {
     /// Begins to look. Where there is no thread to be had, nobody looks.
@@ -93,13 +118,26 @@ impl Shared {
     }
 
     fn look(&self, file: LockedFile) {
-        let waiting = |state: &mut State| matches!(state, State::Waiting);
-        let waited = self.changed.wait_timeout_while(self.lock(), LASTS, waiting);
-        if !waiting(&mut waited.unwrap_or_else(PoisonError::into_inner).0) || ancestry(file).is_none() {
-            return;
+        if self.still_waits_after(LASTS)
+            && match seen_in_ancestors(file) {
+                Holds::Yes => true,
+                Holds::No => false,
+                Holds::Hidden => self.still_waits_after(LASTS_LONG) && ancestry(file).is_some(),
+            }
+        {
+            self.give_up();
         }
+    }
+
+    fn still_waits_after(&self, time: Duration) -> bool {
+        let waits = |state: &mut State| matches!(state, State::Waiting);
+        let waited = self.changed.wait_timeout_while(self.lock(), time, waits);
+        waits(&mut waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    fn give_up(&self) {
         let mut state = self.lock();
-        if waiting(&mut state)
+        if matches!(*state, State::Waiting)
             && let Ok(alarm) = Alarm::set(Duration::ZERO, AGAIN)
         {
             *state = State::Hopeless(alarm);

@@ -7,14 +7,17 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The size of the memory: enough for the command line, its parsed form and the work on one file. Only pages that are
 /// used cost memory.
 const SIZE: usize = 192 * 1024;
 
-/// The part that every utility uses. One system call makes it present, instead of one page fault for every 4 KiB.
-const USED_BY_ALL: usize = 64 * 1024;
+/// The part that a plain command line uses. Its pages come one by one, each by a page fault.
+const PLAIN: usize = 16 * 1024;
+
+/// The part that the definition of the options uses. One system call makes it present.
+const DEFINITION: usize = 64 * 1024;
 
 /// The size of a block that may come from the hole. Larger blocks are vectors, which grow and leave holes themselves.
 const SMALL: usize = 1024;
@@ -32,6 +35,8 @@ pub struct Arena {
     /// The largest block below `end` that was given back: its beginning, and 32 bits higher its end. Small blocks come
     /// from it first, because each page that is not touched saves a microsecond.
     hole: AtomicU64,
+    /// Whether the pages of the definition are present.
+    is_present: AtomicBool,
 }
 
 // SAFETY: `memory` is only reached through blocks that `alloc` gives, and the atomic `end` gives each byte to one
@@ -47,7 +52,8 @@ impl Default for Arena {
 impl Arena {
     /// Makes an empty arena.
     pub const fn new() -> Arena {
-        Arena { memory: Memory(UnsafeCell::new([0; SIZE])), end: AtomicUsize::new(0), hole: AtomicU64::new(0) }
+        let memory = Memory(UnsafeCell::new([0; SIZE]));
+        Arena { memory, end: AtomicUsize::new(0), hole: AtomicU64::new(0), is_present: AtomicBool::new(false) }
     }
 
     fn base(&self) -> *mut u8 {
@@ -79,6 +85,9 @@ impl Arena {
                 return None;
             }
             if self.moved(end, after) {
+                if after > PLAIN && !self.is_present.swap(true, Ordering::Relaxed) {
+                    self.populate();
+                }
                 return Some(self.base().wrapping_add(start));
             }
         }
@@ -106,11 +115,14 @@ impl Arena {
         }
     }
 
-    /// Makes the pages that every utility uses present (madvise(2), MADV_POPULATE_WRITE).
-    pub fn populate(&self) {
+    /// Makes the pages of the definition present (madvise(2), MADV_POPULATE_WRITE).
+    fn populate(&self) {
         // SAFETY: the range is the program's own; the call makes its pages present and changes no byte. Before Linux
         // 5.14 it is EINVAL, and the pages come one by one.
-        unsafe { nix::libc::madvise(self.base().cast(), USED_BY_ALL, nix::libc::MADV_POPULATE_WRITE) };
+        unsafe {
+            let rest = self.base().add(PLAIN);
+            nix::libc::madvise(rest.cast(), DEFINITION - PLAIN, nix::libc::MADV_POPULATE_WRITE);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::input::line_buffer::PROOF;
 use crate::input::piece::{LastRecord, Piece};
 use crate::input::source::{Source, proof_of};
 use crate::input::utf16::Utf16;
+use memchr::arch::all::is_equal;
 use nix::unistd::{Whence, lseek};
 use racefree::error::{Context, Result};
 use std::fmt;
@@ -215,7 +216,8 @@ impl Reader {
         }
         let Source::Regular(file) = &self.source else { return Ok(true) };
         let there = proof_of(Some(file), self.buffer.end()).act("read", self.path.display())?;
-        Ok(there == self.buffer.proof_of_end())
+        // memcmp(3) of musl compares one byte at a time.
+        Ok(is_equal(&there, self.buffer.proof_of_end()))
     }
 }
 

@@ -53,6 +53,7 @@ pub struct Cli {
 }
 
 impl cli::Cli for Cli {
+    const NAME: &'static str = "logwatch";
     const ENDINGS: &'static [Ending] = ENDINGS;
 
     fn verbosity(&self) -> Verbosity {

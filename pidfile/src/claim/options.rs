@@ -143,6 +143,30 @@ pub(crate) struct Detached {
 }
 
 impl Claim {
+    /// Without options.
+    pub(crate) fn plain(pidfile: PathBuf, command: Vec<OsString>) -> Claim {
+        Claim {
+            background: false,
+            supervise: false,
+            ignore_int: false,
+            forking: false,
+            pid_from: None,
+            replace: false,
+            stop_signal: Signal::TERM,
+            detached: Detached::plain(),
+            ensure: false,
+            wait: None,
+            json: false,
+            mode: None,
+            chdir: None,
+            run_as: RunAs::default(),
+            fd: None,
+            pid: None,
+            pidfile,
+            command,
+        }
+    }
+
     /// The options of the claim: the wait for another claimant, and the mode of a new file.
     pub(crate) fn terms(&self) -> ClaimOptions {
         let until = Deadline::within(self.wait.unwrap_or(Limit::AtMost(Duration::ZERO)));
@@ -160,6 +184,20 @@ impl Claim {
         let first = Path::new(&self.command[0]).file_name().unwrap_or_default().to_string_lossy();
         let same = first == runs || (runs.len() >= 15 && first.starts_with(runs));
         if same || self.detached.name.is_some() { self.name().to_string() } else { runs.to_owned() }
+    }
+}
+
+impl Detached {
+    fn plain() -> Detached {
+        Detached {
+            log: None,
+            name: None,
+            keep_fd: vec![],
+            ready: None,
+            notify: None,
+            timeout: Limit::AtMost(Duration::from_secs(30)),
+            kill_after: Duration::from_secs(10),
+        }
     }
 }
 

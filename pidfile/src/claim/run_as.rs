@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Rights and environment of COMMAND")]
 pub(crate) struct RunAs {
     /// Run COMMAND as USER, with the groups of USER; the ready command runs as the caller

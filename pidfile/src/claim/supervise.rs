@@ -174,6 +174,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Cli for Supervisor {
+    const NAME: &'static str = "pidfile";
     fn verbosity(&self) -> Verbosity {
         Verbosity::default()
     }

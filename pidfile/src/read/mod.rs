@@ -48,10 +48,14 @@ pub(crate) struct Read {
 }
 
 impl Read {
+    /// Without options.
+    pub(crate) fn of(pidfiles: Vec<PathBuf>) -> Read {
+        Read { json: false, table: false, holders: false, unlocked: Unlocked::default(), pidfiles }
+    }
+
     pub(crate) fn run(self, quiet: bool) -> Result<Exit> {
         if self.table || (self.pidfiles.len() > 1 && !self.json && !self.holders) {
-            let reports: Vec<_> =
-                self.pidfiles.iter().map(|path| self.report(path, &self.unlocked.read(path))).collect();
+            let reports: Vec<_> = self.pidfiles.iter().map(|path| self.row(path, &self.unlocked.read(path))).collect();
             if !quiet {
                 output::print(report::table(&reports))?;
             }
@@ -63,6 +67,12 @@ impl Read {
 
     fn report(&self, path: &Path, reading: &Status) -> Report {
         let reason = (!matches!(reading, Status::Held(_))).then(|| self.unlocked.in_words(reading));
+        Report::of(path, reading, reason)
+    }
+
+    /// A table shows the reason only where nothing is known.
+    fn row(&self, path: &Path, reading: &Status) -> Report {
+        let reason = (Exit::from(reading) == Exit::Unknown).then(|| self.unlocked.in_words(reading));
         Report::of(path, reading, reason)
     }
 

@@ -89,6 +89,7 @@ struct Cli {
 }
 
 impl racefree::cli::Cli for Cli {
+    const NAME: &'static str = "demod";
     fn verbosity(&self) -> Verbosity {
         self.verbosity
     }

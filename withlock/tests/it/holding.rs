@@ -149,6 +149,19 @@ fn a_lock_that_an_ancestor_holds_is_reported_at_once_with_the_chain() {
 }
 
 #[test]
+fn a_lock_of_an_ancestor_that_may_not_be_looked_at_is_reported_too() {
+    if !needs_root() || !needs("setpriv", "util-linux") {
+        return;
+    }
+    let place = place();
+    place.says("chmod 755 .; cp .bin/withlock copy; chmod 755 copy");
+    let inner = "setpriv --reuid 65534 --clear-groups ./copy -w 60 l echo ran";
+    let said = place.sh(&format!("withlock l sh -c '{inner}; exit $?'"));
+    assert_eq!((said.code, said.stdout.as_str()), (75, ""), "{said:?}");
+    assert!(said.stderr.contains(": held by an ancestor of this process, so waiting for it would be"), "{said:?}");
+}
+
+#[test]
 fn an_ancestors_own_descriptor_can_be_locked_again() {
     let place = place();
     let script = "exec 9>>l; withlock 9; sh -c 'withlock -n 9 && echo again; withlock l true; echo $?'";
