@@ -59,8 +59,8 @@ pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
         None => byte_lock::is_locked(file, 1..=HIGHEST_PID),
     };
     match named {
-        _ if !others && named.is_none() => Ok(Verdict::Nobody),
-        Some(standing) if !others || standing.owns_all(file)? => Ok(Verdict::One(standing)),
+        None if !others => Ok(Verdict::Nobody),
+        Some(standing) if !others => Ok(Verdict::One(standing)),
         named => judge_all(file, named),
     }
 }
@@ -83,17 +83,9 @@ fn judge_all(file: &PidFile, named: Option<Standing>) -> Result<Verdict> {
 /// The process that the text names, if its byte has a verified owner.
 pub(crate) fn named(file: &PidFile) -> Result<Option<Standing>> {
     // Race: recycled-pid (docs/races.md)
-    let byte = match file.text()? {
-        Text::Names(pid) => pid,
-        Text::Empty => Pid::from_raw(1),
-        Text::Garbage(_) => return Ok(None),
-    };
-    let Some(Owner { pid: Some(owner), whole_file }) = owner(file, byte)? else { return Ok(None) };
-    match verify_owner(file, owner, byte)? {
-        // A foreign program's claim is a record lock on the whole file. The program itself is the claimant, whatever it
-        // has written.
-        None if whole_file => verify_owner(file, owner, owner),
-        standing => Ok(standing),
+    match file.text()? {
+        Text::Names(pid) => owner_of(file, pid),
+        Text::Empty | Text::Garbage(_) => Ok(None),
     }
 }
 
@@ -224,11 +216,6 @@ impl Standing {
     /// Whether it may replace the others: it is a successor, and could have signalled each of them itself.
     pub(crate) fn may_replace(&self, others: &[Standing]) -> bool {
         self.is_successor && others.iter().all(|other| has_power_over(self.pid, other.pid))
-    }
-
-    /// Whether its lock covers the whole file, so that it owns the bytes of other PIDs, too.
-    fn owns_all(&self, file: &PidFile) -> Result<bool> {
-        Ok(owner(file, self.byte)?.is_some_and(|owner| owner.whole_file && owner.pid == Some(self.owner)))
     }
 }
 

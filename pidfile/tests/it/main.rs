@@ -6,6 +6,7 @@ mod group;
 
 mod claim;
 mod json;
+mod owners;
 mod read;
 mod run_as;
 mod said;
