@@ -54,13 +54,10 @@ pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
         Err(e) => return Err(e).act("ask who owns", "the bytes"),
     }
     let named = named(file)?;
-    let others = match named.map(|standing| standing.byte.as_raw()) {
-        Some(byte) => byte_lock::is_locked(file, 1..=byte - 1) || byte_lock::is_locked(file, byte + 1..=HIGHEST_PID),
-        None => byte_lock::is_locked(file, 1..=HIGHEST_PID),
-    };
+    let alone =
+        |byte: i32| !byte_lock::is_locked(file, 1..=byte - 1) && !byte_lock::is_locked(file, byte + 1..=HIGHEST_PID);
     match named {
-        None if !others => Ok(Verdict::Nobody),
-        Some(standing) if !others => Ok(Verdict::One(standing)),
+        Some(standing) if alone(standing.byte.as_raw()) => Ok(Verdict::One(standing)),
         named => judge_all(file, named),
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Content {
     text: Vec<u8>,
     attribute: Option<PidAttribute>,
 }
+
 /// More than a PID and its line end. A file that fills it is read once more, with a larger buffer.
 const SHORT: usize = 64;
 
