@@ -6,7 +6,15 @@ mod claims;
 mod conformance;
 mod gap;
 mod group;
+#[cfg(target_arch = "x86_64")]
+mod model_calls;
+#[cfg(target_arch = "x86_64")]
+mod observed;
+#[cfg(target_arch = "x86_64")]
+mod paths;
 mod recycled;
 mod replace;
 mod signals;
 mod strangers;
+#[cfg(target_arch = "x86_64")]
+mod tracker;
