@@ -4,6 +4,8 @@ mod authority;
 mod claims;
 #[cfg(target_arch = "x86_64")]
 mod conformance;
+#[cfg(target_arch = "x86_64")]
+mod driver;
 mod gap;
 mod group;
 #[cfg(target_arch = "x86_64")]
