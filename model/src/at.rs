@@ -11,18 +11,34 @@ pub enum At {
     Lock,
     /// Refused; about to ask whether anybody is vouched for.
     Refused,
+    /// Refused for good; about to read who has the file.
+    Busy,
     /// Has the flock; about to compare the file with what the path names.
     Recheck,
     /// About to take the restart lock, which keeps restarts away.
     ClaimRestartLock,
     /// About to ask for any record lock.
     AnyLock,
-    /// Waiting for a restart to be over.
+    /// Waiting for a restart to be over: for its restart lock.
     AwaitRestart,
+    /// Has waited for the restart lock, and is about to give it back.
+    Awaited,
     /// About to read the text.
     ClaimText,
     /// About to ask who owns the byte of the text.
     ClaimOwner,
+    /// A shell: about to compare the file with what the path names.
+    ShellPath,
+    /// A shell: about to ask for the flock.
+    ShellLock,
+    /// A shell: has the flock, about to compare once more.
+    ShellRecheck,
+    /// A shell: about to take the restart lock, which keeps restarts away.
+    ShellRestartLock,
+    /// A shell: about to ask who stands.
+    ShellJudge,
+    /// A shell: about to write its number.
+    ShellText,
     /// The claim is ours; about to fork, or to name ourselves.
     Ours,
     /// About to lock its byte.
@@ -35,6 +51,8 @@ pub enum At {
     PutBackRestartLock,
     /// About to restore the text.
     PutBack,
+    /// It has done its work, and still holds what it holds.
+    Done,
     /// The daemon.
     Daemon,
     /// A worker of a daemon.
@@ -55,6 +73,8 @@ pub enum At {
     Send,
     /// A stop that waits for the end of the process.
     AwaitEnd,
+    /// A stop that has stopped all, and is about to read who has the file now.
+    Freed,
     /// A stop that has seen one of the holders of an orphaned lock, and is about to hold it.
     HolderHold,
     /// A stop about to ask how that holder came to the lock.
@@ -124,6 +144,8 @@ pub enum Reading {
     Child(u8),
     /// Ask whether the owner still lives.
     OwnerLives(u8),
+    /// The one that the text names stands, or not: judge all others.
+    Others(u8, bool),
     /// Ask for the shared flock.
     Probe,
     /// Give it back.

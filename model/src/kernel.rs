@@ -23,6 +23,9 @@ pub enum Flock {
 pub struct File {
     /// The number in it; 0: it is empty.
     pub text: Pid,
+    /// The process for which the file is sealed: a claim has written its PID and set the times of the file, and nobody has
+    /// written since.
+    pub sealed: PidFd,
     /// The flock.
     pub flock: Flock,
     /// Which process called flock(2) for it: its number then, as /proc/PID/fdinfo shows it.
@@ -66,6 +69,8 @@ pub struct World {
     pub processes: [Option<Process>; PIDS],
     /// Who of the cast has come, where each comes once, one bit each.
     pub arrived: u8,
+    /// The file is root's: those who write a PID seal the file.
+    pub roots: bool,
     /// A promise that has just been broken.
     pub broken: Option<Promise>,
 }
@@ -213,6 +218,25 @@ impl World {
         }
     }
 
+    /// Writes a PID as the tools do. In a file of root they seal it: utimensat(2) sets the times, which a writer who is not
+    /// root cannot do.
+    pub fn record(&mut self, ofd: Ofd, pid: Pid) {
+        let named = self.living(pid).filter(|_| self.roots);
+        let file = self.file_mut(ofd);
+        (file.text, file.sealed) = (pid, named.map_or(PidFd::None, PidFd::At));
+    }
+
+    /// Writes a text and the times that belong to it as they were before.
+    pub fn restore(&mut self, ofd: Ofd, text: Pid, sealed: PidFd) {
+        let file = self.file_mut(ofd);
+        (file.text, file.sealed) = (text, sealed);
+    }
+
+    /// Writes a number as everybody else does. The times become those of the write.
+    pub fn write(&mut self, ofd: Ofd, text: Pid) {
+        self.restore(ofd, text, PidFd::None);
+    }
+
     /// fcntl(2), F_SETLK: `false` where another has the byte.
     pub fn take_byte(&mut self, by: Slot, ofd: Ofd, pid: Pid, which: Byte) -> bool {
         let taker = self.process(by).pid;
@@ -238,8 +262,13 @@ impl World {
                 self.close(slot, ofd);
             }
         }
+        // A process that gets its PID later has started after the seal.
+        self.files.iter_mut().filter(|file| file.sealed == PidFd::At(slot)).for_each(|file| file.sealed = PidFd::None);
         for at in 0..PIDS {
             let Some(other) = &mut self.processes[at] else { continue };
+            if other.sealed_before == PidFd::At(slot) {
+                other.sealed_before = PidFd::None;
+            }
             for pidfd in [&mut other.pidfd, &mut other.old, &mut other.believed] {
                 if *pidfd == PidFd::At(slot) {
                     *pidfd = PidFd::Gone;

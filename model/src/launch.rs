@@ -58,7 +58,9 @@ pub fn watch(m: &mut Mover, p: &Process, _: Ofd) {
             }
             Some(())
         }),
-        Some(child) if p.plan == Plan::Background && matches!(child.at, At::Daemon | At::Stranger) => {
+        Some(child)
+            if matches!(p.plan, Plan::Background | Plan::First) && matches!(child.at, At::Daemon | At::Stranger) =>
+        {
             m.exit("pidfile::claim::background::launch_claimant", "has started it, and ends");
         }
         _ => {}
@@ -85,7 +87,7 @@ pub fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
                 if let Some(child) = p.child.filter(|&child| !w.process(child).zombie) {
                     w.end(child);
                 }
-                w.file_mut(ofd).text = p.before;
+                w.restore(ofd, p.before, w.process(slot).sealed_before);
                 reap(w, slot);
                 w.end(slot);
                 Some(())

@@ -4,7 +4,7 @@ use crate::at::{At, Leftover, Reading};
 use crate::kernel::{Flock, World};
 use crate::mover::{LOOK, Mover};
 use crate::numbers::{Inode, Ofd, Pid, Slot};
-use crate::owner::{is_successor, stands};
+use crate::owner::{Verdict, claimant, is_successor, stands};
 use crate::process::{PidFd, Plan, Process};
 use crate::promises;
 use crate::setup::Flaw;
@@ -52,7 +52,9 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
                 let next = At::Left(Leftover::Hold, pid);
                 m.go("core::claim::leftovers::abandoned", "sees who stands behind a byte", next, |_| {});
             }
-            if standing.is_empty() {
+            // The first look passes over the claimant.
+            let named = m.world.file(ofd).text;
+            if standing.iter().all(|&pid| !flawed && !is_leftover(m.world, slot, inode, pid, named)) {
                 over(m, &p);
             }
         }
@@ -128,16 +130,15 @@ fn over(m: &mut Mover, p: &Process) {
         (p.read, p.named, p.another, p.pidfd) = (None, 0, false, PidFd::None);
     };
     match p.plan {
-        Plan::Stop if p.freeing => m.go(code, "has stopped it", At::Open, |w| {
-            forget(w);
-            let p = w.process_mut(slot);
-            (p.freeing, p.first, p.old) = (false, 0, PidFd::None);
-        }),
+        Plan::Stop if p.freeing => m.go(code, "has seen all bytes", At::Freed, forget),
         Plan::Stop => m.go(code, "has seen all bytes", At::AwaitEnd, |w| {
-            let old = w.process(slot).old;
+            // Where a restart is under way, it has not looked.
+            let looked = p.read.is_some();
+            let held = w.process(slot);
+            let held = if looked { held.old } else { held.pidfd };
             forget(w);
             let p = w.process_mut(slot);
-            (p.pidfd, p.old) = (old, PidFd::None);
+            (p.pidfd, p.old) = (held, PidFd::None);
         }),
         Plan::Replace if p.restart_lock.is_some() => {
             m.go(code, "has seen all bytes", At::Read(Reading::Open), forget);
@@ -149,7 +150,26 @@ fn over(m: &mut Mover, p: &Process) {
     }
 }
 
+/// A stop that is over empties the file, unless the text is another one, or the file is held.
+pub fn freed(m: &mut Mover) {
+    let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
+    let code = "pidfile::stop::old_text::OldText::empty";
+    let leaves_the_text = m.world.path.is_none_or(|inode| {
+        let file = &m.world.files[inode as usize];
+        let held =
+            matches!(file.flock, Flock::Exclusive(_)) || claimant(m.world, slot, inode, setup) != Verdict::Nobody;
+        file.text == 0 || file.text != p.before || held
+    });
+    match leaves_the_text {
+        true => m.exit(code, "leaves the text as it is"),
+        false => m.go(code, "sees that the text is stale", At::Open, |w| {
+            let p = w.process_mut(slot);
+            (p.freeing, p.first, p.old) = (false, 0, PidFd::None);
+        }),
+    }
+}
+
 /// What comes once nothing is left of an earlier restart.
 pub fn after_leftovers(plan: Plan) -> At {
-    if plan == Plan::Claim { At::NameByte } else { At::Fork }
+    if matches!(plan, Plan::Claim | Plan::Wait | Plan::Ensure) { At::NameByte } else { At::Fork }
 }

@@ -6,7 +6,7 @@ use crate::mover::{Mover, Step};
 use crate::numbers::Slot;
 use crate::process::{Plan, Process};
 use crate::setup::Setup;
-use crate::{claim, leftovers, others, read, restart, signal};
+use crate::{claim, leftovers, others, read, restart, shell, signal};
 
 /// Everything that can happen next.
 pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
@@ -39,6 +39,16 @@ pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
             | At::HolderKill => {
                 signal::moves(&mut mover);
             }
+            At::ShellPath
+            | At::ShellLock
+            | At::ShellRecheck
+            | At::ShellRestartLock
+            | At::ShellJudge
+            | At::ShellText => {
+                shell::moves(&mut mover);
+            }
+            At::Freed => leftovers::freed(&mut mover),
+            At::Done => mover.exit("core::cli::exit::Exit::end", "ends"),
             At::Left(step, pid) => leftovers::moves(&mut mover, step, pid),
             At::Daemon | At::Worker | At::Stranger | At::Enemy | At::Reader | At::ForeignLock | At::ForeignHeld => {
                 others::moves(&mut mover);
@@ -51,12 +61,18 @@ pub fn moves(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
 
 fn births(world: &World, setup: &Setup, out: &mut Vec<(Step, World)>) {
     for (number, &(plan, most)) in setup.cast.iter().enumerate() {
-        if world.arrived & (1 << number) != 0 || world.all_living().filter(|(_, p)| p.plan == plan).count() >= most {
+        if world.arrived & (1 << number) != 0 || world.all_living().filter(|(_, p)| p.is_of(plan)).count() >= most {
             continue;
         }
         let at = match plan {
-            Plan::Claim | Plan::Background | Plan::Supervise | Plan::Foreign => At::Open,
-            Plan::Replace => At::RestartOpen,
+            Plan::Claim
+            | Plan::Wait
+            | Plan::Ensure
+            | Plan::Shell
+            | Plan::Background
+            | Plan::Supervise
+            | Plan::Foreign => At::Open,
+            Plan::Replace | Plan::First => At::RestartOpen,
             Plan::Read | Plan::Signal => At::Read(Reading::Open),
             Plan::Stop => At::Remember,
             Plan::Enemy => At::Enemy,

@@ -17,7 +17,7 @@ pub fn moves(m: &mut Mover) {
         (At::ForeignHeld, Some(claim)) => {
             let slot = m.slot;
             if m.world.file(claim).text != p.pid {
-                m.go("(pidfile_write)", "writes its number", At::ForeignHeld, |w| w.file_mut(claim).text = p.pid);
+                m.go("(pidfile_write)", "writes its number", At::ForeignHeld, |w| w.write(claim, p.pid));
             }
             m.step("(flock)", "ends", |w| {
                 w.end(slot);
@@ -90,8 +90,11 @@ fn heir(m: &mut Mover, claim: Ofd) {
     if m.setup.tables {
         dead_number(m, claim);
     }
+    if m.setup.handing {
+        hand(m, claim);
+    }
     for pid in (0..=m.setup.pids).filter(|&pid| m.world.file(claim).text != pid) {
-        m.go("(a worker)", "writes a number", At::Worker, |w| w.file_mut(claim).text = pid);
+        m.go("(a worker)", "writes a number", At::Worker, |w| w.write(claim, pid));
     }
 }
 
@@ -145,7 +148,7 @@ fn enemy(m: &mut Mover, p: &Process) {
     }
     for pid in 1..=setup.pids {
         if m.world.file(claim).text != pid {
-            m.go("(an enemy)", "writes a number", At::Enemy, |w| w.file_mut(claim).text = pid);
+            m.go("(an enemy)", "writes a number", At::Enemy, |w| w.write(claim, pid));
         }
         // A mark is of interest only to who looks for leftovers.
         if setup.handing {

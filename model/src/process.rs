@@ -21,12 +21,20 @@ pub enum PidFd {
 pub enum Plan {
     /// `pidfile claim`, which becomes the daemon.
     Claim,
+    /// `pidfile claim --wait`.
+    Wait,
+    /// `pidfile claim --ensure`.
+    Ensure,
+    /// A shell that claims by `pidfile claim --fd`, through a descriptor that it has opened.
+    Shell,
     /// `pidfile claim --background`.
     Background,
     /// `pidfile claim --supervise`.
     Supervise,
     /// `pidfile claim --replace`.
     Replace,
+    /// `pidfile claim --replace` that has found nobody to replace, and starts the first daemon.
+    First,
     /// `pidfile read`.
     Read,
     /// `pidfile signal`.
@@ -82,6 +90,8 @@ pub struct Process {
     pub old: PidFd,
     /// The text before its claim.
     pub before: Pid,
+    /// For whom that text was sealed.
+    pub sealed_before: PidFd,
     /// The child that it waits for.
     pub child: Option<Slot>,
     /// A restart could not share the claim.
@@ -128,6 +138,7 @@ impl Process {
             pidfd: PidFd::None,
             old: PidFd::None,
             before: 0,
+            sealed_before: PidFd::None,
             child: None,
             unshared: false,
             signalled: false,
@@ -139,6 +150,11 @@ impl Process {
             was_at: false,
             believed: PidFd::None,
         }
+    }
+
+    /// Whether it was started for this.
+    pub fn is_of(&self, plan: Plan) -> bool {
+        self.plan == plan || (self.plan, plan) == (Plan::First, Plan::Replace)
     }
 
     /// Whether it leaves a child that has ended unreaped for a while.
@@ -159,9 +175,12 @@ impl Process {
             (_, At::Daemon) => "daemon",
             (_, At::Worker) => "worker",
             (Plan::Claim, _) => "claim",
+            (Plan::Wait, _) => "claim --wait",
+            (Plan::Ensure, _) => "claim --ensure",
+            (Plan::Shell, _) => "a shell with claim --fd",
             (Plan::Background, _) => "claim --background",
             (Plan::Supervise, _) => "claim --supervise",
-            (Plan::Replace, _) => "claim --replace",
+            (Plan::Replace | Plan::First, _) => "claim --replace",
             (Plan::Read, _) => "read",
             (Plan::Signal, _) => "signal",
             (Plan::Stop, _) => "stop",

@@ -13,8 +13,11 @@ use crate::setup::Flaw;
 pub fn moves(m: &mut Mover, reading: Reading) {
     let (slot, p) = (m.slot, m.process().clone());
     let Some(ofd) = p.read else {
+        if p.freeing {
+            m.exit("pidfile::stop::one_daemon::Stopping::give_up", "says that the time is over");
+        }
         match m.world.path {
-            None => answer(m, "core::claim::pid_file::PidFile::open", "finds no file", None),
+            None => answer(m, "core::claim::pid_file::PidFile::open", "finds no file", Answer::Free),
             Some(_) => m.step("core::claim::pid_file::PidFile::open", "opens the file", |w| {
                 let ofd = w.open_path(slot)?;
                 let p = w.process_mut(slot);
@@ -28,20 +31,20 @@ pub fn moves(m: &mut Mover, reading: Reading) {
     match reading {
         Reading::Open => {}
         Reading::Text(round) => match m.world.file(ofd).text {
-            0 => conclude(m, "core::claim::owner::named", "reads no number", round, None),
+            0 => conclude(m, "core::claim::owner::named", "reads no number", round, false),
             text => m.go("core::claim::owner::named", "reads the text", At::Read(Reading::Owner(round)), |w| {
                 w.process_mut(slot).named = text;
             }),
         },
         Reading::Owner(round) => match owner(m.world, slot, inode, p.named) {
-            None => conclude(m, "core::claim::owner::owner", "hears that nobody owns the byte", round, None),
+            None => conclude(m, "core::claim::owner::owner", "hears that nobody owns the byte", round, false),
             Some(o) if o == p.named && m.setup.has(Flaw::DeadNumberBelieved) => {
                 let (lived, believed) = (m.world.living(o).is_some(), believed_now(m.world, o, inode));
                 answer(
                     m,
                     "(the flaw)",
                     "believes the number",
-                    Some(Named { pid: o, lived, believed, by_descriptor: false }),
+                    Answer::Named(Named { pid: o, lived, believed, by_descriptor: false }),
                 );
             }
             Some(o) => {
@@ -55,7 +58,7 @@ pub fn moves(m: &mut Mover, reading: Reading) {
             }
         },
         Reading::OwnerHold(round) => match m.world.living(p.owner) {
-            None => conclude(m, "core::process::pidfd::PidFd::open", "finds the owner gone", round, None),
+            None => conclude(m, "core::process::pidfd::PidFd::open", "finds the owner gone", round, false),
             Some(owner) => {
                 let own = p.owner == p.named;
                 let next = if own { Reading::OwnerLives(round) } else { Reading::OwnerAgain(round) };
@@ -66,13 +69,14 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         },
         Reading::OwnerAgain(round) => match owner(m.world, slot, inode, p.named) == Some(p.owner) {
             true => m.go(VERIFY, "hears that it still owns the byte", At::Read(Reading::Child(round)), |_| {}),
-            false => conclude(m, VERIFY, "hears that it owns it no more", round, None),
+            false => conclude(m, VERIFY, "hears that it owns it no more", round, false),
         },
         Reading::Child(round) => child(m, &p, round, inode),
         Reading::OwnerLives(round) if p.old == PidFd::Gone => {
-            conclude(m, VERIFY, "sees that the owner has ended", round, None)
+            conclude(m, VERIFY, "sees that the owner has ended", round, false)
         }
-        Reading::OwnerLives(round) => conclude(m, VERIFY, "sees that the owner lives", round, Some(p.named)),
+        Reading::OwnerLives(round) => conclude(m, VERIFY, "sees that the owner lives", round, true),
+        Reading::Others(round, stands) => others(m, round, stands),
         Reading::Probe => match m.world.files[inode as usize].flock {
             Flock::Exclusive(_) => {
                 m.go(IS_FLOCKED, "is refused the shared flock", At::Read(Reading::Text(1)), |_| {});
@@ -83,11 +87,11 @@ pub fn moves(m: &mut Mover, reading: Reading) {
         },
         Reading::Release => m.step(IS_FLOCKED, "gives it back: nobody holds it", |w| {
             w.unlock(ofd);
-            finish(w, slot, None);
+            finish(w, slot, Answer::Free);
             Some(())
         }),
         Reading::Opinion => match m.world.file(ofd).text {
-            0 => answer(m, "core::claim::status::second_opinion", "finds no number", None),
+            0 => answer(m, "core::claim::status::second_opinion", "finds no number", Answer::Unknown),
             text => m.go("core::claim::status::second_opinion", "reads the text", At::Read(Reading::Lives), |w| {
                 w.process_mut(slot).named = text;
             }),
@@ -102,9 +106,9 @@ pub fn moves(m: &mut Mover, reading: Reading) {
                 true => {
                     let believed = believed_now(m.world, p.named, inode);
                     let named = Named { pid: p.named, lived: true, believed, by_descriptor: true };
-                    answer(m, "core::lock::holders::holds", "sees that it has the lock", Some(named));
+                    answer(m, "core::lock::holders::holds", "sees that it has the lock", Answer::Named(named));
                 }
-                false => answer(m, "core::lock::holders::holds", "sees that it has not the lock", None),
+                false => answer(m, "core::lock::holders::holds", "sees that it has not the lock", Answer::Unknown),
             }
         }
     }
@@ -118,6 +122,18 @@ struct Named {
     lived: bool,
     believed: PidFd,
     by_descriptor: bool,
+}
+
+/// What a reading says.
+#[derive(Clone, Copy)]
+enum Answer {
+    Named(Named),
+    /// There is no file, or nobody holds it.
+    Free,
+    /// The recorded process is dead, and others hold its lock.
+    Orphaned,
+    /// Somebody holds the lock, and no PID can be believed.
+    Unknown,
 }
 
 const VERIFY: &str = "core::claim::owner::verify_owner";
@@ -137,10 +153,10 @@ fn child(m: &mut Mover, p: &Process, round: u8, inode: Inode) {
     let parent = world.living(p.named).and_then(|child| world.process(child).parent);
     let believed = believed_now(world, p.named, inode);
     if parent.is_none_or(|parent| world.process(parent).pid != p.owner) {
-        conclude(m, VERIFY, "sees that it is no child of the owner", round, None);
+        conclude(m, VERIFY, "sees that it is no child of the owner", round, false);
     } else if m.setup.has(Flaw::ParentAskedOnce) {
         let named = Named { pid: p.named, lived: true, believed, by_descriptor: false };
-        answer(m, "(the flaw)", "sees a child of the owner", Some(named));
+        answer(m, "(the flaw)", "sees a child of the owner", Answer::Named(named));
     } else {
         let next = At::Read(Reading::OwnerLives(round));
         m.go("core::claim::owner::is_child", "sees a child of the owner", next, |w| {
@@ -149,21 +165,34 @@ fn child(m: &mut Mover, p: &Process, round: u8, inode: Inode) {
     }
 }
 
-/// The one that the text names stands, or does not; the others are judged beside it, in the same step.
-fn conclude(m: &mut Mover, code: &'static str, does: &'static str, round: u8, standing: Option<Pid>) {
+/// The one that the text names stands, or does not.
+fn conclude(m: &mut Mover, code: &'static str, does: &'static str, round: u8, stands: bool) {
+    let slot = m.slot;
+    m.go(code, does, At::Read(Reading::Others(round, stands)), |w| {
+        let p = w.process_mut(slot);
+        (p.owner, p.old) = (0, PidFd::None);
+        if !stands {
+            (p.named, p.believed) = (0, PidFd::None);
+        }
+    });
+}
+
+/// The others are judged beside the one that the text names.
+fn others(m: &mut Mover, round: u8, stands: bool) {
     let (slot, p) = (m.slot, m.process());
+    let (code, does) = ("core::claim::owner::judge", "judges all who own their byte");
+    let standing = stands.then_some(p.named);
     let inode = m.world.inode(p.read.expect("a file that is open"));
     match judge(m.world, slot, inode, standing, m.setup) {
         Verdict::One(pid) => {
             let believed = if standing == Some(pid) { p.believed } else { believed_now(m.world, pid, inode) };
-            answer(m, code, does, Some(Named { pid, lived: true, believed, by_descriptor: false }));
+            answer(m, code, does, Answer::Named(Named { pid, lived: true, believed, by_descriptor: false }));
         }
-        Verdict::Several => answer(m, code, does, None),
+        Verdict::Several => answer(m, code, does, Answer::Unknown),
         Verdict::Nobody => {
             let next = At::Read(if round == 0 { Reading::Probe } else { Reading::Opinion });
             m.go(code, does, next, |w| {
-                let p = w.process_mut(slot);
-                (p.owner, p.old, p.believed) = (0, PidFd::None, PidFd::None);
+                w.process_mut(slot).believed = PidFd::None;
             });
         }
     }
@@ -184,13 +213,13 @@ fn orphaned(m: &mut Mover, ofd: Ofd) {
             });
         }
     }
-    answer(m, "core::process::pidfd::PidFd::open", "finds it dead", None);
+    answer(m, "core::process::pidfd::PidFd::open", "finds it dead", Answer::Orphaned);
 }
 
-fn answer(m: &mut Mover, code: &'static str, does: &'static str, held: Option<Named>) {
+fn answer(m: &mut Mover, code: &'static str, does: &'static str, held: Answer) {
     let (slot, setup) = (m.slot, m.setup);
     m.step(code, does, |w| {
-        if let Some(named) = held {
+        if let Answer::Named(named) = held {
             promises::named(w, named.lived, named.believed, setup);
         }
         finish(w, slot, held);
@@ -199,36 +228,50 @@ fn answer(m: &mut Mover, code: &'static str, does: &'static str, held: Option<Na
 }
 
 /// The reading is over: what was read, and what is done with it.
-fn finish(w: &mut World, slot: u8, held: Option<Named>) {
+fn finish(w: &mut World, slot: u8, said: Answer) {
     if let Some(ofd) = w.process(slot).read {
         w.close(slot, ofd);
     }
     let p = w.process_mut(slot);
     (p.read, p.named, p.owner, p.old) = (None, 0, 0, PidFd::None);
-    p.by_descriptor =
-        held.is_some_and(|named| named.by_descriptor) && matches!(p.plan, Plan::Signal | Plan::Stop | Plan::Replace);
+    p.by_descriptor = matches!(said, Answer::Named(Named { by_descriptor: true, .. }))
+        && matches!(p.plan, Plan::Signal | Plan::Stop | Plan::Replace);
     let (plan, freeing, again) = (p.plan, p.freeing, p.first != 0);
-    match held {
-        // A stop whose daemon has ended: whoever claims now is none of its business.
-        _ if freeing => {
-            p.at = At::Left(Leftover::Open, 1);
-            (p.believed, p.pidfd) = (PidFd::None, PidFd::None);
-        }
-        Some(Named { believed, .. }) if plan == Plan::Read => {
+    if freeing {
+        (p.believed, p.pidfd) = (PidFd::None, PidFd::None);
+        // Whoever claims now is none of its business; it waits for those who keep the lock.
+        let waits = matches!(said, Answer::Orphaned | Answer::Unknown);
+        p.at = if waits { At::Read(Reading::Open) } else { At::Left(Leftover::Open, 1) };
+        return;
+    }
+    match said {
+        Answer::Named(Named { believed, .. }) if plan == Plan::Read => {
             p.believed = believed;
             w.end(slot);
         }
-        Some(Named { pid, believed, .. }) if again && pid == p.first && p.pidfd != PidFd::None => {
+        Answer::Named(Named { pid, believed, .. }) if again && pid == p.first && p.pidfd != PidFd::None => {
             (p.believed, p.first) = (believed, 0);
             p.at = At::Prove;
         }
-        Some(Named { pid, believed, .. }) => {
+        Answer::Named(Named { pid, believed, .. }) => {
             (p.first, p.pidfd, p.believed, p.at) = (pid, PidFd::None, believed, At::Hold);
         }
-        None if plan == Plan::Stop => {
-            (p.first, p.pidfd, p.believed, p.freeing) = (0, PidFd::None, PidFd::None, true);
+        Answer::Free | Answer::Orphaned if plan == Plan::Stop => {
+            (p.first, p.pidfd, p.believed) = (0, PidFd::None, PidFd::None);
+            p.freeing = matches!(said, Answer::Free);
             p.at = At::Left(Leftover::Open, 1);
         }
-        None => w.end(slot),
+        _ if plan == Plan::Replace => start_first(w, slot),
+        _ => w.end(slot),
     }
+}
+
+/// A restart finds nobody to replace: it gives the restart lock back, and claims.
+fn start_first(w: &mut World, slot: u8) {
+    if let Some(restart_lock) = w.process(slot).restart_lock {
+        w.close(slot, restart_lock);
+    }
+    let p = w.process_mut(slot);
+    (p.restart_lock, p.first, p.pidfd, p.believed) = (None, 0, PidFd::None, PidFd::None);
+    (p.plan, p.at) = (Plan::First, At::Open);
 }

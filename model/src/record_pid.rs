@@ -6,7 +6,7 @@ use crate::launch::{vouch, watch};
 use crate::mover::Mover;
 use crate::numbers::{OFDS, Ofd, Slot};
 use crate::owner::{owner, stands};
-use crate::process::{Plan, Process};
+use crate::process::{PidFd, Plan, Process};
 use crate::promises;
 use crate::setup::Flaw;
 
@@ -24,7 +24,7 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
         At::NameText => {
             let next = if flawed { At::Lock } else { At::Exec };
             m.go("core::sys::steps::write_pid", "writes its number", next, |w| {
-                w.file_mut(ofd).text = pid;
+                w.record(ofd, pid);
                 w.process_mut(slot).claims = true;
                 promises::claimed(w, slot);
             });
@@ -53,7 +53,7 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
             |w| {
                 let another = stands(w, slot, w.inode(ofd), w.file(ofd).text);
                 if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
-                    w.file_mut(ofd).text = p.before;
+                    w.restore(ofd, p.before, w.process(slot).sealed_before);
                 }
                 w.end(slot);
                 Some(())
@@ -65,7 +65,8 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
     }
 }
 
-fn free_restart_lock(w: &mut World, ofd: Ofd) {
+/// The restart lock is given back, if it was taken through this description.
+pub fn free_restart_lock(w: &mut World, ofd: Ofd) {
     let file = w.file_mut(ofd);
     if file.restart_lock == Some(ofd) {
         file.restart_lock = None;
@@ -85,4 +86,5 @@ fn exec(w: &mut World, slot: Slot) {
     }
     let p = w.process_mut(slot);
     (p.read, p.restart_lock, p.named, p.before, p.was_at) = (None, None, 0, 0, false);
+    p.sealed_before = PidFd::None;
 }

@@ -36,8 +36,10 @@ pub fn moves(m: &mut Mover) {
             m.go("core::claim::recording::ClaimGuard::name_old", "writes the number of the old one", At::Fork, |w| {
                 if let PidFd::At(old) = p.old {
                     let old = w.process(old).pid;
-                    w.file_mut(claim).text = old;
-                    w.process_mut(slot).before = old;
+                    w.record(claim, old);
+                    let sealed = w.file(claim).sealed;
+                    let p = w.process_mut(slot);
+                    (p.before, p.sealed_before) = (old, sealed);
                 }
             });
         }
@@ -60,14 +62,14 @@ fn share(m: &mut Mover, p: &Process) {
         _ => None,
     });
     let held = |w: &mut World, ofd: Ofd, unshared| {
-        let before = w.file(ofd).text;
+        let (before, sealed) = (w.file(ofd).text, w.file(ofd).sealed);
         let old = match p.old {
             PidFd::At(old) => w.process(old).pid,
             _ => before,
         };
         let p = w.process_mut(slot);
         p.fds |= 1 << ofd;
-        (p.claim, p.before, p.unshared) = (Some(ofd), before, unshared);
+        (p.claim, p.before, p.sealed_before, p.unshared) = (Some(ofd), before, sealed, unshared);
         p.at = if before == old { At::Fork } else { At::NameOld };
     };
     if let Some(ofd) = theirs {
@@ -138,7 +140,7 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
         }
         At::Switch => {
             m.go("pidfile::claim::replace::Restart::switch", "writes the number of the new one", At::SignalOld, |w| {
-                w.file_mut(claim).text = pid;
+                w.record(claim, pid);
                 announced(w, slot, p, true);
                 // The old one has ended already, and unlocked what both share.
                 w.process_mut(new).unshared |= w.file(claim).flock != Flock::Exclusive(claim);
@@ -166,33 +168,27 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
         }
         At::PutOldBack => {
             m.go("core::claim::recording::ClaimGuard::put_back_text", "restores the text", At::Undo, |w| {
-                w.file_mut(claim).text = p.before;
+                w.restore(claim, p.before, p.sealed_before);
                 announced(w, slot, p, false);
             })
         }
         At::LockShared if m.setup.has(Flaw::NotLockedAgain) => {
-            m.step("(the flaw)", "does not look at the lock, and ends", |w| {
+            m.go("(the flaw)", "does not look at the lock", At::Done, |w| {
                 w.process_mut(new).unshared = false;
-                w.end(slot);
-                Some(())
             })
         }
         At::LockShared => match m.world.clone().lock(slot, claim) {
-            true => m.step("pidfile::claim::replace::Restart::lock", "takes the lock, and ends", |w| {
+            true => m.go("pidfile::claim::replace::Restart::lock", "takes the lock", At::Done, |w| {
                 w.lock(slot, claim);
                 w.process_mut(new).unshared = false;
-                w.end(slot);
-                Some(())
             }),
             false => m.go("pidfile::claim::replace::Restart::lock", "finds the lock taken", At::Undo, |_| {}),
         },
-        At::Undo => m.step("core::process::subreaper::Subreaper::end", "ends and reaps the new one, and ends", |w| {
+        At::Undo => m.go("core::process::subreaper::Subreaper::end", "ends and reaps the new one", At::Done, |w| {
             if !w.process(new).zombie {
                 w.end(new);
             }
             reap(w, slot);
-            w.end(slot);
-            Some(())
         }),
         _ => {}
     }

@@ -53,7 +53,7 @@ pub fn search(setup: &Setup) -> Found {
 
 /// The world in which a search begins.
 pub fn beginning(setup: &Setup) -> World {
-    let mut world = World::default();
+    let mut world = World { roots: setup.roots, ..World::default() };
     if setup.daemon {
         let claim = Process { claims: true, ..Process::new(1, Plan::Claim, At::Daemon) };
         let daemon = world.born(claim);
@@ -62,8 +62,8 @@ pub fn beginning(setup: &Setup) -> World {
         if !setup.shell {
             world.take_byte(daemon, ofd, 1, Byte::Own);
         }
-        let file = world.file_mut(ofd);
-        (file.text, file.caller) = (1, u8::from(setup.casts(Plan::Stop)));
+        world.record(ofd, 1);
+        world.file_mut(ofd).caller = u8::from(setup.casts(Plan::Stop));
         world.process_mut(daemon).claim = Some(ofd);
     }
     world

@@ -45,6 +45,10 @@ pub enum Flaw {
     ReadOnlyBelieved,
     /// A restart does not lock the shared description again after the old daemon has ended.
     NotLockedAgain,
+    /// A claim by `--fd` does not heed the restart lock.
+    ShellBesideRestart,
+    /// Evidence "descriptor" is enough for a signal, whoever has written the PID into a file of root.
+    NoSeal,
     /// A claim goes on although it was refused the flock.
     RefusalIgnored,
     /// A claim takes any number in the file for a daemon that runs.
@@ -53,7 +57,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Flaw; 22] = [
+    pub const ALL: [Flaw; 24] = [
         Flaw::LockAfterWrite,
         Flaw::NoRecheck,
         Flaw::NoRetry,
@@ -74,6 +78,8 @@ impl Flaw {
         Flaw::NoAuthority,
         Flaw::ReadOnlyBelieved,
         Flaw::NotLockedAgain,
+        Flaw::ShellBesideRestart,
+        Flaw::NoSeal,
         Flaw::RefusalIgnored,
         Flaw::AnyTextIsBusy,
     ];
@@ -108,6 +114,8 @@ pub struct Setup {
     pub tables: bool,
     /// Descriptors are handed to strangers.
     pub handing: bool,
+    /// The file is root's, and so is every claim.
+    pub roots: bool,
     /// The daemon of the beginning is a shell that claimed by `--fd`, and unlocks its descriptor before it ends.
     pub shell: bool,
     /// What is wrong.

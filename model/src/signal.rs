@@ -32,15 +32,24 @@ pub fn moves(m: &mut Mover) {
                 p.believed = if flawed { p.believed } else { PidFd::None };
             });
         }
-        At::Prove => match is_enough(m.world, &p, slot, setup) {
-            true if p.plan == Plan::Replace => {
+        At::Prove => match judgement(m.world, &p, slot, setup) {
+            Judgement::Granted if p.plan == Plan::Replace => {
                 m.go("core::claim::evidence::pin_to_signal", "has proof enough", At::Share, |w| {
                     let p = w.process_mut(slot);
                     (p.old, p.pidfd, p.believed, p.by_descriptor) = (p.pidfd, PidFd::None, PidFd::None, false);
                 });
             }
-            true => m.go("core::claim::evidence::pin_to_signal", "has proof enough", At::Send, |_| {}),
-            false => m.exit("core::claim::evidence::pin_to_signal", "refuses to signal it"),
+            Judgement::Granted => {
+                m.go("core::claim::evidence::pin_to_signal", "has proof enough", At::Send, |_| {});
+            }
+            Judgement::Refused => m.exit("core::claim::evidence::pin_to_signal", "refuses to signal it"),
+            Judgement::Changed => {
+                let next = At::Read(Reading::Open);
+                m.go("core::claim::evidence::pin_to_signal", "sees that the claimant is another, again", next, |w| {
+                    let p = w.process_mut(slot);
+                    (p.pidfd, p.believed, p.by_descriptor) = (PidFd::None, PidFd::None, false);
+                });
+            }
         },
         At::Send => m.step("pidfile::signal::send", "sends the signal", |w| {
             if let PidFd::At(other) = p.pidfd {
@@ -65,6 +74,7 @@ pub fn moves(m: &mut Mover) {
                 (p.freeing, p.first, p.pidfd) = (true, 0, PidFd::None);
             });
         }
+        At::AwaitEnd => m.exit("pidfile::stop::one_daemon::Stopping::give_up", "says that the time is over"),
         At::HolderHold => {
             let pidfd = m.world.living(p.first).map_or(PidFd::None, PidFd::At);
             let flawed = setup.has(Flaw::HoldersAreKilled);
@@ -87,9 +97,18 @@ pub fn moves(m: &mut Mover) {
     }
 }
 
+/// Whether a process may be signalled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judgement {
+    Granted,
+    Refused,
+    /// It is not the claimant any more.
+    Changed,
+}
+
 /// Whether the evidence is proven for the very process that is held, and all who could have made it have power over it.
-fn is_enough(w: &World, p: &Process, slot: Slot, setup: &Setup) -> bool {
-    let (Some(inode), PidFd::At(other)) = (w.path, p.pidfd) else { return false };
+fn judgement(w: &World, p: &Process, slot: Slot, setup: &Setup) -> Judgement {
+    let (Some(inode), PidFd::At(other)) = (w.path, p.pidfd) else { return Judgement::Changed };
     let pid = w.process(other).pid;
     // Whoever may write the file has power over itself and its children.
     let enemys = |p: &Process| p.plan == Plan::Enemy;
@@ -100,14 +119,13 @@ fn is_enough(w: &World, p: &Process, slot: Slot, setup: &Setup) -> bool {
         true => {
             let lock = w.files[inode as usize].flock;
             let writable = matches!(lock, Flock::Exclusive(ofd) if w.read_only & (1 << ofd) == 0);
-            w.holds(other, inode) && (writable || setup.has(Flaw::ReadOnlyBelieved))
+            let sealed = !w.roots || w.files[inode as usize].sealed == PidFd::At(other) || setup.has(Flaw::NoSeal);
+            w.holds(other, inode) && sealed && (writable || setup.has(Flaw::ReadOnlyBelieved))
         }
-        false => {
-            let proven = is_proven(w, inode, pid) || setup.has(Flaw::NoProof);
-            claimant(w, slot, inode, setup) == Verdict::One(pid) && proven
-        }
+        false if claimant(w, slot, inode, setup) != Verdict::One(pid) => return Judgement::Changed,
+        false => is_proven(w, inode, pid) || setup.has(Flaw::NoProof),
     };
-    authority && evidence
+    if authority && evidence { Judgement::Granted } else { Judgement::Refused }
 }
 
 /// Whether a process holds the lock that another took, who is not there any more.

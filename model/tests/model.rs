@@ -24,6 +24,7 @@ const BARE: Setup = Setup {
     heirs: false,
     tables: false,
     handing: false,
+    roots: false,
     shell: false,
     flaw: None,
 };
@@ -58,6 +59,20 @@ const HEIRS_TABLES: Setup = Setup {
 const ENEMYS_HANDS: Setup = Setup { handing: true, once: true, ..ENEMY };
 const READER: Setup =
     Setup { cast: &[(Reader, 1), (Signal, 1), (Stranger, 1)], daemon: true, handing: true, pids: 4, ..BARE };
+const ROOTS: Setup = Setup {
+    cast: &[(Signal, 1), (Stranger, 1)],
+    daemon: true,
+    workers: true,
+    heirs: true,
+    handing: true,
+    roots: true,
+    once: true,
+    ..BARE
+};
+const WAIT: Setup = Setup { cast: &[(Claim, 1), (Wait, 1), (Read, 1)], once: true, ..BARE };
+const ENSURE: Setup = Setup { cast: &[(Claim, 1), (Ensure, 1), (Stranger, 1)], once: true, ..BARE };
+const FD: Setup = Setup { cast: &[(Shell, 1), (Claim, 1), (Signal, 1)], once: true, ..BARE };
+const FD_REPLACE: Setup = Setup { cast: &[(Shell, 1), (Replace, 1)], daemon: true, once: true, pids: 4, ..BARE };
 const SHELL: Setup =
     Setup { cast: &[(Replace, 1), (Foreign, 1)], daemon: true, shell: true, once: true, pids: 4, ..BARE };
 
@@ -81,6 +96,11 @@ const CASTS: &[(&str, Setup)] = &[
     ("a signal, and workers whose children share their table of descriptors", HEIRS_TABLES),
     ("a signal, and a writer of the file who hands descriptors on", ENEMYS_HANDS),
     ("a signal, and a reader of the file who hands descriptors on", READER),
+    ("a signal, and workers of a daemon of root who hand descriptors on", ROOTS),
+    ("a claim, a claim that waits, and a reader", WAIT),
+    ("a claim, a claim with --ensure, and a stranger who gets the number", ENSURE),
+    ("a shell that claims by --fd, a claim and a signal", FD),
+    ("a shell that claims by --fd, and a restart", FD_REPLACE),
     ("a restart of a shell that unlocks its descriptor, and a foreign lock", SHELL),
 ];
 
@@ -188,6 +208,22 @@ fn a_claim_ends_what_a_killed_restart_has_left_and_succeeds() {
     assert!(blocked.is_empty(), "no claim succeeds after {:?}", blocked[0]);
 }
 
+#[test]
+fn a_claim_that_waits_is_never_stuck() {
+    let found = promises_hold(&WAIT);
+    let waits = |world: &&World| {
+        let mut living = world.all_living();
+        matches!((living.next(), living.next()), (Some((_, p)), None) if p.plan == Wait && p.at != At::Busy)
+    };
+    let mut alone: Vec<World> = found.states.iter().filter(waits).cloned().collect();
+    assert!(alone.len() > 20, "only {}", alone.len());
+    alone.iter_mut().for_each(|world| world.arrived = 0);
+    for world in alone {
+        let after = search_from(world.clone(), &Setup { cast: &[], crashes: false, ..WAIT });
+        assert!(after.states.iter().any(|world| world.all_living().any(|(_, p)| p.claims)), "stuck: {world:?}");
+    }
+}
+
 /// Each function that a step stands for is there, by its path: `core::claim::restart_lock::RestartLock::take_by`.
 fn every_step_stands_for_a_function(code: &BTreeSet<&str>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -232,6 +268,8 @@ const FLAWS: &[(Flaw, Setup, Promise)] = &[
     (Flaw::NoProof, HEIRS_TABLES, Promise::SignalReachesClaimant),
     (Flaw::NoAuthority, ENEMYS_HANDS, Promise::SignalReachesClaimant),
     (Flaw::ReadOnlyBelieved, READER, Promise::SignalReachesClaimant),
+    (Flaw::ShellBesideRestart, FD_REPLACE, Promise::OneClaimant),
+    (Flaw::NoSeal, ROOTS, Promise::SignalReachesClaimant),
     (Flaw::NotLockedAgain, SHELL, Promise::NoForeignBeside),
     (Flaw::RefusalIgnored, FOREIGN, Promise::NoForeignBeside),
 ];

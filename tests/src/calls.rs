@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 const RESTART_LOCK: i64 = (1 << 22) + 1;
 
 /// What a call does to a PID file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// open(2).
     Open,
@@ -73,7 +73,8 @@ pub fn of(steps: &mut Steps, file: &str) -> Vec<(i32, Call)> {
     calls
 }
 
-fn call(stop: &Stop, file: &str) -> Option<Call> {
+/// What the call does to a PID file; `None` if it does not concern it.
+pub fn call(stop: &Stop, file: &str) -> Option<Call> {
     let [first, second, third, ..] = stop.arguments;
     let is_file = |fd: u64| {
         let link = fs::read_link(format!("/proc/{}/fd/{}", stop.pid, fd as i32));

@@ -6,6 +6,8 @@ mod before_exec;
 #[cfg(target_arch = "x86_64")]
 pub mod calls;
 pub mod manual;
+#[cfg(target_arch = "x86_64")]
+pub mod one_by_one;
 mod place;
 mod port;
 pub mod sources;

@@ -30,6 +30,18 @@ impl Stop {
         let is_fcntl = self.call == libc::SYS_fcntl && COMMANDS.iter().any(|&c| c as u64 == self.arguments[1]);
         self.call == libc::SYS_flock || is_fcntl
     }
+
+    /// proc(5), /proc/PID/syscall: the number of the call, then its arguments.
+    pub(crate) fn of(pid: i32) -> Option<Stop> {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
+        let mut words = line.split_ascii_whitespace();
+        let call = words.next()?.parse().ok()?;
+        let mut arguments = [0; 6];
+        for argument in &mut arguments {
+            *argument = u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?;
+        }
+        Some(Stop { pid, call, arguments })
+    }
 }
 
 /// A traced program and its children, until they become another program by execve(2).
@@ -195,7 +207,7 @@ impl Steps {
             Ok(WaitStatus::PtraceSyscall(_)) => {
                 let info = ptrace::syscall_info(pid).expect("a tracee at a call");
                 if info.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
-                    return self.call_of(pid);
+                    return Stop::of(pid.as_raw());
                 }
                 self.answer(pid);
                 self.go_on(pid, None);
@@ -220,18 +232,6 @@ impl Steps {
             Err(_) => self.traced.retain(|&other| other != pid),
         }
         None
-    }
-
-    /// proc(5), /proc/PID/syscall: the number of the call, then its arguments.
-    fn call_of(&self, pid: Pid) -> Option<Stop> {
-        let line = std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?;
-        let mut words = line.split_ascii_whitespace();
-        let call = words.next()?.parse().ok()?;
-        let mut arguments = [0; 6];
-        for argument in &mut arguments {
-            *argument = u64::from_str_radix(words.next()?.trim_start_matches("0x"), 16).ok()?;
-        }
-        Some(Stop { pid: pid.as_raw(), call, arguments })
     }
 
     fn ended(&mut self, pid: Pid, status: i32) {

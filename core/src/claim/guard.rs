@@ -10,6 +10,7 @@ use crate::claim::owner::{self};
 use crate::claim::pid_file::{Content, PidFile};
 use crate::claim::pid_text::Text;
 use crate::claim::record_pid::RecordPid;
+use crate::claim::restart_lock;
 use crate::claim::status::{Claimant, Evidence, Status};
 use crate::error::{Context, Result, Why, refused};
 use crate::event::deadline::Deadline;
@@ -74,7 +75,14 @@ impl ClaimGuard {
     /// # Errors
     /// A refused flock(2).
     pub fn give_back(self) -> Result<()> {
+        self.let_restarts_begin();
         fs4::FileExt::unlock(self.file.file()).act("release", self.path().display())
+    }
+
+    /// Frees the restart lock, which a claim through another's descriptor has taken by that descriptor.
+    pub(super) fn let_restarts_begin(&self) {
+        // A file system without such locks has not given one.
+        let _ = Step::UnlockShared(self.file.as_fd().as_raw_fd(), restart_lock::PLACE).take();
     }
 
     /// The status of this claim, as another process would see it: `Held`, with the evidence `vouched` as long as no other part

@@ -40,6 +40,16 @@ impl ClaimGuard {
         write_pid(self.file().as_fd().as_raw_fd(), pid).act("record the PID in", self.path().display())
     }
 
+    /// Records a process that holds the description of a claim through another's descriptor, and lets restarts begin.
+    ///
+    /// # Errors
+    /// As [`ClaimGuard::name`].
+    pub fn name_holder(&self, pid: Pid) -> Result<()> {
+        self.name(pid)?;
+        self.let_restarts_begin();
+        Ok(())
+    }
+
     /// Empties the text until the PID of the daemon is known.
     ///
     /// # Errors

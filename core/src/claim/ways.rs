@@ -4,6 +4,7 @@ use crate::claim::flock::take_flock;
 use crate::claim::guard::ClaimGuard;
 use crate::claim::owner::{self, Verdict};
 use crate::claim::pid_file::PidFile;
+use crate::claim::restart_lock;
 use crate::error::{Context, Result, Why, refused};
 use crate::event::deadline::Deadline;
 use crate::lock::fdinfo::flocked_descriptor;
@@ -16,7 +17,8 @@ use std::path::Path;
 
 impl ClaimGuard {
     /// Claims through a descriptor that another process has opened and keeps. The flock belongs to the open file
-    /// description, so it stays when this process ends. `None` if another process has the claim, also at the deadline.
+    /// description, so it stays when this process ends. `None` if another process has the claim, also at the deadline, or
+    /// if a restart is under way. The caller names the claimant by [`ClaimGuard::name_holder`], or gives the claim back.
     ///
     /// # Errors
     /// The descriptor is not of the file at `path`, cannot be written at its beginning, or the file was never a PID file.
@@ -39,7 +41,10 @@ impl ClaimGuard {
             guard.give_back()?;
             return Err(e);
         }
-        if !matches!(owner::judge(guard.file())?, Verdict::Nobody) {
+        // Race: restart-during-claim (docs/races.md)
+        // The restart lock belongs to the description, which stays open: it is freed when the claimant is named.
+        let free = restart_lock::try_take(guard.file())? && matches!(owner::judge(guard.file())?, Verdict::Nobody);
+        if !free {
             guard.give_back()?;
             return Ok(None);
         }

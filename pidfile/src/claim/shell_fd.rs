@@ -21,7 +21,7 @@ pub(crate) fn claim(fd: RawFd, number: Option<i32>, terms: ClaimOptions, pidfile
     };
     let claimant = number.and_then(pid::numbered).or_else(pid::parent);
     match claimant {
-        Some(pid) if holds(pid, held.locked_file()?) != Holds::No => match held.name(pid) {
+        Some(pid) if holds(pid, held.locked_file()?) != Holds::No => match held.name_holder(pid) {
             Ok(()) => Ok(Exit::Done),
             Err(e) => held.give_back().and(Err(e)),
         },

@@ -4,8 +4,8 @@
 //! not less often: a look that the model has must be in the recording, at its place.
 
 use crate::common::place;
+use crate::races::model_calls::calls_of;
 use model::kernel::World;
-use model::mover::Step;
 use model::moves::moves;
 use model::process::Plan;
 use model::search::beginning;
@@ -13,50 +13,6 @@ use model::setup::Setup;
 use std::collections::HashSet;
 use tests::calls::{self, Call};
 use tests::{Place, Steps};
-
-/// What the program does in a step of the model; nothing, if it is not the program that takes the step.
-fn calls_of(step: &Step, world: &World) -> Option<&'static [Call]> {
-    let successor = world.living(step.pid).is_some_and(|slot| world.process(slot).successor);
-    Some(match step.does {
-        "opens the file" => &[Call::Open],
-        "takes the flock" | "is refused the flock" => &[Call::Flock],
-        "finds the file at its path" | "finds another file at the path" => &[Call::LookAtPath],
-        "keeps restarts away" | "sees that a restart is under way" => &[Call::TakeRestartLock],
-        "sees a record lock" | "sees no record lock" | "hears that nobody stands" => &[Call::AskBytes],
-        "locks its byte" | "marks itself as a successor" | "locks the byte of its child" => &[Call::LockByte],
-        "writes its number" | "writes the number of the old one" | "writes the number of the new one" => {
-            &[Call::Write, Call::Cut]
-        }
-        // The successor of a restart has no restart lock to give back.
-        "becomes COMMAND" if successor => &[Call::Exec],
-        "becomes COMMAND" => &[Call::FreeRestartLock, Call::Exec],
-        "forks" => &[Call::Fork],
-        // Who has it is read anew.
-        "says that it is claimed" => &[Call::AskBytes, Call::Open, Call::AskBytes],
-        "reads the text" | "reads no number" => &[Call::ReadText],
-        "hears who owns it" | "hears that nobody owns the byte" | "sees that the owner lives" => &[Call::AskBytes],
-        "holds the owner" | "holds the process" | "finds it alive" | "finds it dead" | "holds it" => &[Call::Hold],
-        "is refused the shared flock" | "takes the shared flock" => &[Call::Probe],
-        "gives it back: nobody holds it" => &[Call::Unlock],
-        "has proof enough" => &[Call::Open, Call::AskBytes],
-        "sends the signal" => &[Call::Signal],
-        "takes the restart lock, to look for leftovers of restarts" => &[Call::Open, Call::TakeRestartLock],
-        "takes the restart lock" => &[Call::TakeRestartLock],
-        "sees who stands behind a byte" | "sees that it still stands" => &[Call::AskBytes],
-        "reads the text, to forget it in the end" => &[Call::Open, Call::ReadText],
-        "empties the file if nothing was written, and ends" => &[Call::Cut],
-        "has seen all bytes" => &[Call::AskBytes],
-        // Before it claims the file, to empty it, it reads who has it.
-        "has stopped it" => &[Call::AskBytes, Call::Open, Call::Probe, Call::Unlock],
-        "shares the claim of the old one" => &[Call::Open, Call::LookAtPath, Call::Flock],
-        "takes the lock, and ends" => &[Call::Flock],
-        "asks for leftovers of restarts" | "judges it none" | "sees its end" | "closes the restart lock" => &[],
-        "sees the end of the old one" | "has started it, and ends" | "goes on" => &[],
-        "reaps its child" | "ends as COMMAND ended" => &[],
-        "sees that the new one is ready, alive and has its claim" => &[Call::AskBytes],
-        _ => return None,
-    })
-}
 
 /// A place in the model and in a recording.
 type At = (World, usize);

@@ -359,6 +359,22 @@ fn no_restart_begins_while_a_claim_is_half_way() {
 }
 
 #[test]
+fn a_shell_does_not_claim_beside_a_restart() {
+    let place = place();
+    let mut command = place.command("pidfile");
+    command.args(["claim", "--replace", "p", "sleep", "1000"]);
+    let mut restart = Steps::of(command);
+    // It has the restart lock, and is about to see that nobody has the flock.
+    restart.run_to(libc::SYS_flock);
+    assert_eq!(place.sh("exec 9<>p; pidfile claim --fd 9 p").code, 75);
+    assert_eq!(place.content("p"), "");
+    restart.finish();
+    // A shell that has claimed lets the next restart begin, which ends the shell.
+    let said = place.sh("pidfile stop p; exec 9<>p; pidfile claim --fd 9 p; pidfile claim --replace p sleep 1001");
+    assert_eq!(said.code, 128 + libc::SIGTERM, "{said:?}");
+}
+
+#[test]
 fn a_plain_claim_half_way_is_no_leftover() {
     let place = place();
     place.write("p", "999999\n");
