@@ -36,6 +36,23 @@ fn a_byte_order_mark_that_comes_in_pieces_is_no_part_of_the_first_line() {
     }
 }
 
+#[test]
+fn a_record_whose_beginning_is_seen_at_the_end_of_its_line_begins_there_whatever_the_pieces() {
+    let patterns = Patterns {
+        error: vec!["ERROR".into()],
+        ready: None,
+        ignore: vec![],
+        ignore_case: false,
+        plain: false,
+        start: Some("$".into()),
+    };
+    let matcher = Matcher::of(&patterns).expect("a pattern");
+    for lengths in [vec![1], vec![4], vec![100]] {
+        let found = judged_in_pieces(&matcher, b"a\nan ERROR\nb\n", lengths);
+        assert_eq!(found, [(b"an ERROR".to_vec(), Verdict::Error)]);
+    }
+}
+
 proptest! {
     #[test]
     fn a_log_is_judged_line_by_line_whatever_the_pieces(
