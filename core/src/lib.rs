@@ -56,6 +56,9 @@ pub mod claim;
 pub mod cli;
 pub mod error;
 pub mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzed;
 pub mod library;
 pub mod listener;
 pub mod lock;

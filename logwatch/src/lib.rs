@@ -4,6 +4,9 @@
 //! found, `run` puts these together. Each room uses only rooms that stand before it in this list.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that are opened"))]
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzed;
 mod input;
 mod matching;
 mod options;

@@ -2,6 +2,9 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make the files that are opened"))]
 
 mod claim;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzed;
 mod group;
 mod meant;
 mod outcome;

@@ -4,6 +4,9 @@
 mod blocking_call;
 mod budget;
 mod cli;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzed;
 mod meant;
 mod policy;
 mod report;

@@ -82,16 +82,16 @@ pub fn owns_byte(pid: Pid, file: LockedFile, byte: i64, deadline: Deadline) -> i
 }
 
 /// One `lock:` line: `1: POSIX  ADVISORY  WRITE 1234 fe:01:5678 1234 1234`.
-struct Lock<'a> {
-    kind: &'a str,
-    mode: &'a str,
-    caller: Option<Pid>,
-    file: &'a str,
-    start: i64,
-    end: i64,
+pub(crate) struct Lock<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) mode: &'a str,
+    pub(crate) caller: Option<Pid>,
+    pub(crate) file: &'a str,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
 }
 
-fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
+pub(crate) fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
     info.lines().filter_map(|line| {
         let mut words = line.strip_prefix("lock:")?.split_ascii_whitespace().skip(1);
         let (kind, _advisory, mode, caller) = (words.next()?, words.next()?, words.next()?, words.next()?);
@@ -103,7 +103,7 @@ fn locks(info: &str) -> impl Iterator<Item = Lock<'_>> {
     })
 }
 
-fn is_writable(info: &str) -> bool {
+pub(crate) fn is_writable(info: &str) -> bool {
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
     flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & 0o3 != 0)
 }

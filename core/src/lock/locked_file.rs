@@ -56,7 +56,11 @@ impl LockedFile {
 
 fn device_of_mount(id: &str) -> Option<(u32, u32)> {
     let mounts = open::read_proc("/proc/self/mountinfo", TABLE).ok()?;
-    let mounts = String::from_utf8_lossy(&mounts);
+    device_in(&String::from_utf8_lossy(&mounts), id)
+}
+
+/// The device of a mount in a table of mounts (proc_pid_mountinfo(5)).
+pub(crate) fn device_in(mounts: &str, id: &str) -> Option<(u32, u32)> {
     let mount = mounts.lines().find(|line| line.split(' ').next() == Some(id))?;
     let (major, minor) = mount.split(' ').nth(2)?.split_once(':')?;
     Some((major.parse().ok()?, minor.parse().ok()?))

@@ -44,7 +44,7 @@ pub(crate) fn flocks(file: &LockedFile) -> Option<Vec<Flock>> {
     Some(parse(&table, &file.in_table()))
 }
 
-fn parse(table: &str, file: &str) -> Vec<Flock> {
+pub(crate) fn parse(table: &str, file: &str) -> Vec<Flock> {
     let flock = |line: &str| {
         let mut words = line.split_ascii_whitespace().skip(1).peekable();
         let waits = words.next_if_eq(&"->").is_some();

@@ -25,7 +25,7 @@ pub struct Stat {
     /// The ID of its session.
     pub session: i32,
     /// Its start, in clock ticks since boot.
-    started: u64,
+    pub(crate) started: u64,
 }
 
 /// The facts about the process with this PID; `None` if the process is gone or hidden. They do not tell whether it
@@ -50,7 +50,7 @@ fn read(pid: Pid, name: &str, length: u64) -> Option<Vec<u8>> {
     is_ours().then(|| read_proc(&format!("/proc/{pid}/{name}"), length).ok()).flatten()
 }
 
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
     // The name may contain anything, also ") R 1 (". The fields begin after the *last* parenthesis.
     let after_name = text.iter().rposition(|&b| b == b')')? + 1;
     let fields: Vec<&str> = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace().collect();
@@ -72,7 +72,7 @@ impl Stat {
 
     /// The time of its start by the wall clock, to the kernel's tick (10 ms).
     pub fn started(&self) -> SystemTime {
-        let since_boot = Duration::from_millis(self.started_since_boot() * 10);
+        let since_boot = Duration::from_millis(self.started_since_boot().saturating_mul(10));
         // The kernel has had this clock since 2.6.39.
         let uptime = ClockId::CLOCK_BOOTTIME.now().map_or(Duration::ZERO, Duration::from);
         SystemTime::now() - uptime.saturating_sub(since_boot)
@@ -199,6 +199,13 @@ mod tests {
         for line in [&b""[..], b"42", b"42 (x", b"42 (x) S", b"42 (x) S 1 2 3"] {
             assert_eq!(parse_stat(line), None);
         }
+    }
+
+    #[test]
+    fn a_start_that_no_clock_reaches_is_now() {
+        let line = format!("42 (x) S 7 42 41 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 {} 99 1", u64::MAX);
+        let began = parse_stat(line.as_bytes()).expect("a whole line").started();
+        assert!(began.elapsed().is_ok_and(|age| age < Duration::from_secs(60)), "{began:?}");
     }
 
     #[test]

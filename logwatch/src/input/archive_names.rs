@@ -120,7 +120,7 @@ fn stem_and_extension(log: &[u8]) -> (&[u8], &[u8]) {
     log.split_at(log.iter().rposition(|&b| b == b'.').filter(|&at| at > 0).unwrap_or(log.len()))
 }
 
-fn rank(log: &[u8], name: &[u8]) -> Option<Rank> {
+pub(crate) fn rank(log: &[u8], name: &[u8]) -> Option<Rank> {
     let plain = uncompressed(name).unwrap_or(name);
     // svlogd, multilog and s6-log: `current` becomes `@` and a TAI64N timestamp.
     if log == b"current" {

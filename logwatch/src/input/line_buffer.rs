@@ -221,6 +221,10 @@ impl LineBuffer {
     /// log was truncated under it.
     fn pass_prefix(&mut self) {
         let unjudged = &self.bytes[self.judged..self.filled];
+        // The rest of the mark may be on its way.
+        if self.position() == 0 && unjudged.len() < MARK.len() && MARK.starts_with(unjudged) {
+            return;
+        }
         let mark = if self.position() == 0 && unjudged.starts_with(MARK) { MARK.len() } else { 0 };
         let nuls = unjudged[mark..].iter().take_while(|&&b| b == 0).count();
         self.is_prefix = mark + nuls == unjudged.len();

@@ -2,6 +2,8 @@
 
 pub(crate) mod archive_names;
 pub(crate) mod budget;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod by_line;
 mod bytes;
 pub(crate) mod cursor;
 pub(crate) mod cursor_file;

@@ -69,7 +69,7 @@ impl Reader {
     }
 
     /// Reads a source that can be read only once.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of_once(once: Box<dyn io::Read>) -> Reader {
         Reader::new(Source::Once(once), Path::new("-"), None)
     }

@@ -1,81 +1,9 @@
 //! Property tests: whatever the pieces in which a log is read, its lines get the verdicts of a search line by line.
 
-use crate::input::piece::Piece;
-use crate::input::reader::{Look, Reader};
+use crate::input::by_line::{LineByLine, judged_in_pieces};
 use crate::matching::matcher::{Matcher, Verdict};
 use crate::options::patterns::Patterns;
 use proptest::prelude::*;
-use regex::bytes::Regex;
-use std::io::{self, Read};
-
-/// Returns a text in pieces of these lengths, over and over.
-struct InPieces {
-    text: Vec<u8>,
-    lengths: Vec<usize>,
-    given: usize,
-    turn: usize,
-}
-
-impl Read for InPieces {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let length = self.lengths[self.turn % self.lengths.len()].min(room.len());
-        let end = (self.given + length).min(self.text.len());
-        let count = end - self.given;
-        room[..count].copy_from_slice(&self.text[self.given..end]);
-        (self.given, self.turn) = (end, self.turn + 1);
-        Ok(count)
-    }
-}
-
-type JudgedLines = Vec<(Vec<u8>, Verdict)>;
-
-fn judged_in_pieces(matcher: &Matcher, text: &[u8], lengths: Vec<usize>) -> JudgedLines {
-    let reader = InPieces { text: text.to_vec(), lengths, given: 0, turn: 0 };
-    let mut reader = Reader::of_once(Box::new(reader));
-    let mut found = vec![];
-    loop {
-        match reader.look(None).expect("a text in memory") {
-            Look::Piece(piece) => judge_piece(matcher, &mut reader, &piece, &mut found),
-            Look::Unfinished => {}
-            Look::End => break,
-            Look::Later | Look::Truncated => unreachable!("it is no file and no pipe"),
-        }
-    }
-    if let Some(rest) = reader.buffer.rest() {
-        judge_piece(matcher, &mut reader, &rest, &mut found);
-    }
-    found
-}
-
-fn judge_piece(matcher: &Matcher, reader: &mut Reader, piece: &Piece, found: &mut JudgedLines) {
-    let text = reader.buffer.text_of(piece);
-    let (mut from, end) = (piece.range.start, piece.range.end);
-    while let Some(hit) = matcher.next(text, from) {
-        let hit = hit.within(end);
-        found.push((text[hit.line.clone()].to_vec(), hit.verdict));
-        from = (hit.line.end + 1).min(end);
-    }
-    assert!(piece.whole, "no line is that long");
-    reader.buffer.judged_to(end);
-}
-
-/// The expected result: each line by itself, each pattern by itself.
-fn judged_line_by_line(patterns: &Patterns, text: &[u8]) -> JudgedLines {
-    let insensitive = if patterns.ignore_case { "(?i)" } else { "" };
-    let matches = |pattern: &String, line: &[u8]| {
-        Regex::new(&format!("{insensitive}(?:{pattern})")).expect("a pattern that was read").is_match(line)
-    };
-    let lines = text.strip_suffix(b"\n").unwrap_or(text).split(|&b| b == b'\n');
-    let verdict = |line: &[u8]| {
-        let error = patterns.error.iter().position(|pattern| matches(pattern, line));
-        match error.filter(|_| !patterns.ignore.iter().any(|pattern| matches(pattern, line))) {
-            Some(_) => Some(Verdict::Error),
-            None => patterns.ready.as_ref().is_some_and(|ready| matches(ready, line)).then_some(Verdict::Ready),
-        }
-    };
-    let lines: Vec<&[u8]> = if text.is_empty() { vec![] } else { lines.collect() };
-    lines.into_iter().filter_map(|line| verdict(line).map(|verdict| (line.to_vec(), verdict))).collect()
-}
 
 fn patterns() -> impl Strategy<Value = Patterns> {
     let pattern = "(a|b|\\.|\\[\\^a\\]|\\[ab\\]|\\^|\\$|a\\*|b\\+|(\\\\)[bsSwWdA]|\\(a\\|b\\)|\\(\\?s:\\.\\)|(\\\\)n|\\(\\?-u:[ab]\\)| ){1,5}";
@@ -91,6 +19,40 @@ fn logs() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(byte.prop_filter("CR", |&b| b != b'\r'), 0..80)
 }
 
+#[test]
+fn a_byte_order_mark_that_comes_in_pieces_is_no_part_of_the_first_line() {
+    let patterns = Patterns {
+        error: vec!["^x".into()],
+        ready: None,
+        ignore: vec![],
+        ignore_case: false,
+        plain: false,
+        start: None,
+    };
+    let matcher = Matcher::of(&patterns).expect("a pattern");
+    for lengths in [vec![1], vec![2], vec![3], vec![100]] {
+        let found = judged_in_pieces(&matcher, "\u{feff}xy\n".as_bytes(), lengths);
+        assert_eq!(found, [(b"xy".to_vec(), Verdict::Error)]);
+    }
+}
+
+#[test]
+fn a_record_whose_beginning_is_seen_at_the_end_of_its_line_begins_there_whatever_the_pieces() {
+    let patterns = Patterns {
+        error: vec!["ERROR".into()],
+        ready: None,
+        ignore: vec![],
+        ignore_case: false,
+        plain: false,
+        start: Some("$".into()),
+    };
+    let matcher = Matcher::of(&patterns).expect("a pattern");
+    for lengths in [vec![1], vec![4], vec![100]] {
+        let found = judged_in_pieces(&matcher, b"a\nan ERROR\nb\n", lengths);
+        assert_eq!(found, [(b"an ERROR".to_vec(), Verdict::Error)]);
+    }
+}
+
 proptest! {
     #[test]
     fn a_log_is_judged_line_by_line_whatever_the_pieces(
@@ -98,7 +60,8 @@ proptest! {
     ) {
         // A text that is no pattern is refused.
         let Ok(matcher) = Matcher::of(&patterns) else { return Ok(()) };
-        prop_assert_eq!(judged_in_pieces(&matcher, &log, lengths), judged_line_by_line(&patterns, &log));
+        let expected = LineByLine::of(&patterns).expect("patterns that were read").judged(&log);
+        prop_assert_eq!(judged_in_pieces(&matcher, &log, lengths), expected);
     }
 
     #[test]

@@ -153,8 +153,8 @@ impl Matcher {
         if self.start.is_none() {
             return line;
         }
-        // The pattern of --start may need the rest of the line to match.
-        let end = memchr(b'\n', &text[found..]).map_or(text.len(), |at| found + at);
+        // The pattern of --start may need the rest of the line to match, and its newline.
+        let end = memchr(b'\n', &text[found..]).map_or(text.len(), |at| found + at + 1);
         self.last_start_as_it_is(&text[..end], from).unwrap_or(from)
     }
 

@@ -17,7 +17,7 @@ mod replace;
 mod replaced;
 mod role;
 mod run_as;
-mod sd_notify;
+pub(crate) mod sd_notify;
 mod service_manager;
 mod shell_fd;
 mod start;

@@ -128,7 +128,7 @@ fn is_believed(sender: Credentials, family: &Subreaper, daemon: Pid) -> bool {
 }
 
 impl Message {
-    fn parse(text: &str) -> Message {
+    pub(crate) fn parse(text: &str) -> Message {
         let mut message = Message::default();
         for line in text.lines() {
             match line.split_once('=') {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedTarget {
     shown: String,
-    spec: Spec,
+    pub(crate) spec: Spec,
 }
 
 /// The meaning of a TARGET.
@@ -143,7 +143,7 @@ fn free((host, port): (Option<String>, u16), shown: &str) -> std::result::Result
 }
 
 fn text(bytes: &[u8]) -> std::result::Result<String, String> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| format!("'{}' is no host", String::from_utf8_lossy(bytes)))
+    String::from_utf8(bytes.to_vec()).map_err(|_| format!("'{}' is no host", masked(&String::from_utf8_lossy(bytes))))
 }
 
 #[cfg(test)]

@@ -109,7 +109,9 @@ fn is_named_as_a_child(code: &str, within: &str, module: &str) -> bool {
 fn imports(package: &str) -> Imports {
     let folder = repository(package).join("src");
     let files = sources::below(&format!("{package}/src"));
-    let files = files.iter().filter(|(path, _)| !path.ends_with("tests.rs") && !path.ends_with("properties.rs"));
+    let files = files.iter().filter(|(path, _)| {
+        !path.ends_with("tests.rs") && !path.ends_with("properties.rs") && !path.ends_with("fuzzed.rs")
+    });
     let codes: BTreeMap<String, String> = files
         .map(|(path, source)| (module(&folder, path), code(source)))
         .filter(|(_, code)| !code.is_empty())

@@ -8,11 +8,11 @@ mod body;
 pub(crate) mod client;
 mod connector;
 mod error;
-mod http2;
+pub(crate) mod http2;
 pub(crate) mod options;
 #[cfg(test)]
 mod properties;
-mod request;
+pub(crate) mod request;
 mod tls;
 pub(crate) mod url;
 

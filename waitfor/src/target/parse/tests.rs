@@ -25,6 +25,12 @@ fn a_path_is_taken_as_it_is() {
 }
 
 #[test]
+fn the_password_of_a_url_that_is_not_utf_8_is_not_shown() {
+    let refused = spec_of(OsStr::from_bytes(b"http://me:secret\xff@db/"));
+    assert_eq!(refused, Err("'http://me:***@db/' is no host".into()));
+}
+
+#[test]
 fn what_is_no_target_is_refused() {
     for word in [
         "",

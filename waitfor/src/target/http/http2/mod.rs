@@ -91,7 +91,7 @@ impl Write for Timed {
     }
 }
 
-fn over(mut stream: impl Read + Write, url: &Url, client: &HttpClient) -> io::Result<Answer> {
+pub(crate) fn over(mut stream: impl Read + Write, url: &Url, client: &HttpClient) -> io::Result<Answer> {
     let mut opening = PREFACE.to_vec();
     // No dynamic table, no push, a large window for the stream.
     let settings: [(u16, u32); 3] = [(1, 0), (2, 0), (4, WINDOW)];
