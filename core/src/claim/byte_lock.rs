@@ -195,3 +195,53 @@ fn conflict(file: impl AsFd, kind: i32, start: i64, end: i64) -> Result<Option<R
     // The kernel reports the whole range of the other lock, which may begin before the part that was asked for.
     Ok(Some(Range { start: asked.l_start, length: asked.l_len, pid: pid::numbered(asked.l_pid) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::restart_lock::PLACE;
+    use std::fs::File;
+
+    /// An open file description of its own, whose locks count as another's.
+    fn opened(path: &std::path::Path) -> File {
+        File::options().read(true).write(true).open(path).unwrap()
+    }
+
+    #[test]
+    fn bytes_are_locked_if_another_has_locked_one_of_them() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for byte in 4..=8 {
+            let other = opened(file.path());
+            assert!(ofd_take(&other, byte).unwrap());
+            assert_eq!(is_locked(&file, 5..=7), (5..=7).contains(&byte), "{byte}");
+            assert!(!is_locked(&file, RangeInclusive::new(1, 0)), "{byte}");
+        }
+        assert!(!is_locked(&file, 1..=HIGHEST_PID));
+        let other = opened(file.path());
+        assert!(ofd_take(&other, HIGHEST_PID.into()).unwrap());
+        assert!(is_locked(&file, 1..=HIGHEST_PID));
+    }
+
+    #[test]
+    fn each_locked_range_of_the_pids_is_found_once_and_no_other_lock() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let [claims, restart] = [0; 2].map(|_| opened(file.path()));
+        let highest = i64::from(HIGHEST_PID);
+        for byte in [1, 5, 6, highest, SUCCESSOR + 9] {
+            assert!(ofd_take(&claims, byte).unwrap(), "{byte}");
+        }
+        // The kernel reports the locks of one owner after those of the other.
+        assert!(ofd_take(&restart, 3).unwrap() && ofd_take(&restart, PLACE).unwrap());
+        let found = || {
+            let mut found: Vec<(i64, i64)> =
+                locked_ranges(&file).unwrap().unwrap().iter().map(|range| (range.start, range.length)).collect();
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(found(), [(1, 1), (3, 1), (5, 2), (highest, 1)]);
+        // The kernel reports two neighbours of one owner as one range.
+        drop(restart);
+        assert!(ofd_take(&claims, PLACE).unwrap());
+        assert_eq!(found(), [(1, 1), (5, 2), (highest, 2)]);
+    }
+}

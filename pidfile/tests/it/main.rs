@@ -12,3 +12,4 @@ mod run_as;
 mod said;
 mod security;
 mod stop;
+mod writers;

@@ -61,3 +61,21 @@ fn a_successor_is_the_claimant_beside_an_old_daemon_that_it_may_signal() {
         assert_eq!(said.stdout, expected, "new: {new:?}, old: {old:?}: {said:?}");
     }
 }
+
+/// It stands as the successor of a killed restart does: it owns its byte and the mark, and the text does not name it.
+#[test]
+fn a_stop_ends_a_leftover_only_if_each_writer_and_each_holder_has_power_over_it() {
+    if !needs_root() {
+        return;
+    }
+    for (mode, holder, ended_by) in [("644", "", 143), ("666", "", 137), ("644", NOBODY, 137)] {
+        let hold = format!("{holder} flock -s p sleep 60 & until ! flock -n p true; do :; done");
+        let hold = if holder.is_empty() { "" } else { &hold };
+        let said = place_for_all().sh(&format!(
+            "install -m {mode} /dev/null p; {LOCK} 0 1 {SUCCESSOR} 1 >locked & left=$!; until test -s locked; do :; done
+             {hold}
+             pidfile stop --timeout 1 p 2>/dev/null; kill -KILL $left 2>/dev/null; wait $left; echo $?"
+        ));
+        assert_eq!(said.stdout, format!("{ended_by}\n"), "{mode} {holder:?}: {said:?}");
+    }
+}
