@@ -130,14 +130,6 @@ pub(crate) fn is_locked(file: impl AsFd, pids: RangeInclusive<i32>) -> bool {
         && fcntl(file, FcntlArg::F_GETLK(&mut asked)).is_ok_and(|_| i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Whether another has locked the byte of any PID for writing.
-///
-/// # Errors
-/// As [`owner`].
-pub(crate) fn is_any_locked(file: impl AsFd) -> Result<bool, Errno> {
-    Ok(conflict(file, libc::F_RDLCK, 1, ALL_PIDS)?.is_some())
-}
-
 /// Whether no other has locked a part of the file for writing.
 pub fn is_free(file: impl AsFd) -> bool {
     matches!(conflict(file, libc::F_RDLCK, 0, 0), Ok(None))

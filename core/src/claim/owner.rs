@@ -47,17 +47,12 @@ pub(crate) enum Verdict {
 
 /// Asks the kernel for the claimant without taking a lock.
 pub(crate) fn judge(file: &PidFile) -> Result<Verdict> {
-    // One question, without the text, answers for a file that nobody holds. Most of many files are such.
-    match byte_lock::is_any_locked(file) {
-        Ok(true) => {}
-        Ok(false) | Err(Errno::ENOLCK | Errno::EINVAL | Errno::EOPNOTSUPP) => return Ok(Verdict::Nobody),
-        Err(e) => return Err(e).act("ask who owns", "the bytes"),
-    }
     let named = named(file)?;
     let alone =
         |byte: i32| !byte_lock::is_locked(file, 1..=byte - 1) && !byte_lock::is_locked(file, byte + 1..=HIGHEST_PID);
     match named {
         Some(standing) if alone(standing.byte.as_raw()) => Ok(Verdict::One(standing)),
+        None if !byte_lock::is_locked(file, 1..=HIGHEST_PID) => Ok(Verdict::Nobody),
         named => judge_all(file, named),
     }
 }
