@@ -37,9 +37,9 @@ pub fn moves(m: &mut Mover) {
                 if let PidFd::At(old) = p.old {
                     let old = w.process(old).pid;
                     w.record(claim, old);
-                    let sealed = w.file(claim).sealed;
+                    let content = w.content(claim);
                     let p = w.process_mut(slot);
-                    (p.before, p.sealed_before) = (old, sealed);
+                    (p.before, p.attribute_before) = content;
                 }
             });
         }
@@ -62,14 +62,14 @@ fn share(m: &mut Mover, p: &Process) {
         _ => None,
     });
     let held = |w: &mut World, ofd: Ofd, unshared| {
-        let (before, sealed) = (w.file(ofd).text, w.file(ofd).sealed);
+        let (before, attribute) = w.content(ofd);
         let old = match p.old {
             PidFd::At(old) => w.process(old).pid,
             _ => before,
         };
         let p = w.process_mut(slot);
         p.fds |= 1 << ofd;
-        (p.claim, p.before, p.sealed_before, p.unshared) = (Some(ofd), before, sealed, unshared);
+        (p.claim, p.before, p.attribute_before, p.unshared) = (Some(ofd), before, attribute, unshared);
         p.at = if before == old { At::Fork } else { At::NameOld };
     };
     if let Some(ofd) = theirs {
@@ -168,7 +168,7 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
         }
         At::PutOldBack => {
             m.go("core::claim::recording::ClaimGuard::put_back_text", "restores the text", At::Undo, |w| {
-                w.restore(claim, p.before, p.sealed_before);
+                w.restore(claim, p.before, p.attribute_before);
                 announced(w, slot, p, false);
             })
         }
