@@ -160,7 +160,7 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
             m.go("core::claim::leftovers::abandoned", "asks for leftovers of restarts", next, |w| {
                 // The text before matters only where it may be restored.
                 if p.plan == Plan::Supervise || setup.exec_fails {
-                    let content = w.content(ofd);
+                    let content = w.content(ofd, setup);
                     let p = w.process_mut(slot);
                     (p.before, p.attribute_before) = content;
                 }

@@ -5,6 +5,7 @@
 use crate::numbers::{INODES, Inode, OFDS, Ofd, PIDS, Pid, Slot};
 use crate::process::{PidFd, Process};
 use crate::promise::Promise;
+use crate::setup::{Flaw, Setup};
 
 /// Whom a flock admits; it belongs to open file descriptions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -227,9 +228,10 @@ impl World {
     }
 
     /// The text, and the attribute, as a claim keeps them to restore them.
-    pub fn content(&self, ofd: Ofd) -> (Pid, PidFd) {
+    pub fn content(&self, ofd: Ofd, setup: &Setup) -> (Pid, PidFd) {
         let file = self.file(ofd);
-        (file.text, if file.text == 0 { PidFd::None } else { file.attribute })
+        let is_forgotten = file.text == 0 && setup.has(Flaw::EmptyTextAlone);
+        (file.text, if is_forgotten { PidFd::None } else { file.attribute })
     }
 
     /// Writes a text and an attribute as they were before. An attribute cannot be taken away by it.

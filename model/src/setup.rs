@@ -49,6 +49,8 @@ pub enum Flaw {
     ShellBesideRestart,
     /// Evidence "descriptor" is enough for a signal, whatever the PID attribute says.
     AttributeIgnored,
+    /// A restart that finds an empty text restores no attribute with it.
+    EmptyTextAlone,
     /// The process on record is the one that the text names, whatever the PID attribute says.
     TextOnRecord,
     /// A claim goes on although it was refused the flock.
@@ -59,7 +61,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Flaw; 25] = [
+    pub const ALL: [Flaw; 26] = [
         Flaw::LockAfterWrite,
         Flaw::NoRecheck,
         Flaw::NoRetry,
@@ -82,6 +84,7 @@ impl Flaw {
         Flaw::NotLockedAgain,
         Flaw::ShellBesideRestart,
         Flaw::AttributeIgnored,
+        Flaw::EmptyTextAlone,
         Flaw::TextOnRecord,
         Flaw::RefusalIgnored,
         Flaw::AnyTextIsBusy,

@@ -279,6 +279,7 @@ const FLAWS: &[(Flaw, Setup, Promise)] = &[
     (Flaw::ReadOnlyBelieved, READER, Promise::SignalReachesClaimant),
     (Flaw::ShellBesideRestart, FD_REPLACE, Promise::OneClaimant),
     (Flaw::AttributeIgnored, ROOTS, Promise::SignalReachesClaimant),
+    (Flaw::EmptyTextAlone, SUCCESSOR_AND_RESTART, Promise::FileNamesClaimant),
     (Flaw::TextOnRecord, SUCCESSOR_AND_CLAIM, Promise::OnlyLeftoversEnd),
     (Flaw::NotLockedAgain, SHELL, Promise::NoForeignBeside),
     (Flaw::RefusalIgnored, FOREIGN, Promise::NoForeignBeside),
