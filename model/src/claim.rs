@@ -160,9 +160,9 @@ fn with_file(m: &mut Mover, p: &Process, ofd: Ofd) {
             m.go("core::claim::leftovers::abandoned", "asks for leftovers of restarts", next, |w| {
                 // The text before matters only where it may be restored.
                 if p.plan == Plan::Supervise || setup.exec_fails {
-                    let (text, sealed) = (w.file(ofd).text, w.file(ofd).sealed);
+                    let content = w.content(ofd, setup);
                     let p = w.process_mut(slot);
-                    (p.before, p.sealed_before) = (text, sealed);
+                    (p.before, p.attribute_before) = content;
                 }
             });
         }

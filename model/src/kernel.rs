@@ -5,6 +5,7 @@
 use crate::numbers::{INODES, Inode, OFDS, Ofd, PIDS, Pid, Slot};
 use crate::process::{PidFd, Process};
 use crate::promise::Promise;
+use crate::setup::{Flaw, Setup};
 
 /// Whom a flock admits; it belongs to open file descriptions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,9 +24,9 @@ pub enum Flock {
 pub struct File {
     /// The number in it; 0: it is empty.
     pub text: Pid,
-    /// The process for which the file is sealed: a claim has written its PID and set the times of the file, and nobody has
-    /// written since.
-    pub sealed: PidFd,
+    /// The process that the PID attribute names; gone: it has ended, and a process that has got its PID was started after
+    /// the attribute was written.
+    pub attribute: PidFd,
     /// The flock.
     pub flock: Flock,
     /// Which process called flock(2) for it: its number then, as /proc/PID/fdinfo shows it.
@@ -69,8 +70,8 @@ pub struct World {
     pub processes: [Option<Process>; PIDS],
     /// Who of the cast has come, where each comes once, one bit each.
     pub arrived: u8,
-    /// The file is root's: those who write a PID seal the file.
-    pub roots: bool,
+    /// The file system has extended attributes: who records a PID writes the attribute.
+    pub attributes: bool,
     /// A promise that has just been broken.
     pub broken: Option<Promise>,
 }
@@ -218,23 +219,32 @@ impl World {
         }
     }
 
-    /// Writes a PID as the tools do. In a file of root they seal it: utimensat(2) sets the times, which a writer who is not
-    /// root cannot do.
+    /// Writes a PID as the tools do: into the attribute, where there are attributes, and into the text.
     pub fn record(&mut self, ofd: Ofd, pid: Pid) {
-        let named = self.living(pid).filter(|_| self.roots);
-        let file = self.file_mut(ofd);
-        (file.text, file.sealed) = (pid, named.map_or(PidFd::None, PidFd::At));
+        if self.attributes {
+            self.file_mut(ofd).attribute = self.living(pid).map_or(PidFd::Gone, PidFd::At);
+        }
+        self.write(ofd, pid);
     }
 
-    /// Writes a text and the times that belong to it as they were before.
-    pub fn restore(&mut self, ofd: Ofd, text: Pid, sealed: PidFd) {
-        let file = self.file_mut(ofd);
-        (file.text, file.sealed) = (text, sealed);
+    /// The text, and the attribute, as a claim keeps them to restore them.
+    pub fn content(&self, ofd: Ofd, setup: &Setup) -> (Pid, PidFd) {
+        let file = self.file(ofd);
+        let is_forgotten = file.text == 0 && setup.has(Flaw::EmptyTextAlone);
+        (file.text, if is_forgotten { PidFd::None } else { file.attribute })
     }
 
-    /// Writes a number as everybody else does. The times become those of the write.
+    /// Writes a text and an attribute as they were before. An attribute cannot be taken away by it.
+    pub fn restore(&mut self, ofd: Ofd, text: Pid, attribute: PidFd) {
+        if attribute != PidFd::None {
+            self.file_mut(ofd).attribute = attribute;
+        }
+        self.write(ofd, text);
+    }
+
+    /// Writes a number as everybody does who has a descriptor: the attribute stays as it is.
     pub fn write(&mut self, ofd: Ofd, text: Pid) {
-        self.restore(ofd, text, PidFd::None);
+        self.file_mut(ofd).text = text;
     }
 
     /// fcntl(2), F_SETLK: `false` where another has the byte.
@@ -262,14 +272,12 @@ impl World {
                 self.close(slot, ofd);
             }
         }
-        // A process that gets its PID later has started after the seal.
-        self.files.iter_mut().filter(|file| file.sealed == PidFd::At(slot)).for_each(|file| file.sealed = PidFd::None);
+        for file in self.files.iter_mut().filter(|file| file.attribute == PidFd::At(slot)) {
+            file.attribute = PidFd::Gone;
+        }
         for at in 0..PIDS {
             let Some(other) = &mut self.processes[at] else { continue };
-            if other.sealed_before == PidFd::At(slot) {
-                other.sealed_before = PidFd::None;
-            }
-            for pidfd in [&mut other.pidfd, &mut other.old, &mut other.believed] {
+            for pidfd in [&mut other.pidfd, &mut other.old, &mut other.believed, &mut other.attribute_before] {
                 if *pidfd == PidFd::At(slot) {
                     *pidfd = PidFd::Gone;
                 }

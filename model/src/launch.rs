@@ -87,7 +87,7 @@ pub fn vouch(m: &mut Mover, p: &Process, ofd: Ofd) {
                 if let Some(child) = p.child.filter(|&child| !w.process(child).zombie) {
                     w.end(child);
                 }
-                w.restore(ofd, p.before, w.process(slot).sealed_before);
+                w.restore(ofd, p.before, w.process(slot).attribute_before);
                 reap(w, slot);
                 w.end(slot);
                 Some(())

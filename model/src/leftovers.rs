@@ -4,21 +4,21 @@ use crate::at::{At, Leftover, Reading};
 use crate::kernel::{Flock, World};
 use crate::mover::{LOOK, Mover};
 use crate::numbers::{Inode, Ofd, Pid, Slot};
-use crate::owner::{Verdict, claimant, is_successor, stands};
+use crate::owner::{Verdict, claimant, is_successor, recorded, stands};
 use crate::process::{PidFd, Plan, Process};
 use crate::promises;
-use crate::setup::Flaw;
+use crate::setup::{Flaw, Setup};
 
 /// The descriptor through which the process asks.
 fn asks_through(p: &Process) -> Option<Ofd> {
     p.read.or(p.restart_lock).or(p.claim)
 }
 
-/// Whether one that stands was left behind by a restart: it is not named, and it or the named one is a successor.
-fn is_leftover(w: &World, asks: Slot, inode: Inode, pid: Pid, named: Pid) -> bool {
-    let named_stands = stands(w, asks, inode, named).is_some();
+/// Whether one that stands was left behind by a restart: it is not on record, and it or the one on record is a successor.
+fn is_leftover(w: &World, asks: Slot, inode: Inode, pid: Pid, text: Pid, setup: &Setup) -> bool {
+    let recorded = recorded(w, asks, inode, text, setup);
     let by_mark = |pid| is_successor(w, asks, inode, pid);
-    named != pid && (by_mark(pid) || named_stands && by_mark(named))
+    recorded != Some(pid) && (by_mark(pid) || recorded.is_some_and(by_mark))
 }
 
 /// The steps of the look, which asks byte after byte.
@@ -54,7 +54,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
             }
             // The first look passes over the claimant.
             let named = m.world.file(ofd).text;
-            if standing.iter().all(|&pid| !flawed && !is_leftover(m.world, slot, inode, pid, named)) {
+            if standing.iter().all(|&pid| !flawed && !is_leftover(m.world, slot, inode, pid, named, setup)) {
                 over(m, &p);
             }
         }
@@ -76,7 +76,7 @@ pub fn moves(m: &mut Mover, step: Leftover, pid: Pid) {
         Leftover::Text => m.go("core::claim::owner::named", "reads the text", then(Leftover::Another), |w| {
             w.process_mut(slot).named = w.file(ofd).text;
         }),
-        Leftover::Another => match is_leftover(m.world, slot, inode, pid, p.named) {
+        Leftover::Another => match is_leftover(m.world, slot, inode, pid, p.named, setup) {
             true => m.go("core::claim::leftovers::may_be_ended", "judges it a leftover", then(Leftover::End), |_| {}),
             false => skip(m, "core::claim::leftovers::may_be_ended", "judges it none"),
         },

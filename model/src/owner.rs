@@ -2,6 +2,7 @@
 
 use crate::kernel::{Byte, World};
 use crate::numbers::{Inode, PIDS, Pid, Slot};
+use crate::process::PidFd;
 use crate::setup::{Flaw, Setup};
 
 /// Who the claimant is, all in all.
@@ -51,8 +52,19 @@ pub fn any_lock(w: &World, asks: Slot, inode: Inode) -> bool {
     (1..=PIDS as Pid).any(|byte| owner(w, asks, inode, byte).is_some())
 }
 
-/// Judges all who stand beside the one that the text names, if that one stands.
-pub fn judge(w: &World, asks: Slot, inode: Inode, named: Option<Pid>, setup: &Setup) -> Verdict {
+/// The process on record: the one that the attribute names, or else the one that the text names, if that one stands.
+pub fn recorded(w: &World, asks: Slot, inode: Inode, text: Pid, setup: &Setup) -> Option<Pid> {
+    let by_attribute = match w.files[inode as usize].attribute {
+        PidFd::At(slot) if !setup.has(Flaw::TextOnRecord) => Some(w.process(slot).pid),
+        _ => None,
+    };
+    let stands = |&pid: &Pid| stands(w, asks, inode, pid).is_some();
+    by_attribute.filter(stands).or(Some(text).filter(|&text| text != 0).filter(stands))
+}
+
+/// Judges all who stand beside the one on record. `text` was read earlier, and named one who stood, or nobody.
+pub fn judge(w: &World, asks: Slot, inode: Inode, text: Option<Pid>, setup: &Setup) -> Verdict {
+    let named = recorded(w, asks, inode, 0, setup).or(text);
     let others = (1..=PIDS as Pid).filter(|&byte| named != Some(byte) && stands(w, asks, inode, byte).is_some());
     let rivals: Vec<Pid> = others.filter(|&byte| !is_successor(w, asks, inode, byte)).collect();
     match (named, &rivals[..]) {
@@ -69,7 +81,6 @@ pub fn judge(w: &World, asks: Slot, inode: Inode, named: Option<Pid>, setup: &Se
 
 /// Reads the text and judges, in one step.
 pub fn claimant(w: &World, asks: Slot, inode: Inode, setup: &Setup) -> Verdict {
-    let text = w.files[inode as usize].text;
-    let named = (text != 0 && stands(w, asks, inode, text).is_some()).then_some(text);
+    let named = recorded(w, asks, inode, w.files[inode as usize].text, setup);
     judge(w, asks, inode, named, setup)
 }

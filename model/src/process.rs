@@ -90,8 +90,8 @@ pub struct Process {
     pub old: PidFd,
     /// The text before its claim.
     pub before: Pid,
-    /// For whom that text was sealed.
-    pub sealed_before: PidFd,
+    /// The attribute before its claim; none: it is not to be restored.
+    pub attribute_before: PidFd,
     /// The child that it waits for.
     pub child: Option<Slot>,
     /// A restart could not share the claim.
@@ -138,7 +138,7 @@ impl Process {
             pidfd: PidFd::None,
             old: PidFd::None,
             before: 0,
-            sealed_before: PidFd::None,
+            attribute_before: PidFd::None,
             child: None,
             unshared: false,
             signalled: false,

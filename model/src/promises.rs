@@ -12,7 +12,7 @@ use crate::setup::{Flaw, Setup};
 pub fn judge(world: &mut World, setup: &Setup) {
     if world.broken.is_none() {
         let broken = two_claimants(world, setup).or_else(|| foreign_beside_ours(world));
-        world.broken = broken.or_else(|| unnamed_claimant(world, setup));
+        world.broken = broken.or_else(|| unnamed_claimant(world, setup)).or_else(|| denied_successor(world));
     }
 }
 
@@ -53,6 +53,16 @@ fn unnamed_claimant(world: &World, setup: &Setup) -> Option<Promise> {
     let named = |pid| world.path.is_some_and(|i| world.files[i as usize].text == pid || by_all(world, i, setup) == pid);
     let unnamed = world.all_living().any(|(_, p)| p.claims && !named(p.pid));
     unnamed.then_some(Promise::FileNamesClaimant)
+}
+
+/// Workers can write any text. A claimant with the mark of a successor is on record by the attribute, or the next claim takes
+/// it for a leftover. While a restart has its lock, nobody looks for leftovers.
+fn denied_successor(world: &World) -> Option<Promise> {
+    let file = &world.files[world.path.filter(|_| world.attributes)? as usize];
+    let is_marked = |slot| file.bytes.iter().any(|[_, mark]| mark.is_some_and(|mark| mark.table == slot));
+    let is_denied = |slot| is_marked(slot) && file.attribute != PidFd::At(slot);
+    let denied = file.restart_lock.is_none() && world.all_living().any(|(slot, p)| p.claims && is_denied(slot));
+    denied.then_some(Promise::FileNamesClaimant)
 }
 
 /// The number of the one who stands, as anybody sees it; 0 for none or several.

@@ -53,7 +53,7 @@ pub fn moves(m: &mut Mover, p: &Process, ofd: Ofd) {
             |w| {
                 let another = stands(w, slot, w.inode(ofd), w.file(ofd).text);
                 if another.is_none() || m.setup.has(Flaw::PutBackBlindly) {
-                    w.restore(ofd, p.before, w.process(slot).sealed_before);
+                    w.restore(ofd, p.before, w.process(slot).attribute_before);
                 }
                 w.end(slot);
                 Some(())
@@ -86,5 +86,5 @@ fn exec(w: &mut World, slot: Slot) {
     }
     let p = w.process_mut(slot);
     (p.read, p.restart_lock, p.named, p.before, p.was_at) = (None, None, 0, 0, false);
-    p.sealed_before = PidFd::None;
+    p.attribute_before = PidFd::None;
 }

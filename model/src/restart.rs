@@ -11,7 +11,7 @@ use crate::setup::Flaw;
 
 /// The steps of a restart.
 pub fn moves(m: &mut Mover) {
-    let (slot, p) = (m.slot, m.process().clone());
+    let (slot, p, setup) = (m.slot, m.process().clone(), m.setup);
     match (p.at, p.restart_lock, p.claim) {
         (At::RestartOpen, ..) => m.step("core::claim::restart_lock::RestartLock::take_by", "opens the file", |w| {
             let ofd = w.create_and_open(slot)?;
@@ -32,14 +32,18 @@ pub fn moves(m: &mut Mover) {
             }),
         },
         (At::Share, ..) => share(m, &p),
+        // A worker has written since the claim was shared.
+        (At::NameOld, _, Some(claim)) if names_the_old_one(m, &p, claim) => {
+            m.go("core::claim::recording::ClaimGuard::name_old", "finds the number of the old one", At::Fork, |_| {});
+        }
         (At::NameOld, _, Some(claim)) => {
             m.go("core::claim::recording::ClaimGuard::name_old", "writes the number of the old one", At::Fork, |w| {
                 if let PidFd::At(old) = p.old {
                     let old = w.process(old).pid;
                     w.record(claim, old);
-                    let sealed = w.file(claim).sealed;
+                    let content = w.content(claim, setup);
                     let p = w.process_mut(slot);
-                    (p.before, p.sealed_before) = (old, sealed);
+                    (p.before, p.attribute_before) = content;
                 }
             });
         }
@@ -54,22 +58,27 @@ pub fn moves(m: &mut Mover) {
     }
 }
 
+fn names_the_old_one(m: &Mover, p: &Process, claim: Ofd) -> bool {
+    let text = m.world.file(claim).text;
+    text != 0 && stands(m.world, m.slot, m.world.inode(claim), text).is_some_and(|slot| p.old == PidFd::At(slot))
+}
+
 fn share(m: &mut Mover, p: &Process) {
-    let (slot, world) = (m.slot, m.world);
+    let (slot, world, setup) = (m.slot, m.world, m.setup);
     let code = "core::claim::ways::ClaimGuard::shared_with";
     let theirs = world.path.and_then(|inode| match (p.old, world.files[inode as usize].flock) {
         (PidFd::At(old), Flock::Exclusive(ofd)) if world.process(old).fds & (1 << ofd) != 0 => Some(ofd),
         _ => None,
     });
     let held = |w: &mut World, ofd: Ofd, unshared| {
-        let (before, sealed) = (w.file(ofd).text, w.file(ofd).sealed);
+        let (before, attribute) = w.content(ofd, setup);
         let old = match p.old {
             PidFd::At(old) => w.process(old).pid,
             _ => before,
         };
         let p = w.process_mut(slot);
         p.fds |= 1 << ofd;
-        (p.claim, p.before, p.sealed_before, p.unshared) = (Some(ofd), before, sealed, unshared);
+        (p.claim, p.before, p.attribute_before, p.unshared) = (Some(ofd), before, attribute, unshared);
         p.at = if before == old { At::Fork } else { At::NameOld };
     };
     if let Some(ofd) = theirs {
@@ -168,7 +177,7 @@ fn launcher_moves(m: &mut Mover, p: &Process, claim: Ofd) {
         }
         At::PutOldBack => {
             m.go("core::claim::recording::ClaimGuard::put_back_text", "restores the text", At::Undo, |w| {
-                w.restore(claim, p.before, p.sealed_before);
+                w.restore(claim, p.before, p.attribute_before);
                 announced(w, slot, p, false);
             })
         }

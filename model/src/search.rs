@@ -53,12 +53,15 @@ pub fn search(setup: &Setup) -> Found {
 
 /// The world in which a search begins.
 pub fn beginning(setup: &Setup) -> World {
-    let mut world = World { roots: setup.roots, ..World::default() };
+    let mut world = World { attributes: setup.attributes, ..World::default() };
     if setup.daemon {
         let claim = Process { claims: true, ..Process::new(1, Plan::Claim, At::Daemon) };
         let daemon = world.born(claim);
         let ofd = world.create_and_open(daemon).expect("the first of all");
         world.lock(daemon, ofd);
+        if setup.successor {
+            world.take_byte(daemon, ofd, 1, Byte::Mark);
+        }
         if !setup.shell {
             world.take_byte(daemon, ofd, 1, Byte::Own);
         }

@@ -47,8 +47,12 @@ pub enum Flaw {
     NotLockedAgain,
     /// A claim by `--fd` does not heed the restart lock.
     ShellBesideRestart,
-    /// Evidence "descriptor" is enough for a signal, whoever has written the PID into a file of root.
-    NoSeal,
+    /// Evidence "descriptor" is enough for a signal, whatever the PID attribute says.
+    AttributeIgnored,
+    /// A restart that finds an empty text restores no attribute with it.
+    EmptyTextAlone,
+    /// The process on record is the one that the text names, whatever the PID attribute says.
+    TextOnRecord,
     /// A claim goes on although it was refused the flock.
     RefusalIgnored,
     /// A claim takes any number in the file for a daemon that runs.
@@ -57,7 +61,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All flaws.
-    pub const ALL: [Flaw; 24] = [
+    pub const ALL: [Flaw; 26] = [
         Flaw::LockAfterWrite,
         Flaw::NoRecheck,
         Flaw::NoRetry,
@@ -79,7 +83,9 @@ impl Flaw {
         Flaw::ReadOnlyBelieved,
         Flaw::NotLockedAgain,
         Flaw::ShellBesideRestart,
-        Flaw::NoSeal,
+        Flaw::AttributeIgnored,
+        Flaw::EmptyTextAlone,
+        Flaw::TextOnRecord,
         Flaw::RefusalIgnored,
         Flaw::AnyTextIsBusy,
     ];
@@ -114,8 +120,11 @@ pub struct Setup {
     pub tables: bool,
     /// Descriptors are handed to strangers.
     pub handing: bool,
-    /// The file is root's, and so is every claim.
-    pub roots: bool,
+    /// The file system has extended attributes. Elsewhere no file has a PID attribute: a claim without it keeps all promises
+    /// but those about workers that hand descriptors on, or lie about a successor; and a search without it has fewer states.
+    pub attributes: bool,
+    /// The daemon of the beginning came by a restart, and has the mark of a successor.
+    pub successor: bool,
     /// The daemon of the beginning is a shell that claimed by `--fd`, and unlocks its descriptor before it ends.
     pub shell: bool,
     /// What is wrong.

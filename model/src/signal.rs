@@ -3,7 +3,7 @@
 use crate::at::{At, Leftover, Reading};
 use crate::kernel::{Flock, World};
 use crate::mover::Mover;
-use crate::numbers::{Pid, Slot};
+use crate::numbers::{Inode, Pid, Slot};
 use crate::owner::{Verdict, claimant, is_proven};
 use crate::process::{PidFd, Plan, Process};
 use crate::promise::Promise;
@@ -119,13 +119,21 @@ fn judgement(w: &World, p: &Process, slot: Slot, setup: &Setup) -> Judgement {
         true => {
             let lock = w.files[inode as usize].flock;
             let writable = matches!(lock, Flock::Exclusive(ofd) if w.read_only & (1 << ofd) == 0);
-            let sealed = !w.roots || w.files[inode as usize].sealed == PidFd::At(other) || setup.has(Flaw::NoSeal);
-            w.holds(other, inode) && sealed && (writable || setup.has(Flaw::ReadOnlyBelieved))
+            let by_a_writer = is_by_a_writer(w, inode, other) || setup.has(Flaw::AttributeIgnored);
+            w.holds(other, inode) && by_a_writer && (writable || setup.has(Flaw::ReadOnlyBelieved))
         }
         false if claimant(w, slot, inode, setup) != Verdict::One(pid) => return Judgement::Changed,
         false => is_proven(w, inode, pid) || setup.has(Flaw::NoProof),
     };
     if authority && evidence { Judgement::Granted } else { Judgement::Refused }
+}
+
+/// Whether a text that names the process is by one who may write the file: the attribute names that very process. A file
+/// without an attribute was never claimed by the tools, and is believed.
+fn is_by_a_writer(w: &World, inode: Inode, named: Slot) -> bool {
+    let file = &w.files[inode as usize];
+    let repeats_the_text = file.attribute == PidFd::At(named) && file.text == w.process(named).pid;
+    file.attribute == PidFd::None || repeats_the_text
 }
 
 /// Whether a process holds the lock that another took, who is not there any more.

@@ -24,7 +24,8 @@ const BARE: Setup = Setup {
     heirs: false,
     tables: false,
     handing: false,
-    roots: false,
+    attributes: false,
+    successor: false,
     shell: false,
     flaw: None,
 };
@@ -65,10 +66,15 @@ const ROOTS: Setup = Setup {
     workers: true,
     heirs: true,
     handing: true,
-    roots: true,
+    attributes: true,
     once: true,
     ..BARE
 };
+const SUCCESSOR: Setup =
+    Setup { daemon: true, successor: true, workers: true, heirs: true, attributes: true, once: true, pids: 4, ..BARE };
+const SUCCESSOR_AND_CLAIM: Setup = Setup { cast: &[(Claim, 2)], ..SUCCESSOR };
+const SUCCESSOR_AND_STOP: Setup = Setup { cast: &[(Stop, 1)], ..SUCCESSOR };
+const SUCCESSOR_AND_RESTART: Setup = Setup { cast: &[(Replace, 1)], ..SUCCESSOR };
 const WAIT: Setup = Setup { cast: &[(Claim, 1), (Wait, 1), (Read, 1)], once: true, ..BARE };
 const ENSURE: Setup = Setup { cast: &[(Claim, 1), (Ensure, 1), (Stranger, 1)], once: true, ..BARE };
 const FD: Setup = Setup { cast: &[(Shell, 1), (Claim, 1), (Signal, 1)], once: true, ..BARE };
@@ -97,6 +103,9 @@ const CASTS: &[(&str, Setup)] = &[
     ("a signal, and a writer of the file who hands descriptors on", ENEMYS_HANDS),
     ("a signal, and a reader of the file who hands descriptors on", READER),
     ("a signal, and workers of a daemon of root who hand descriptors on", ROOTS),
+    ("a claim, and workers of a daemon of root that came by a restart", SUCCESSOR_AND_CLAIM),
+    ("a stop, and workers of a daemon of root that came by a restart", SUCCESSOR_AND_STOP),
+    ("a restart, and workers of a daemon of root that came by a restart", SUCCESSOR_AND_RESTART),
     ("a claim, a claim that waits, and a reader", WAIT),
     ("a claim, a claim with --ensure, and a stranger who gets the number", ENSURE),
     ("a shell that claims by --fd, a claim and a signal", FD),
@@ -269,7 +278,9 @@ const FLAWS: &[(Flaw, Setup, Promise)] = &[
     (Flaw::NoAuthority, ENEMYS_HANDS, Promise::SignalReachesClaimant),
     (Flaw::ReadOnlyBelieved, READER, Promise::SignalReachesClaimant),
     (Flaw::ShellBesideRestart, FD_REPLACE, Promise::OneClaimant),
-    (Flaw::NoSeal, ROOTS, Promise::SignalReachesClaimant),
+    (Flaw::AttributeIgnored, ROOTS, Promise::SignalReachesClaimant),
+    (Flaw::EmptyTextAlone, SUCCESSOR_AND_RESTART, Promise::FileNamesClaimant),
+    (Flaw::TextOnRecord, SUCCESSOR_AND_CLAIM, Promise::OnlyLeftoversEnd),
     (Flaw::NotLockedAgain, SHELL, Promise::NoForeignBeside),
     (Flaw::RefusalIgnored, FOREIGN, Promise::NoForeignBeside),
 ];

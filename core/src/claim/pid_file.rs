@@ -122,8 +122,8 @@ impl PidFile {
         let content = self.read_start()?;
         match pid_text::parse(&content) {
             Text::Garbage(why) => Err(never(why)),
-            Text::Empty => Ok(Content { text: content, attribute: None }),
-            Text::Names(_) => Ok(Content { text: content, attribute: self.attribute() }),
+            // Race: worker-denies-successor (docs/races.md). A worker can have emptied the text.
+            Text::Empty | Text::Names(_) => Ok(Content { text: content, attribute: self.attribute() }),
         }
     }
 
