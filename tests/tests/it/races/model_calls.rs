@@ -87,6 +87,7 @@ pub(super) fn calls_of(step: &Step, world: &World) -> Option<&'static [Call]> {
         "leaves the text as it is" => READS,
         "sees that the text is stale" => READS_A_FREE_FILE,
         "shares the claim of the old one" => &[Call::Open, Call::LookAtPath, Call::Flock],
+        "cannot share the claim, and opens the file" => &[Call::Open],
         "takes the lock" => &[Call::Flock],
         "asks for leftovers of restarts" | "judges it none" | "sees its end" | "closes the restart lock" => &[],
         "sees the end of the old one" | "has started it, and ends" | "goes on" => &[],

@@ -4,6 +4,7 @@
 //! of them are followed.
 
 use crate::races::model_calls::{calls_of, undecided};
+use model::at::At;
 use model::kernel::World;
 use model::mover::Step;
 use model::moves::moves;
@@ -78,7 +79,9 @@ impl<'a> Tracker<'a> {
         self.each(|setup, end| {
             // A program that ends reads who has the file, for its message.
             let ends = end.world.living(pid).is_none() && matches!(call, Call::Open | Call::Probe | Call::Unlock);
-            let may_be_left_out = call.only_looks() || !granted || ends;
+            // It opens the file to look for the descriptor to share, and the old one may have ended by then.
+            let shares = end.world.living(pid).is_some_and(|slot| end.world.process(slot).at == At::Share);
+            let may_be_left_out = call.only_looks() || !granted || ends || shares && call == Call::Open;
             let mut next = if may_be_left_out { vec![end.clone()] } else { vec![] };
             let begun = match end.begun[slot] {
                 Some(begun) if begun.calls[begun.made] == call => vec![Begun { made: begun.made + 1, ..begun }],
