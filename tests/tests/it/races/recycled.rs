@@ -3,9 +3,12 @@
 use crate::common::place;
 use tests::{Place, Said, needs, needs_root};
 
-/// Runs a script as PID 1 of a new PID namespace, with `next N` to make N the next PID.
+/// Runs a script as PID 1 of a new PID namespace, with `next N` to make N the next PID, and `is_sleep` to see whether
+/// process 300 is sleep(1) already.
 fn in_namespace(place: &Place, script: &str) -> Said {
-    place.write("script", format!("next() {{ echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; }}\n{script}"));
+    let next = "next() { echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid; }";
+    let is_sleep = "is_sleep() { read name </proc/300/comm && [ $name = sleep ]; }";
+    place.write("script", format!("{next}\n{is_sleep}\n{script}"));
     place.sh("unshare -pf --mount-proc sh script")
 }
 
@@ -20,7 +23,7 @@ fn a_recycled_pid_is_stale_and_no_stranger_is_touched() {
         "next 300; pidfile claim p sleep 1000 & wait_for=$!
         until pidfile -q read p; do :; done; pidfile read p
         kill -9 300; wait $wait_for
-        next 300; sleep 2000 & [ $! = 300 ] || exit 99
+        next 300; sleep 2000 & [ $! = 300 ] || exit 99; until is_sleep; do :; done
         pidfile read p; echo read $?
         pidfile stop p; echo stop $?
         pidfile signal KILL p; echo signal $?
@@ -48,7 +51,7 @@ fn a_recycled_pid_beside_living_workers_is_not_believed() {
         until pidfile -q read p; do :; done
         until test $(pgrep -cx sleep) = 2; do :; done
         kill -9 300; wait $wait_for
-        next 300; sleep 2000 & [ $! = 300 ] || exit 99
+        next 300; sleep 2000 & [ $! = 300 ] || exit 99; until is_sleep; do :; done
         pidfile read p; echo read $?
         pidfile signal KILL p; echo signal $?
         pidfile stop --timeout 0 --kill-after 0 p; echo stop $?
@@ -75,7 +78,7 @@ fn a_pid_recycled_under_a_signaller_is_not_hit() {
         strace -qq -o trace -e inject=fcntl:signal=STOP:when=$first pidfile signal KILL p & tracer=$!
         until grep -q SIGSTOP trace 2>/dev/null; do :; done
         kill -9 300; wait $wait_for
-        next 300; sleep 2000 & [ $! = 300 ] || exit 99
+        next 300; sleep 2000 & [ $! = 300 ] || exit 99; until is_sleep; do :; done
         pkill -CONT -x pidfile
         wait $tracer; echo signal $?
         grep -q 'F_GETLK.*l_pid=300' trace && kill -0 300 && echo lives",
