@@ -150,6 +150,12 @@ impl<'a> Run<'a> {
                     self.called(pid, call, result);
                 }
             }
+            // A child cannot tell its killed parent that a step has failed, so the standard library aborts it.
+            Now::Ended(status) if status == 128 + nix::libc::SIGABRT => {
+                self.tell(pid, "is aborted");
+                self.tracker.killed(pid);
+                self.check();
+            }
             Now::Ended(status) => {
                 self.tell(pid, format!("ends with {status}"));
                 self.exits.push((pid, status));
