@@ -1,9 +1,10 @@
 //! Several programs under ptrace(2): one process goes on at a time, and every other one is held at its system call.
 
 use crate::Stop;
+use crate::steps::start_traced;
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::ptrace::{self, Options};
+use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -42,18 +43,8 @@ impl OneByOne {
     ///
     /// # Panics
     /// It cannot be started or traced.
-    pub fn start(&mut self, mut command: Command) -> i32 {
-        crate::before_exec::before_exec(&mut command, || Ok(ptrace::traceme()?));
-        let child = command.spawn().expect("the program");
-        let first = Pid::from_raw(child.id() as i32);
-        assert!(matches!(waitpid(first, None), Ok(WaitStatus::Stopped(_, Signal::SIGTRAP))), "stopped by its exec");
-        let options = Options::PTRACE_O_TRACESYSGOOD
-            | Options::PTRACE_O_TRACEFORK
-            | Options::PTRACE_O_TRACEVFORK
-            | Options::PTRACE_O_TRACECLONE
-            | Options::PTRACE_O_TRACEEXEC
-            | Options::PTRACE_O_EXITKILL;
-        ptrace::setoptions(first, options).expect("our own tracee");
+    pub fn start(&mut self, command: Command) -> i32 {
+        let (child, first) = start_traced(command);
         self.seen.insert(first.as_raw(), Now::Called(0));
         self.programs.push(child);
         first.as_raw()

@@ -57,23 +57,29 @@ pub struct Steps {
     status: Option<i32>,
 }
 
+/// Starts a program under ptrace(2), stopped after its exec. Its children are traced, too, and all die with the tracer.
+pub(crate) fn start_traced(mut command: Command) -> (Child, Pid) {
+    crate::before_exec::before_exec(&mut command, || Ok(ptrace::traceme()?));
+    let child = command.spawn().expect("the program");
+    let first = Pid::from_raw(child.id() as i32);
+    assert!(matches!(waitpid(first, None), Ok(WaitStatus::Stopped(_, Signal::SIGTRAP))), "stopped by its exec");
+    let options = Options::PTRACE_O_TRACESYSGOOD
+        | Options::PTRACE_O_TRACEFORK
+        | Options::PTRACE_O_TRACEVFORK
+        | Options::PTRACE_O_TRACECLONE
+        | Options::PTRACE_O_TRACEEXEC
+        | Options::PTRACE_O_EXITKILL;
+    ptrace::setoptions(first, options).expect("our own tracee");
+    (child, first)
+}
+
 impl Steps {
     /// Starts a program, held before its first system call.
     ///
     /// # Panics
     /// It cannot be started or traced.
-    pub fn of(mut command: Command) -> Steps {
-        crate::before_exec::before_exec(&mut command, || Ok(ptrace::traceme()?));
-        let child = command.spawn().expect("the program");
-        let first = Pid::from_raw(child.id() as i32);
-        assert!(matches!(waitpid(first, None), Ok(WaitStatus::Stopped(_, Signal::SIGTRAP))), "stopped by its exec");
-        let options = Options::PTRACE_O_TRACESYSGOOD
-            | Options::PTRACE_O_TRACEFORK
-            | Options::PTRACE_O_TRACEVFORK
-            | Options::PTRACE_O_TRACECLONE
-            | Options::PTRACE_O_TRACEEXEC
-            | Options::PTRACE_O_EXITKILL;
-        ptrace::setoptions(first, options).expect("our own tracee");
+    pub fn of(command: Command) -> Steps {
+        let (child, first) = start_traced(command);
         Steps { traced: vec![first], program: child, held: Some(first), failing: None, status: None }
     }
 
